@@ -1,0 +1,154 @@
+"""The command line. Errors are one sentence on stderr: exit code 2 for wrong usage, 1 for failure."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from codegemma_lsp import __version__
+from codegemma_lsp.engines.base import EngineError
+from codegemma_lsp.settings import Settings, parse
+
+app = typer.Typer(
+    name="codegemma-lsp",
+    help="Code completion by Google's CodeGemma, as a language server and on the command line.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Failure(Exception):
+    """Something went wrong that the user can act on."""
+
+
+class Usage(Exception):
+    """The command line says something that cannot be done."""
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+Model = Annotated[str | None, typer.Option("--model", help="nano, or the path of a GGUF file.")]
+Settings_ = Annotated[
+    list[str] | None, typer.Option("--set", "-s", metavar="NAME=VALUE", help="A setting, as in -s maxTokens=64.")
+]
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    try:
+        app()
+    except Usage as error:
+        _leave(str(error), 2)
+    except (Failure, EngineError) as error:
+        _leave(str(error), 1)
+    except BrokenPipeError:
+        _leave("", 1)
+    except KeyboardInterrupt:
+        _leave("Interrupted.", 130)
+
+
+def _leave(message: str, code: int) -> None:
+    if message:
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"codegemma-lsp: {message}")
+    sys.exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"codegemma-lsp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None: ...
+
+
+@app.command()
+def serve(
+    log_level: Annotated[LogLevel, typer.Option(help="What is logged to stderr; debug includes source text.")] = (
+        LogLevel.WARNING
+    ),
+) -> None:
+    """Serve the Language Server Protocol over stdin and stdout."""
+    from codegemma_lsp.server import serve as run
+
+    run(log_level.value)
+
+
+@app.command()
+def complete(
+    positions: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE:LINE:COL...", help="1-based line and column, as editors show them."),
+    ],
+    model: Model = None,
+    settings: Settings_ = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one for each position.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Print the prompt, piece by piece, instead.")] = False,
+) -> None:
+    """Complete the code at a position in a file, and print the suggestion in place."""
+    from codegemma_lsp import headless
+
+    try:
+        places = [headless.parse_place(position) for position in positions]
+        files = headless.read_files(places)
+    except headless.BadPlace as error:
+        raise Usage(str(error)) from None
+    except headless.UnreadableFile as error:
+        raise Failure(str(error)) from None
+    chosen = read_settings(model, settings)
+    console = Console(highlight=False)
+    for result in headless.run(places, files, chosen, explain):
+        if as_json:
+            typer.echo(json.dumps(result.as_json(), ensure_ascii=False))
+        elif explain:
+            headless.print_prompt(console, result)
+        else:
+            headless.print_in_place(console, result)
+
+
+@app.command()
+def doctor(model: Model = None, settings: Settings_ = None) -> None:
+    """Check that everything needed is there and works; says what to do where it does not."""
+    from codegemma_lsp.doctor import checks
+
+    console = Console(highlight=False, soft_wrap=True)
+    failed = 0
+    for check in checks(read_settings(model, settings)):
+        mark = "[green]ok[/]  " if check.ok else "[red]fails[/]"
+        console.print(f"{mark} [bold]{check.name}[/]: ", end="")
+        console.print(check.detail, markup=False)
+        failed += not check.ok
+    if failed:
+        raise Failure(f"{failed} of the checks failed; see above what to do.")
+
+
+def read_settings(model: str | None, pairs: list[str] | None) -> Settings:
+    """Settings from ``--model`` and ``NAME=VALUE`` pairs, whose values are JSON or else text. Raises ``Usage``."""
+    raw: dict[str, Any] = {"model": model} if model is not None else {}
+    for pair in pairs or []:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise Usage(f"--set takes NAME=VALUE, as in maxTokens=64, and not {pair!r}.")
+        try:
+            raw[name] = json.loads(value)
+        except json.JSONDecodeError:
+            raw[name] = value
+    settings, problems = parse(raw)
+    if problems:
+        raise Usage(problems[0])
+    return settings

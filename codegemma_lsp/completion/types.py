@@ -1,0 +1,88 @@
+"""The values that completion takes and gives. Offsets are code points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from codegemma_lsp.document import Document, Span
+from codegemma_lsp.engines.base import Usage
+from codegemma_lsp.prompt import Frame, Prompt
+from codegemma_lsp.syntax import Syntax
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The entry selected in the editor's completion list: accepting it would replace ``span`` by ``text``."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to complete. ``explicit``: the user asked, so that doubt is no reason to show nothing."""
+
+    document: Document
+    offset: int
+    path: str
+    explicit: bool = False
+    selected: Selected | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Replaces ``span``, which holds the cursor and stays on its line, by ``text``."""
+
+    id: str
+    span: Span
+    text: str
+
+
+class Origin(StrEnum):
+    """Where an outcome comes from."""
+
+    MODEL = "model"
+    REUSE = "reuse"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``reason`` says why there is no suggestion. Milliseconds by stage; ``own`` is all that is not the model's."""
+
+    suggestion: Suggestion | None
+    origin: Origin
+    usage: Usage = field(default_factory=Usage)
+    ms: dict[str, float] = field(default_factory=dict)
+    reason: str = ""
+    mean_logprob: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A suggestion in hand: ``insert`` was offered at ``offset`` of ``text``; empty where there was nothing."""
+
+    text: str
+    offset: int
+    insert: str
+
+
+@dataclass
+class Memory:
+    """What is kept of one document between its requests: its last tree, its last window, its last suggestions."""
+
+    syntax: Syntax | None = None
+    frame: Frame | None = None
+    shown: tuple[Shown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A prompt and what is needed to judge its answer. ``text`` is LF-only, with the selected entry in place."""
+
+    text: str
+    offset: int
+    prompt: Prompt
+    frame: Frame
+    syntax: Syntax

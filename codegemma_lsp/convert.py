@@ -1,0 +1,122 @@
+"""lsprotocol's types to ours and back. Apart from the server, the only importer of lsprotocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from lsprotocol import types
+
+from codegemma_lsp.completion import Selected, Suggestion
+from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
+
+ACCEPT_COMMAND = "codegemma.accept"
+
+
+def encoding(kind: types.PositionEncodingKind | str | None) -> Encoding:
+    """The negotiated encoding; UTF-16 where none was (LSP 3.17, Initialize)."""
+    return Encoding(str(getattr(kind, "value", kind) or Encoding.UTF16))
+
+
+def text(value: str) -> str:
+    """Replaces lone surrogates, which no encoding can hold; the replacement has the same length in each of them."""
+    if value.isascii():
+        return value
+    return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in value)
+
+
+def opened(item: types.TextDocumentItem) -> Document:
+    return Document(item.uri, text(item.text), item.language_id, item.version)
+
+
+def changed(
+    document: Document,
+    changes: Iterable[types.TextDocumentContentChangeEvent],
+    version: int,
+    encoding: Encoding,
+) -> Document:
+    """The document after a notification's changes, each of which is relative to the one before it."""
+    for change in changes:
+        if isinstance(change, types.TextDocumentContentChangeWholeDocument):
+            document = document.with_text(text(change.text), version)
+        else:
+            document = document.with_edit(Edit(span(document, change.range, encoding), text(change.text)), version)
+    return document
+
+
+def position(value: types.Position) -> Position:
+    return Position(value.line, value.character)
+
+
+def span(document: Document, range_: types.Range, encoding: Encoding) -> Span:
+    """Offsets of a range; a reversed one is turned round."""
+    start = document.offset(position(range_.start), encoding)
+    end = document.offset(position(range_.end), encoding)
+    return Span(min(start, end), max(start, end))
+
+
+def range_(document: Document, span: Span, encoding: Encoding) -> types.Range:
+    start, end = document.position(span.start, encoding), document.position(span.end, encoding)
+    return types.Range(types.Position(start.line, start.character), types.Position(end.line, end.character))
+
+
+def selected(document: Document, context: types.InlineCompletionContext, encoding: Encoding) -> Selected | None:
+    info = context.selected_completion_info
+    return None if info is None else Selected(span(document, info.range, encoding), text(info.text))
+
+
+def inline_items(document: Document, suggestion: Suggestion | None, encoding: Encoding) -> types.InlineCompletionList:
+    """Always an explicit range: some clients otherwise insert at the cursor as it is when the answer arrives."""
+    if suggestion is None:
+        return types.InlineCompletionList(items=[])
+    item = types.InlineCompletionItem(
+        insert_text=suggestion.text,
+        range=range_(document, suggestion.span, encoding),
+        command=types.Command(title="Accept", command=ACCEPT_COMMAND, arguments=[suggestion.id]),
+    )
+    return types.InlineCompletionList(items=[item])
+
+
+def popup_items(document: Document, suggestion: Suggestion | None, encoding: Encoding) -> types.CompletionList:
+    """The suggestion as an entry of the completion list, for editors without inline completion.
+
+    Such clients filter entries by the word before the cursor, so the edit takes that word in.
+    """
+    if suggestion is None:
+        return types.CompletionList(is_incomplete=True, items=[])
+    start = suggestion.span.start
+    while start > 0 and (document.text[start - 1].isalnum() or document.text[start - 1] == "_"):
+        start -= 1
+    new_text = document.text[start : suggestion.span.start] + suggestion.text
+    label = new_text.split("\n", 1)[0].strip()
+    item = types.CompletionItem(
+        label=label if "\n" not in new_text else f"{label} …",
+        kind=types.CompletionItemKind.Text,
+        detail="CodeGemma",
+        documentation=new_text,
+        filter_text=new_text.split("\n", 1)[0],
+        preselect=False,
+        text_edit=types.TextEdit(range_(document, Span(start, suggestion.span.end), encoding), new_text),
+        command=types.Command(title="Accept", command=ACCEPT_COMMAND, arguments=[suggestion.id]),
+    )
+    return types.CompletionList(is_incomplete=True, items=[item])
+
+
+def path(uri: str) -> Path:
+    """The local path of a ``file:`` URI; of any other scheme, its path part."""
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    return Path(unquote(parts.path))
+
+
+def display_path(uri: str, folders: Iterable[str]) -> str:
+    """The path shown to the model: relative to the workspace folder that holds it, else the file's name."""
+    file = path(uri)
+    for folder in folders:
+        root = path(folder)
+        if file.is_relative_to(root):
+            return str(PurePosixPath(*file.relative_to(root).parts))
+    return file.name

@@ -1,0 +1,70 @@
+"""Checks of an installation, each a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from codegemma_lsp import engines
+from codegemma_lsp.completion import Memory, Query, complete
+from codegemma_lsp.document import Document
+from codegemma_lsp.engines.base import Engine, EngineError
+from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.settings import Settings
+from codegemma_lsp.syntax import LANGUAGES, parse
+
+_EXAMPLE = "def add(a, b):\n    return "
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    ok: bool
+    detail: str
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    """Each check as it is done; those that need what has failed are left out."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("codegemma-lsp", "pygls", "llama-cpp-python"))
+    yield Check("program", True, f"{packages} on Python {platform.python_version()}")
+    yield _grammars()
+    path = model_path(settings.model)
+    try:
+        engine = engines.load(settings)
+    except EngineError as error:
+        yield Check("model", False, str(error))
+        return
+    try:
+        size = path.stat().st_size / 1e6
+        about = "; it is the small bundled model, which stands in until CodeGemma is set" * (settings.model == BUNDLED)
+        context = f"{engine.context_tokens} tokens of context"
+        yield Check("model", True, f"{path} ({size:.0f} MB, {context}){about}")
+        yield _completion(engine, settings)
+    finally:
+        engine.close()
+
+
+def _grammars() -> Check:
+    broken = []
+    for language in LANGUAGES:
+        try:
+            parse("x", language.name)
+        except Exception as error:
+            broken.append(f"{language.name} ({error})")
+    if broken:
+        return Check("grammars", False, f"these do not load: {', '.join(broken)}; install codegemma-lsp again.")
+    return Check("grammars", True, f"{len(LANGUAGES)} languages")
+
+
+def _completion(engine: Engine, settings: Settings) -> Check:
+    query = Query(Document("file:///doctor.py", _EXAMPLE, "python"), len(_EXAMPLE), "doctor.py", explicit=True)
+    try:
+        outcome = asyncio.run(complete(query, Memory(), engine, settings))
+    except (EngineError, ValueError) as error:
+        return Check("completion", False, str(error))
+    said = repr(outcome.suggestion.text) if outcome.suggestion else f"nothing ({outcome.reason})"
+    last = _EXAMPLE.rsplit("\n", 1)[-1].strip()
+    return Check("completion", True, f"after {last!r} it suggests {said} in {outcome.ms['total']:.0f} ms")

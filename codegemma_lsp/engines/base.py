@@ -1,0 +1,126 @@
+"""What every engine offers, and the errors it may raise. Engines know prompts; they know no documents and no LSP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Protocol, TypeAlias
+
+from codegemma_lsp.prompt import Prompt, Tokenizer
+
+
+class EngineError(Exception):
+    """Something the user can act on; ``str()`` is one sentence that says what failed, why, and what to do."""
+
+
+class ModelNotFound(EngineError):
+    """There is no file where the model should be."""
+
+
+class ModelUnusable(EngineError):
+    """The file is there and is no model that this engine can run."""
+
+
+class PromptTooLong(EngineError):
+    """The prompt does not fit in the model's context."""
+
+
+class EngineFailed(EngineError):
+    """The engine broke while it ran, or was closed; a new one has to be loaded."""
+
+
+class Priority(IntEnum):
+    """Lower runs first."""
+
+    COMPLETION = 0
+    CHAT = 1
+    PREFETCH = 2
+    WARM_UP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Greedy at ``temperature`` 0; otherwise drawn from the ``top_k`` best within ``top_p``, repeatably by ``seed``."""
+
+    temperature: float = 0.0
+    top_k: int = 40
+    top_p: float = 0.95
+    seed: int = 0
+
+
+OnText: TypeAlias = Callable[[str], bool]
+"""Called in the engine's thread with all the text so far, after each token that adds some; True ends generation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One generation. ``max_tokens`` counts generated tokens, those that spell ``prompt.spell`` included."""
+
+    prompt: Prompt
+    max_tokens: int
+    sampling: Sampling = field(default_factory=Sampling)
+    priority: Priority = Priority.COMPLETION
+    on_text: OnText | None = None
+
+
+class Finish(StrEnum):
+    """Why generation ended."""
+
+    STOP_TOKEN = "stop_token"
+    LENGTH = "length"
+    ON_TEXT = "on_text"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts and milliseconds. ``prompt == reused + read``, unless it was cancelled before it was read whole.
+    ``read_after_cancel`` counts the prompt tokens that were still read once cancellation was asked for."""
+
+    prompt: int = 0
+    reused: int = 0
+    read: int = 0
+    generated: int = 0
+    read_after_cancel: int = 0
+    queue_ms: float = 0.0
+    prefill_ms: float = 0.0
+    decode_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """``text`` excludes what was spelled; ``logprobs`` (nats) has one entry for each generated token that is text."""
+
+    text: str
+    finish: Finish
+    usage: Usage
+    logprobs: tuple[float, ...] = ()
+
+    @property
+    def mean_logprob(self) -> float:
+        """Nats a token, 0 where nothing was generated."""
+        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else 0.0
+
+
+class Engine(Protocol):
+    """A loaded model. Cancelling the task that awaits ``generate`` stops the model within one small batch."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def context_tokens(self) -> int:
+        """Most tokens, prompt and generated together, that one request may hold."""
+        ...
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    async def generate(self, request: Request) -> Generation:
+        """Raises ``PromptTooLong``, ``EngineFailed``."""
+        ...
+
+    def close(self) -> None:
+        """Stops what runs and frees the model; later calls of ``generate`` raise ``EngineFailed``. Idempotent."""
+        ...

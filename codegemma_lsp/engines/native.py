@@ -1,0 +1,228 @@
+"""llama.cpp through llama-cpp-python's low-level API: the only importer of llama_cpp.
+
+An instance is used by one thread at a time. ``Llama`` of llama-cpp-python is not used: it cannot be cancelled, keeps
+one sequence, and passes wrong infill ids (see ARCHITECTURE.md).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any
+
+import llama_cpp as llama
+import numpy as np
+
+from codegemma_lsp.engines.base import EngineFailed, ModelNotFound, ModelUnusable
+from codegemma_lsp.engines.sampling import Logits
+from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
+
+log = logging.getLogger(__name__)
+
+_GGML_LOG_LEVEL_ERROR = 4
+_last_error = b""
+"""What llama.cpp last logged as an error: its log is one for the whole process."""
+
+
+def _log(level: int, text: bytes, _: Any) -> None:
+    global _last_error
+    if level == _GGML_LOG_LEVEL_ERROR:
+        _last_error = text
+    log.debug("%s", text.decode(errors="replace").rstrip())
+
+
+_on_log = llama.llama_log_callback(_log)
+
+
+class Decoded(Enum):
+    """What became of a batch."""
+
+    DONE = auto()
+    ABORTED = auto()
+
+
+class Native:
+    """A model and its context. ``slots`` sequences of ``context_tokens`` each; batches of at most ``batch_tokens``.
+
+    Raises ``ModelNotFound``, ``ModelUnusable``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        context_tokens: int,
+        slots: int,
+        batch_tokens: int,
+        threads: int,
+        gpu_layers: int,
+        should_abort: Callable[[], bool],
+        on_progress: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        llama.llama_log_set(_on_log, ctypes.c_void_p(0))
+        llama.llama_backend_init()
+        self._context: Any = None
+        self._batch: Any = None
+        self._model = self._load(path, gpu_layers, on_progress)
+        self.vocab = llama.llama_model_get_vocab(self._model)
+        self.size = llama.llama_vocab_n_tokens(self.vocab)
+        trained = llama.llama_model_n_ctx_train(self._model)
+        self.context_tokens = min(context_tokens, trained) if trained > 0 else context_tokens
+        self._abort = llama.ggml_abort_callback(lambda _: should_abort())
+        self._context = self._make_context(path, slots, batch_tokens, threads)
+        self._memory = llama.llama_get_memory(self._context)
+        self._batch = llama.llama_batch_init(batch_tokens, 0, 1)
+        self._arrays = {
+            name: np.ctypeslib.as_array(getattr(self._batch, name), shape=(batch_tokens,))
+            for name in ("token", "pos", "n_seq_id", "logits")
+        }
+        self.batch_tokens = batch_tokens
+
+    @staticmethod
+    def _load(path: Path, gpu_layers: int, on_progress: Callable[[float], None]) -> Any:
+        check_file(path)
+        params = llama.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers
+
+        def progress(share: float, _: Any) -> bool:
+            on_progress(share)
+            return True
+
+        params.progress_callback = callback = llama.llama_progress_callback(progress)
+        model = llama.llama_model_load_from_file(str(path).encode(), params)
+        del callback  # llama.cpp calls it until here
+        if not model:
+            reason = _last_error.decode(errors="replace").strip().split(": ", 1)[-1] or "llama.cpp gives no reason"
+            raise ModelUnusable(
+                f"The model file {path} cannot be loaded ({reason}); it may be incomplete: download it again."
+            )
+        return model
+
+    def _make_context(self, path: Path, slots: int, batch_tokens: int, threads: int) -> Any:
+        params = llama.llama_context_default_params()
+        params.n_ctx = self.context_tokens * slots
+        params.n_seq_max = slots
+        params.n_batch = params.n_ubatch = batch_tokens
+        params.n_threads = params.n_threads_batch = threads
+        params.kv_unified = False
+        params.swa_full = True
+        params.no_perf = True
+        params.abort_callback = self._abort
+        context = llama.llama_init_from_model(self._model, params)
+        if not context:
+            self.close()
+            raise ModelUnusable(
+                f"There is not enough memory for {path.name} with {slots} slots of {self.context_tokens} tokens;"
+                " lower contextTokens or slots, or choose a smaller model."
+            )
+        return context
+
+    def decode(self, slot: int, tokens: Sequence[int], position: int) -> Decoded:
+        """Reads at most ``batch_tokens`` tokens into a slot; logits are kept for the last one."""
+        count = len(tokens)
+        self._arrays["token"][:count] = tokens
+        self._arrays["pos"][:count] = range(position, position + count)
+        self._arrays["n_seq_id"][:count] = 1
+        self._arrays["logits"][:count] = 0
+        self._arrays["logits"][count - 1] = 1
+        for i in range(count):
+            self._batch.seq_id[i][0] = slot
+        self._batch.n_tokens = count
+        status = llama.llama_decode(self._context, self._batch)
+        if status == 0:
+            return Decoded.DONE
+        if status == 2:
+            return Decoded.ABORTED
+        raise EngineFailed(f"llama.cpp could not process {count} tokens (code {status}); the engine starts again.")
+
+    def logits(self) -> Logits:
+        """Scores of the last token read, shape (vocabulary,): a view that the next ``decode`` overwrites."""
+        pointer = llama.llama_get_logits_ith(self._context, -1)
+        return np.ctypeslib.as_array(pointer, shape=(self.size,))
+
+    def trim(self, slot: int, length: int) -> int:
+        """Drops what a slot holds from position ``length`` on, and returns how many tokens it holds then."""
+        if not llama.llama_memory_seq_rm(self._memory, slot, length, -1):
+            llama.llama_memory_seq_rm(self._memory, slot, -1, -1)
+        return int(llama.llama_memory_seq_pos_max(self._memory, slot)) + 1
+
+    def encode(self, text: bytes, special: bool = False) -> list[int]:
+        """Token ids, with no BOS; ``special``: text that spells special tokens is them."""
+        room = len(text) + 8
+        tokens = (llama.llama_token * room)()
+        count = llama.llama_tokenize(self.vocab, text, len(text), tokens, room, False, special)
+        return list(tokens[:count])
+
+    def pieces(self) -> list[bytes]:
+        """Each token's bytes, empty for control tokens."""
+        buffer = ctypes.create_string_buffer(512)
+        found = []
+        for token in range(self.size):
+            size = llama.llama_token_to_piece(self.vocab, token, buffer, 512, 0, False)
+            found.append(buffer.raw[:size] if size > 0 else b"")
+        return found
+
+    def controls(self) -> frozenset[int]:
+        """Ids that stand for no text or end generation."""
+        unusable = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN | llama.LLAMA_TOKEN_ATTR_UNUSED
+        return frozenset(
+            token
+            for token in range(self.size)
+            if llama.llama_vocab_get_attr(self.vocab, token) & unusable or llama.llama_vocab_is_eog(self.vocab, token)
+        )
+
+    def specials(self) -> dict[Special, int]:
+        """Ids of the special tokens: by the file's metadata, else by their text, else CodeGemma's own; each confirmed
+        by tokenizing the token's text. Those that the model lacks are left out."""
+        by_metadata = {
+            Special.BOS: llama.llama_vocab_bos(self.vocab),
+            Special.EOS: llama.llama_vocab_eos(self.vocab),
+            Special.FIM_PREFIX: llama.llama_vocab_fim_pre(self.vocab),
+            Special.FIM_SUFFIX: llama.llama_vocab_fim_suf(self.vocab),
+            Special.FIM_MIDDLE: llama.llama_vocab_fim_mid(self.vocab),
+            Special.FILE_SEPARATOR: llama.llama_vocab_fim_sep(self.vocab),
+            Special.END_OF_TURN: llama.llama_vocab_eot(self.vocab),
+        }
+        found = {}
+        for special in Special:
+            by_text = self.encode(special.value.encode(), special=True)
+            candidates = [by_metadata.get(special, -1), by_text[0] if len(by_text) == 1 else -1]
+            if self.text(CODEGEMMA_IDS[special]) == special.value:
+                candidates.append(CODEGEMMA_IDS[special])
+            for token in candidates:
+                if token >= 0 and self.encode(self.text(token).encode(), special=True) == [token]:
+                    found[special] = token
+                    break
+        return found
+
+    def text(self, token: int) -> str:
+        """The text by which the vocabulary names a token; empty for an id that it does not have."""
+        if not 0 <= token < self.size:
+            return ""
+        return str(llama.llama_vocab_get_text(self.vocab, token).decode(errors="replace"))
+
+    def close(self) -> None:
+        if self._batch is not None:
+            llama.llama_batch_free(self._batch)
+            self._batch = None
+        if self._context is not None:
+            llama.llama_free(self._context)
+            self._context = None
+        if self._model is not None:
+            llama.llama_model_free(self._model)
+            self._model = None
+
+
+def check_file(path: Path) -> None:
+    """Raises ``ModelNotFound`` or ``ModelUnusable`` for what llama.cpp would refuse with less to say."""
+    if not path.is_file():
+        raise ModelNotFound(f"There is no model file at {path}; correct the setting model, or remove it to use nano.")
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelUnusable(f"The model file {path} cannot be read ({error.strerror}).") from None
+    if magic != b"GGUF":
+        raise ModelUnusable(f"{path} is not a GGUF file; convert the model, or choose a file that ends in .gguf.")

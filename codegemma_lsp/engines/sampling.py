@@ -1,0 +1,44 @@
+"""Choosing the next token from logits. Ours, so that every engine chooses alike from the same numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from codegemma_lsp.engines.base import Sampling
+
+Logits: TypeAlias = npt.NDArray[np.float32]
+Ids: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A token and its log-probability in nats, among the candidates where there were any."""
+
+    token: int
+    logprob: float
+
+
+def choose(logits: Logits, sampling: Sampling, rng: np.random.Generator, candidates: Ids | None = None) -> Choice:
+    """The next token. ``logits`` has shape (vocabulary,); ``candidates``, where given, are the only ids allowed."""
+    values: npt.NDArray[Any] = logits if candidates is None else logits[candidates]
+    best = int(np.argmax(values))
+    picked = best if sampling.temperature <= 0 else _draw(values, sampling, rng)
+    total = float(values[best]) + float(np.log(np.sum(np.exp(values - values[best]))))
+    token = picked if candidates is None else int(candidates[picked])
+    return Choice(token, float(values[picked]) - total)
+
+
+def _draw(values: npt.NDArray[Any], sampling: Sampling, rng: np.random.Generator) -> int:
+    """An index drawn after top-k, then top-p (Holtzman et al. 2020), at the given temperature."""
+    count = min(sampling.top_k or len(values), len(values))
+    order = np.argpartition(-values, count - 1)[:count]
+    order = order[np.argsort(-values[order], kind="stable")]
+    weights = np.exp((values[order] - values[order[0]]).astype(np.float64) / sampling.temperature)
+    weights /= weights.sum()
+    kept = int(np.searchsorted(np.cumsum(weights), sampling.top_p)) + 1
+    weights = weights[:kept] / weights[:kept].sum()
+    return int(order[:kept][rng.choice(len(weights), p=weights)])

@@ -1,0 +1,201 @@
+"""Completion without an editor: positions in files in, suggestions printed in place out."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text as Styled
+
+from codegemma_lsp import engines
+from codegemma_lsp.completion import Memory, Outcome, Plan, Query, complete, plan_completion
+from codegemma_lsp.document import Document, Encoding, Position
+from codegemma_lsp.engines.base import Engine, EngineFailed
+from codegemma_lsp.prompt import Special
+from codegemma_lsp.settings import Settings
+from codegemma_lsp.syntax import find_language
+
+_PLACE = re.compile(r"(?P<path>.+?):(?P<line>\d+):(?P<column>\d+)")
+_CONTEXT_LINES = 4
+
+
+class BadPlace(ValueError):
+    """Not a FILE:LINE:COL, or one that the file does not have."""
+
+
+class UnreadableFile(Exception):
+    """A file that is no text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """1-based line and column; the column counts code points."""
+
+    path: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was asked, and the outcome; ``plan`` where the prompt was to be explained."""
+
+    place: Place
+    document: Document
+    offset: int
+    outcome: Outcome | None
+    plan: Plan | None
+    engine: Engine
+
+    def as_json(self) -> dict[str, Any]:
+        """Ranges are LSP's: zero-based, in UTF-16 units."""
+        usage = self.outcome.usage if self.outcome else None
+        tokens = {"prompt": 0, "reused": 0, "read": 0, "generated": 0}
+        if usage is not None:
+            tokens = {name: getattr(usage, name) for name in tokens}
+        elif self.plan is not None:
+            tokens["prompt"] = self.plan.prompt.tokens
+        return {
+            "path": self.place.path,
+            "line": self.place.line,
+            "column": self.place.column,
+            "items": [] if self.outcome is None else self._items(self.outcome),
+            "tokens": tokens,
+            "ms": {k: round(v, 3) for k, v in self.outcome.ms.items()} if self.outcome else {},
+        }
+
+    def _items(self, outcome: Outcome) -> list[dict[str, Any]]:
+        if outcome.suggestion is None:
+            return []
+        span = outcome.suggestion.span
+        ends = [self.document.position(offset, Encoding.UTF16) for offset in (span.start, span.end)]
+        start, end = ({"line": p.line, "character": p.character} for p in ends)
+        return [{"insertText": outcome.suggestion.text, "range": {"start": start, "end": end}}]
+
+
+def parse_place(text: str) -> Place:
+    """Raises ``BadPlace``."""
+    match = _PLACE.fullmatch(text)
+    if match is None or not int(match["line"]) or not int(match["column"]):
+        raise BadPlace(f"{text!r} is not a position; write FILE:LINE:COL with line and column counted from 1.")
+    return Place(match["path"], int(match["line"]), int(match["column"]))
+
+
+def read_files(places: Sequence[Place]) -> dict[str, Document]:
+    """The documents that the places are in. Raises ``BadPlace`` and ``UnreadableFile``."""
+    documents: dict[str, Document] = {}
+    for place in places:
+        if place.path not in documents:
+            documents[place.path] = _read(Path(place.path))
+        check_place(place, documents[place.path])
+    return documents
+
+
+def _read(path: Path) -> Document:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise BadPlace(f"There is no file {path}.") from None
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(
+            f"{path} is not UTF-8 (byte {error.start + 1} is no text); convert it, or choose another file."
+        ) from None
+    except OSError as error:
+        raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
+    language = find_language("", path.name)
+    return Document(path.resolve().as_uri(), text, language.name if language else "plaintext")
+
+
+def check_place(place: Place, document: Document) -> None:
+    if place.line > document.line_count:
+        lines = f"{document.line_count} line{'s' if document.line_count != 1 else ''}"
+        raise BadPlace(f"{place.path} has {lines}, so there is no line {place.line}.")
+    width = len(document.line_span(place.line - 1))
+    if place.column > width + 1:
+        raise BadPlace(
+            f"Line {place.line} of {place.path} ends at column {width + 1}, so there is no column {place.column}."
+        )
+
+
+def run(places: Sequence[Place], files: dict[str, Document], settings: Settings, explain: bool) -> Iterator[Result]:
+    """One result for each place, in order. Raises what ``engines.load`` raises."""
+    engine = engines.load(settings)
+    memories: dict[str, Memory] = {}
+    try:
+        for place in places:
+            document = files[place.path]
+            offset = document.offset(Position(place.line - 1, place.column - 1), Encoding.UTF32)
+            query = Query(document, offset, _shown_path(place.path), explicit=True)
+            memory = memories.setdefault(place.path, Memory())
+            if explain:
+                plan = plan_completion(query, memory, engine, settings)
+                yield Result(place, document, offset, None, plan, engine)
+            else:
+                outcome = asyncio.run(complete(query, memory, engine, settings))
+                yield Result(place, document, offset, outcome, None, engine)
+    except ValueError as error:
+        raise EngineFailed(f"{error}; raise contextTokens or lower maxTokens.") from error
+    finally:
+        engine.close()
+
+
+def _shown_path(path: str) -> str:
+    """The path as the model sees it: relative to the working directory where it is below it, else the name."""
+    resolved, here = Path(path).resolve(), Path.cwd()
+    return str(resolved.relative_to(here).as_posix()) if resolved.is_relative_to(here) else resolved.name
+
+
+def print_in_place(console: Console, result: Result) -> None:
+    """The lines around the cursor with the suggestion in them: dim italics, or between ⟦ ⟧ where there is no colour."""
+    place, document, outcome = result.place, result.document, result.outcome
+    assert outcome is not None
+    first = max(0, place.line - 1 - _CONTEXT_LINES)
+    last = min(document.line_count - 1, place.line - 1 + _CONTEXT_LINES)
+    start, end = int(document.starts[first]), document.line_span(last).end
+    console.print(Styled(f"{place.path}:{place.line}:{place.column}", "bold"))
+    body = Styled(document.text[start : result.offset])
+    after = result.offset
+    if outcome.suggestion is not None:
+        colour = console.color_system is not None
+        ghost = outcome.suggestion.text if colour else f"⟦{outcome.suggestion.text}⟧"
+        body.append(ghost, "italic bright_black" if console.color_system != "standard" else "italic cyan")
+        after = outcome.suggestion.span.end
+    body.append(document.text[after:end])
+    for line in body.split("\n", allow_blank=True):
+        console.print(Styled("  │ ", "dim") + line, soft_wrap=True)
+    console.print(Styled(f"  {_summary(outcome)}\n", "dim"))
+
+
+def _summary(outcome: Outcome) -> str:
+    usage = outcome.usage
+    counts = (
+        f"{usage.prompt} tokens in the prompt: {usage.reused} reused, {usage.read} read; {usage.generated} generated"
+    )
+    said = "" if outcome.suggestion is not None else f"no suggestion: {outcome.reason}; "
+    return f"{said}{outcome.ms.get('total', 0):.0f} ms, {counts}"
+
+
+def print_prompt(console: Console, result: Result) -> None:
+    """The prompt as it would be sent: each segment with its token count and why it is there."""
+    plan = result.plan
+    assert plan is not None
+    table = Table(title=f"{result.place.path}:{result.place.line}:{result.place.column}", show_lines=True)
+    table.add_column("tokens", justify="right")
+    table.add_column("why")
+    table.add_column("text", overflow="fold")
+    for segment in plan.prompt.segments:
+        if isinstance(segment, Special):
+            table.add_row("1", "special token", Styled(segment.value, "magenta"))
+        else:
+            count = len(result.engine.tokenizer.encode(segment.text))
+            table.add_row(str(count), segment.reason, Styled(segment.text))
+    if plan.prompt.spell:
+        table.add_row("0", "left for the model to spell", Styled(repr(plan.prompt.spell.decode())))
+    console.print(table)
+    console.print(f"{plan.prompt.tokens} tokens; stops at {', '.join(sorted(plan.prompt.stops))}", markup=False)

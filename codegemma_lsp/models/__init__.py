@@ -1,0 +1,15 @@
+"""Where models are. The bundled one, ``nano``, is a data file of this package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+BUNDLED = "nano"
+
+
+def model_path(model: str) -> Path:
+    """The GGUF file that a ``model`` setting names: ``nano``, or a path, in which ``~`` is the home directory."""
+    if model == BUNDLED:
+        return Path(str(files(__package__) / "nano" / "nano.gguf"))
+    return Path(model).expanduser()

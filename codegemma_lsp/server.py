@@ -1,0 +1,257 @@
+"""The language server: handlers of a few lines over a session, and the only place where errors end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
+
+from codegemma_lsp import __version__, convert
+from codegemma_lsp.completion import Outcome, Query
+from codegemma_lsp.session import Session, Status
+from codegemma_lsp.settings import SECTION, Popup, section
+
+log = logging.getLogger(__name__)
+
+STATUS = "didChangeStatus"
+COMPLETED = "codegemma/completed"
+DID_SHOW = "textDocument/didShowCompletion"
+DID_PARTIALLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
+
+
+class Protocol(LanguageServerProtocol):
+    """Leaves documents to the session: pygls would keep a second copy of each, and splits lines where LSP does not."""
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Generator[Any, Any, None]:
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_OPEN], (params,), None
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> Generator[Any, Any, None]:
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_CHANGE], (params,), None
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> Generator[Any, Any, None]:
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_CLOSE], (params,), None
+
+
+class Server(LanguageServer):
+    """pygls's server, with our session in it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "codegemma-lsp", __version__, protocol_cls=Protocol, converter_factory=default_converter, max_workers=2
+        )
+        self.session = Session(self._publish_status)
+        self._progress: str | None = None
+        self._tasks: set[asyncio.Future[Any]] = set()
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """A message that could not be handled is logged; the editor is not interrupted over it."""
+        log.error("%s: %s", getattr(source, "__name__", source), type(error).__name__)
+        log.debug("details", exc_info=error)
+
+    def spawn(self, work: Awaitable[Any]) -> None:
+        """Runs ``work`` beside the handlers; a failure is logged."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Future[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("background work failed: %s", type(task.exception()).__name__)
+            log.debug("details", exc_info=task.exception())
+
+    def show(self, message: str, kind: types.MessageType = types.MessageType.Warning) -> None:
+        self.window_show_message(types.ShowMessageParams(type=kind, message=message))
+
+    def configure(self, raw: Any) -> None:
+        """Takes new settings, says what is wrong with them, and loads the model if it is another one."""
+        for problem in self.session.configure(raw):
+            self.show(f"codegemma: {problem}")
+        self.spawn(self.session.load())
+
+    async def pull_configuration(self) -> None:
+        """Asks the client for our section, where it can be asked."""
+        workspace = self.client_capabilities.workspace
+        if workspace is None or not workspace.configuration:
+            return
+        items = [types.ConfigurationItem(section=SECTION)]
+        answers = await self.workspace_configuration_async(types.ConfigurationParams(items=items))
+        if answers and isinstance(answers[0], dict):
+            self.configure(answers[0])
+
+    def _publish_status(self, status: Status) -> None:
+        self.protocol.notify(STATUS, {"busy": status.busy, "message": status.message, "kind": status.kind})
+        if status.kind == "Error":
+            self.show(f"codegemma: {status.message}", types.MessageType.Error)
+        if status.loading is not None:
+            self.spawn(self._report_progress(status))
+        elif self._progress is not None:
+            self.work_done_progress.end(self._progress, types.WorkDoneProgressEnd(message=status.message))
+            self._progress = None
+
+    async def _report_progress(self, status: Status) -> None:
+        window = self.client_capabilities.window
+        if window is None or not window.work_done_progress or status.loading is None:
+            return
+        percentage = int(100 * status.loading)
+        if self._progress is None:
+            token = f"codegemma-load-{self.session.loads}"
+            self._progress = token
+            with contextlib.suppress(Exception):
+                await self.work_done_progress.create_async(token)
+            begin = types.WorkDoneProgressBegin(title=status.message, percentage=percentage, cancellable=False)
+            self.work_done_progress.begin(token, begin)
+        else:
+            self.work_done_progress.report(self._progress, types.WorkDoneProgressReport(percentage=percentage))
+
+
+server = Server()
+
+
+@server.feature(types.INITIALIZE)
+def on_initialize(params: types.InitializeParams) -> None:
+    server.session.initial = dict(section(params.initialization_options))
+    server.session.pending_problems = server.session.configure(None)
+    server.session.encoding = convert.encoding(server.workspace.position_encoding)
+    if server.session.settings.popup is Popup.ON and types.TEXT_DOCUMENT_COMPLETION not in server.protocol.fm.features:
+        server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[".", "(", " "]))(
+            on_completion
+        )
+
+
+@server.feature(types.INITIALIZED)
+async def on_initialized(params: types.InitializedParams) -> None:
+    for problem in server.session.pending_problems:
+        server.show(f"codegemma: {problem}")
+    server.spawn(server.session.load())
+    await server.pull_configuration()
+
+
+@server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+async def on_did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
+    workspace = server.client_capabilities.workspace
+    if workspace is not None and workspace.configuration:
+        await server.pull_configuration()
+    elif params.settings is not None:
+        server.configure(params.settings)
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+def on_did_open(params: types.DidOpenTextDocumentParams) -> None:
+    server.session.open(convert.opened(params.text_document))
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+def on_did_change(params: types.DidChangeTextDocumentParams) -> None:
+    document = server.session.documents.get(params.text_document.uri)
+    if document is None:
+        log.warning("change of a document that is not open")
+        return
+    version = params.text_document.version
+    encoding = server.session.encoding
+    server.session.change(convert.changed(document, params.content_changes, version, encoding))
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+def on_did_close(params: types.DidCloseTextDocumentParams) -> None:
+    server.session.close(params.text_document.uri)
+
+
+@server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
+async def on_inline_completion(params: types.InlineCompletionParams) -> types.InlineCompletionList:
+    document = server.session.documents.get(params.text_document.uri)
+    if document is None:
+        return types.InlineCompletionList(items=[])
+    encoding = server.session.encoding
+    query = Query(
+        document,
+        document.offset(convert.position(params.position), encoding),
+        convert.display_path(document.uri, server.workspace.folders),
+        params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked,
+        convert.selected(document, params.context, encoding),
+    )
+    return convert.inline_items(document, (await answer(query)).suggestion, encoding)
+
+
+async def on_completion(params: types.CompletionParams) -> types.CompletionList:
+    document = server.session.documents.get(params.text_document.uri)
+    if document is None:
+        return types.CompletionList(is_incomplete=False, items=[])
+    encoding = server.session.encoding
+    path = convert.display_path(document.uri, server.workspace.folders)
+    query = Query(document, document.offset(convert.position(params.position), encoding), path)
+    return convert.popup_items(document, (await answer(query)).suggestion, encoding)
+
+
+async def answer(query: Query) -> Outcome:
+    outcome = await server.session.complete(query)
+    if server.session.settings.report_completions:
+        server.protocol.notify(COMPLETED, report(query, outcome))
+    return outcome
+
+
+def report(query: Query, outcome: Outcome) -> dict[str, Any]:
+    """Counts and times of one completion, for benchmarks; no source text."""
+    usage = outcome.usage
+    return {
+        "uri": query.document.uri,
+        "version": query.document.version,
+        "origin": outcome.origin.value,
+        "reason": outcome.reason,
+        "meanLogprob": outcome.mean_logprob,
+        "tokens": {
+            "prompt": usage.prompt,
+            "reused": usage.reused,
+            "read": usage.read,
+            "generated": usage.generated,
+        },
+        "ms": {name: round(value, 3) for name, value in outcome.ms.items()},
+    }
+
+
+@server.command(convert.ACCEPT_COMMAND)
+def on_accept(suggestion: str) -> None:
+    server.session.accepted += 1
+    log.info("accepted %s", suggestion)
+
+
+@server.feature(DID_SHOW)
+def on_did_show(params: Any) -> None:
+    server.session.shown += 1
+
+
+@server.feature(DID_PARTIALLY_ACCEPT)
+def on_did_partially_accept(params: Any) -> None:
+    server.session.partially_accepted += 1
+
+
+@server.feature(types.SHUTDOWN)
+async def on_shutdown(params: None) -> None:
+    await server.session.shut_down()
+
+
+def serve(log_level: str = "warning", setup: Callable[[], None] | None = None) -> None:
+    """Serves over stdio until the client leaves. Nothing but the protocol reaches stdout: what any library prints
+    there goes to stderr. pygls logs whole messages, so below ``debug`` only its failures are kept."""
+    level = logging.getLevelNamesMapping()[log_level.upper()]
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    if level > logging.DEBUG:
+        for name in ("pygls", "lsprotocol"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    protocol_out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        server.start_io(sys.stdin.buffer, protocol_out)
+    finally:
+        server.session.release()

@@ -1,0 +1,109 @@
+"""Every setting there is: one frozen model, and a parser that keeps what is right and names what is wrong."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from codegemma_lsp.prompt import Layout
+
+SECTION = "codegemma"
+"""Name of the settings' section in editors."""
+
+
+class Popup(StrEnum):
+    """Whether ``textDocument/completion`` answers too, for editors without inline completion."""
+
+    OFF = "off"
+    ON = "on"
+
+
+class Settings(BaseModel):
+    """Editors write names in camelCase. Token counts are in the model's tokens, times in milliseconds."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, use_enum_values=False
+    )
+
+    enabled: bool = Field(True, description="Suggest at all.")
+    model: str = Field(
+        "nano",
+        min_length=1,
+        description="Completion model: nano, which is bundled, or the path of a GGUF file such as CodeGemma 2B.",
+    )
+    context_tokens: int = Field(
+        2048, ge=256, le=131_072, description="Most tokens in one request, prompt and answer; at most the model's own."
+    )
+    max_tokens: int = Field(96, ge=1, le=2048, description="Most tokens in one suggestion.")
+    slots: int = Field(
+        4, ge=1, le=64, description="Prompts kept in the KV cache, so that files do not evict each other."
+    )
+    batch_tokens: int = Field(64, ge=8, le=2048, description="Prompt tokens read between two looks at cancellation.")
+    threads: int = Field(0, ge=0, le=1024, description="Processor threads; 0: half of the processors.")
+    gpu_layers: int = Field(-1, ge=-1, description="Layers on the GPU, where llama.cpp was built for one; -1: all.")
+    layout: Layout = Field(
+        Layout.ANCHORED, description="How the infill is laid out: anchored, spm or psm. Only anchored never re-reads."
+    )
+    heal: bool = Field(True, description="Let the model respell the last piece before the cursor (token healing).")
+    temperature: float = Field(0.0, ge=0, le=2, description="0 always picks the likeliest token.")
+    seed: int = Field(0, ge=0, description="Repeats the same draws where temperature is above 0.")
+    min_confidence: float = Field(
+        -1.6,
+        le=0,
+        description="Mean log-probability (nats a token) under which a suggestion is shown only when asked for.",
+    )
+    debounce_ms: int = Field(0, ge=0, le=5000, description="Wait after a keystroke before the model is asked.")
+    multiline: bool = Field(True, description="Suggest several lines where the syntax calls for them.")
+    popup: Popup = Field(Popup.OFF, description="Answer textDocument/completion too, for editors without ghost text.")
+    disabled_languages: tuple[str, ...] = Field((), description="Language identifiers in which nothing is suggested.")
+    report_completions: bool = Field(
+        False, description="Send codegemma/completed, with token counts and milliseconds, after each request."
+    )
+
+
+def section(raw: object) -> Mapping[str, Any]:
+    """Our settings in what a client sent: the object itself, or what it holds under ``codegemma``; empty for null."""
+    if not isinstance(raw, Mapping):
+        return {} if raw is None else {"": raw}
+    inner = raw.get(SECTION)
+    return inner if isinstance(inner, Mapping) else raw
+
+
+def parse(raw: object) -> tuple[Settings, tuple[str, ...]]:
+    """Settings from what a client sent, and one sentence for each thing that was wrong and what is used instead.
+
+    Accepts what ``section`` does; null values are as good as absent. Never raises.
+    """
+    given = {str(key): value for key, value in section(raw).items() if value is not None}
+    if "" in given:
+        return Settings(), (f"The settings are {_shown(given[''])} and not an object; the defaults are used.",)
+    problems = []
+    names = {field.alias or name: name for name, field in Settings.model_fields.items()}
+    for key in [key for key in given if key not in names and key not in Settings.model_fields]:
+        close = difflib.get_close_matches(key, names, n=1)
+        hint = f"; did you mean {close[0]}?" if close else "; it is ignored."
+        problems.append(f"There is no setting {key}{hint}")
+        del given[key]
+    try:
+        return Settings.model_validate(given), tuple(problems)
+    except ValidationError as error:
+        for detail in error.errors():
+            key = str(detail["loc"][0])
+            name = names.get(key, key)
+            if given.pop(key, given.pop(name, None)) is not None:
+                default = getattr(Settings(), name)
+                problems.append(
+                    f"The setting {key} cannot be {_shown(detail['input'])} ({detail['msg'].lower()});"
+                    f" its default, {_shown(getattr(default, 'value', default))}, is used."
+                )
+        return Settings.model_validate(given), tuple(problems)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

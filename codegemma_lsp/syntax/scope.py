@@ -1,0 +1,208 @@
+"""Where the cursor stands: in which definitions, in what kind of place, and whether a block has just been opened."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import tree_sitter
+
+from codegemma_lsp.document import Span
+from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
+from codegemma_lsp.syntax.tree import Leaf, Syntax
+
+_LOOK_BACK = 8_000
+"""Bytes before the cursor in which open brackets are looked for, where no definition starts nearer."""
+
+_INDENT_OPENERS = re.compile(
+    r"\s*(async\s+)?(def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b|.*\blambda\b"
+)
+_KEYWORD_OPENER_LINE = re.compile(
+    r"\s*(local\s+)?(def|class|module|if|elsif|elif|else|elseif|unless|while|until|for|case|when|begin|rescue|ensure|"
+    r"function|repeat|do|then)\b|.*\b(do|then|function)\b[^\n]*$|.*\{\s*$"
+)
+
+_NEXT_FILLED_LINE = re.compile(r"(?:[ \t\r\f]*\n)*([ \t]*)\S")
+
+
+class Place(Enum):
+    """What kind of text the cursor is in."""
+
+    STATEMENT = auto()
+    """At the start of a statement: nothing but indentation before it, no bracket open."""
+    EXPRESSION = auto()
+    """Within a statement."""
+    COMMENT = auto()
+    STRING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``headers``: of the enclosing classes and functions, outermost first, without their bodies. ``opened``: the
+    block the cursor is in has just been opened and holds nothing yet; ``opener_indent`` is the indentation, in code
+    points, of the line that opened it."""
+
+    place: Place
+    headers: tuple[Span, ...] = ()
+    opened: bool = False
+    opener_indent: int = 0
+
+
+def scope_at(syntax: Syntax, offset: int) -> Scope:
+    """The scope at an offset in code points. Never fails; a text without a grammar has statements only."""
+    text = syntax.text
+    line_start = text.rfind("\n", 0, offset) + 1
+    before = text[line_start:offset]
+    if syntax.tree is None or syntax.language is None:
+        return Scope(Place.EXPRESSION if before.strip() else Place.STATEMENT)
+    byte = syntax.byte(offset)
+    headers = definition_headers(syntax, byte)
+    inside = _inside_token(syntax, syntax.language, byte)
+    if inside is not None:
+        return Scope(inside, headers)
+    region = max(syntax.byte(headers[-1].start) if headers else 0, byte - _LOOK_BACK)
+    leaves = [leaf for leaf in syntax.leaves(region, byte) if leaf.type not in syntax.language.comments]
+    open_brackets = unclosed(leaves, syntax.language)
+    in_brackets = bool(open_brackets) and not is_block(open_brackets[-1], syntax.language)
+    opened = not in_brackets and _opens_block(syntax, syntax.language, leaves, offset)
+    at_start = not before.strip() and not in_brackets
+    place = Place.STATEMENT if at_start else Place.EXPRESSION
+    if not opened:
+        return Scope(place, headers)
+    return Scope(place, headers, True, len(_indent(_line_of(text, syntax.char(leaves[-1].start)))))
+
+
+def definition_headers(syntax: Syntax, byte: int) -> tuple[Span, ...]:
+    """Headers of the definitions whose body holds the byte, outermost first; decorators are left out."""
+    if syntax.language is None:
+        return ()
+    last = max(0, len(syntax.source[:byte].rstrip()) - 1)
+    spans = []
+    for node in syntax.ancestors(last):
+        if node.type in syntax.language.definitions and _holds(syntax, node, byte):
+            body = body_of(node)
+            line_end = syntax.source.find(b"\n", node.start_byte)
+            end = body.start_byte if body is not None else line_end
+            end += syntax.source.startswith(b"{", end)
+            header = syntax.source[node.start_byte : max(end, node.start_byte)].rstrip()
+            spans.append(Span(syntax.char(node.start_byte), syntax.char(node.start_byte + len(header))))
+    return tuple(reversed(spans))
+
+
+def _holds(syntax: Syntax, node: tree_sitter.Node, byte: int) -> bool:
+    """Whether a definition holds the byte, also where the typist has not closed it yet."""
+    assert syntax.language is not None
+    if syntax.language.blocks is Blocks.INDENT:
+        line = syntax.source[syntax.source.rfind(b"\n", 0, byte) + 1 : byte]
+        column = len(line) - len(line.lstrip(b" \t"))
+        return node.start_point[1] < column or (bool(line.strip()) and node.end_byte >= byte)
+    body = body_of(node)
+    if body is not None and byte <= body.start_byte:
+        return False
+    if node.end_byte > byte:
+        return True
+    closer = node.children[-1].children[-1] if node.children[-1].children else node.children[-1]
+    return closer.is_missing or closer.type not in {"}", "end"}
+
+
+def body_of(node: tree_sitter.Node) -> tree_sitter.Node | None:
+    """The part of a definition that holds its statements; None for one that is only declared."""
+    body = node.child_by_field_name("body")
+    if body is not None:
+        return body
+    last = node.named_children[-1] if node.named_children else None
+    return last if last is not None and re.search(r"body|block|declaration_list|_list$", last.type) else None
+
+
+def unclosed(leaves: list[Leaf], language: Language) -> list[Leaf]:
+    """Brackets among the leaves that are open at their end, outermost first."""
+    stack: list[Leaf] = []
+    closers = frozenset(BRACKETS.values())
+    for leaf in leaves:
+        kind = _bracket(leaf, language)
+        if kind in BRACKETS:
+            stack.append(leaf)
+        elif kind in closers and stack and BRACKETS[_bracket(stack[-1], language)] == kind:
+            stack.pop()
+    return stack
+
+
+def is_block(leaf: Leaf, language: Language) -> bool:
+    """Whether an opening bracket starts a block of statements, not a list, a call or a literal."""
+    if _bracket(leaf, language) != "{" or language.blocks is Blocks.INDENT:
+        return False
+    parent = leaf.node.parent
+    return parent is None or parent.type not in language.literals
+
+
+def _bracket(leaf: Leaf, language: Language) -> str:
+    return leaf.type.lstrip("$#") if language.blocks is not Blocks.TAG else ""
+
+
+def _inside_token(syntax: Syntax, language: Language, byte: int) -> Place | None:
+    for node in syntax.ancestors(max(0, byte - 1)):
+        if not node.start_byte < byte:
+            continue
+        if node.type in language.comments:
+            text = syntax.source[node.start_byte : node.end_byte]
+            closed = text.endswith((b"*/", b"-->")) and byte == node.end_byte
+            return None if closed else Place.COMMENT
+        if node.type in language.strings and byte < node.end_byte:
+            return Place.STRING
+        if node.is_error:
+            return _inside_by_quotes(syntax, byte)
+    return None
+
+
+def _inside_by_quotes(syntax: Syntax, byte: int) -> Place | None:
+    """In text that does not parse: whether a quote is open on the cursor's line."""
+    line = syntax.source[syntax.source.rfind(b"\n", 0, byte) + 1 : byte].decode(errors="ignore")
+    quote = ""
+    escaped = False
+    for char in line:
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'`":
+            quote = char
+    return Place.STRING if quote else None
+
+
+def _opens_block(syntax: Syntax, language: Language, leaves: list[Leaf], offset: int) -> bool:
+    if not leaves:
+        return False
+    last = leaves[-1]
+    line = _line_of(syntax.text, syntax.char(last.start))
+    if language.blocks is Blocks.INDENT:
+        opens = last.type == ":" and (language.name == "yaml" or bool(_INDENT_OPENERS.match(line)))
+    elif language.blocks is Blocks.KEYWORD:
+        keywords = {"do", "then", "else", "begin", "repeat", "{"}
+        header = bool(_KEYWORD_OPENER_LINE.match(line)) and syntax.text.count("\n", syntax.char(last.end), offset) > 0
+        ends = any(leaf.type in language.closers for leaf in leaves if leaf.start >= syntax.byte(offset - len(line)))
+        opens = last.type in keywords or (header and not ends)
+    elif language.blocks is Blocks.TAG:
+        opens = last.type == ">" and last.node.parent is not None and last.node.parent.type == "start_tag"
+    else:
+        opens = is_block(last, language)
+    return opens and _empty_below(syntax.text, offset, len(_indent(line)))
+
+
+def _empty_below(text: str, offset: int, opener_indent: int) -> bool:
+    """Whether the next line with something on it is not indented deeper than the line that opened the block."""
+    line_end = text.find("\n", offset)
+    below = _NEXT_FILLED_LINE.match(text, line_end + 1) if line_end >= 0 else None
+    return below is None or len(below.group(1)) <= opener_indent
+
+
+def _line_of(text: str, offset: int) -> str:
+    start = text.rfind("\n", 0, offset) + 1
+    end = text.find("\n", offset)
+    return text[start : len(text) if end < 0 else end]
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]

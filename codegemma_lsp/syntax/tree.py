@@ -1,0 +1,152 @@
+"""Syntax trees, parsed incrementally: each from the one before, by the one stretch in which their texts differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import tree_sitter
+
+from codegemma_lsp.syntax.languages import Language, find_language, grammar
+
+MAX_BYTES = 1_000_000
+"""Larger texts are treated as plain text: a first parse would hold the editor up for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A token of the grammar, in bytes; the node stays reachable for its surroundings."""
+
+    type: str
+    start: int
+    end: int
+    node: tree_sitter.Node
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """A text and its tree; ``tree`` is None where the language has no grammar here or the text is too long."""
+
+    text: str
+    language: Language | None
+    source: bytes
+    tree: tree_sitter.Tree | None
+
+    @cached_property
+    def _ascii(self) -> bool:
+        return len(self.text) == len(self.source)
+
+    def byte(self, offset: int) -> int:
+        """Byte offset of a code point offset."""
+        return offset if self._ascii else len(self.text[:offset].encode())
+
+    def char(self, byte: int) -> int:
+        """Code point offset of a byte offset, which must not be inside a code point."""
+        return byte if self._ascii else len(self.source[:byte].decode(errors="ignore"))
+
+    @cached_property
+    def error_count(self) -> int:
+        """How many places the grammar could not make sense of: error nodes, and tokens it had to invent."""
+        return sum(1 for _ in self.errors())
+
+    def errors(self) -> Iterator[tree_sitter.Node]:
+        """Outermost error nodes and missing tokens, in order."""
+        pending = [self.tree.root_node] if self.tree is not None else []
+        while pending:
+            node = pending.pop()
+            if node.is_error or node.is_missing:
+                yield node
+            elif node.has_error:
+                pending.extend(reversed(node.children))
+
+    def leaves(self, start: int, end: int) -> Iterator[Leaf]:
+        """Leaves that begin in the byte range, in order; a string or a comment is one leaf, a missing token none."""
+        if self.tree is None or self.language is None:
+            return
+        whole = self.language.strings | self.language.comments
+        cursor = self.tree.walk()
+        descending = True
+        while True:
+            node = cursor.node
+            assert node is not None
+            if descending and node.end_byte > start and node.start_byte < end:
+                if node.type not in whole and cursor.goto_first_child_for_byte(max(start, node.start_byte)) is not None:
+                    continue
+                if start <= node.start_byte < end and not node.is_missing and node.end_byte > node.start_byte:
+                    yield Leaf(node.type, node.start_byte, node.end_byte, node)
+            if node.start_byte >= end:
+                return
+            descending = cursor.goto_next_sibling()
+            if not descending and not cursor.goto_parent():
+                return
+
+    def ancestors(self, byte: int) -> list[tree_sitter.Node]:
+        """Nodes around the byte, innermost first."""
+        if self.tree is None:
+            return []
+        node = self.tree.root_node.descendant_for_byte_range(byte, byte)
+        found = []
+        while node is not None:
+            found.append(node)
+            node = node.parent
+        return found
+
+
+def parse(text: str, language_id: str, path: str = "", previous: Syntax | None = None) -> Syntax:
+    """Parses ``text``; from ``previous``, where its language is the same, only what differs is read again."""
+    language = find_language(language_id, path)
+    source = text.encode("utf-8", "replace")
+    if language is None or len(source) > MAX_BYTES:
+        return Syntax(text, language, source, None)
+    parser = tree_sitter.Parser(grammar(language))
+    if previous is None or previous.tree is None or previous.language is not language:
+        return Syntax(text, language, source, parser.parse(source))
+    if previous.source == source:
+        return previous
+    return Syntax(text, language, source, parser.parse(source, _edited(previous, source)))
+
+
+def reparse(syntax: Syntax, text: str) -> Syntax:
+    """The tree of another text in the same language, by way of ``syntax``."""
+    name = syntax.language.name if syntax.language else ""
+    return parse(text, name, previous=syntax)
+
+
+def _edited(previous: Syntax, source: bytes) -> tree_sitter.Tree:
+    old = previous.source
+    start = common_prefix(old, source)
+    tail = common_suffix(old, source, min(len(old), len(source)) - start)
+    assert previous.tree is not None
+    tree = previous.tree.copy()
+    old_end, new_end = len(old) - tail, len(source) - tail
+    tree.edit(start, old_end, new_end, _point(old, start), _point(old, old_end), _point(source, new_end))
+    return tree
+
+
+def _point(source: bytes, byte: int) -> tuple[int, int]:
+    return source.count(b"\n", 0, byte), byte - (source.rfind(b"\n", 0, byte) + 1)
+
+
+def common_prefix(a: bytes, b: bytes) -> int:
+    """Length of the longest common prefix, by bisection over whole-slice comparisons."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def common_suffix(a: bytes, b: bytes, limit: int) -> int:
+    """Length of the longest common suffix, at most ``limit``."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
