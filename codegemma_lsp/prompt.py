@@ -119,7 +119,7 @@ class Budget:
     suffix_share: float = 0.25
     middle: int = 256
     """Tokens between the anchor and the cursor beyond which the anchor moves up to the cursor's line."""
-    head_step: int = 32
+    head_step: int = 16
     """Lines in whose multiples the window's head moves."""
 
 
@@ -149,7 +149,7 @@ def build_fim(
         middle = kept
     else:
         prefix, middle = kept, ""
-    before = (
+    before: tuple[Segment, ...] = (
         Special.FIM_PREFIX,
         *_texts((frame.outside, "headers and imports outside the window"), (prefix, "prefix")),
     )

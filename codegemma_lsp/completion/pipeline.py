@@ -15,7 +15,7 @@ from codegemma_lsp.document import Span
 from codegemma_lsp.engines.base import Engine, Generation, Request, Sampling
 from codegemma_lsp.prompt import Budget, build_fim
 from codegemma_lsp.settings import Settings
-from codegemma_lsp.syntax import Extent, Scope, extent_at, parse, scope_at
+from codegemma_lsp.syntax import Extent, excerpt, extent_at, find_language, head_of, parse, scope_at
 
 
 async def complete(query: Query, memory: Memory, engine: Engine, settings: Settings) -> Outcome:
@@ -32,7 +32,7 @@ async def complete(query: Query, memory: Memory, engine: Engine, settings: Setti
     planned = time.perf_counter()
     place = _place(plan, settings)
     next_line = place.below[0] if place.below else ""
-    stopper = Stopper(plan.syntax, offset, place.scope, place.extent, next_line)
+    stopper = Stopper(plan.syntax, plan.offset, place.scope, place.extent, next_line)
     generation = await engine.generate(
         Request(plan.prompt, settings.max_tokens, Sampling(settings.temperature, seed=settings.seed), on_text=stopper)
     )
@@ -52,14 +52,19 @@ def plan_completion(query: Query, memory: Memory, engine: Engine, settings: Sett
     Raises ``ValueError`` where the settings leave no room for a prompt.
     """
     text, offset, _ = _as_if_accepted(query)
-    syntax = parse(text, query.document.language, query.path, memory.syntax)
-    memory.syntax = syntax
-    site = site_at(syntax, offset, query.path)
+    language = find_language(query.document.language, query.path)
+    name = language.name if language is not None else ""
+    part = excerpt(text, offset, language, memory.excerpt)
+    memory.excerpt = part
+    memory.syntax = syntax = parse(part.text, name, memory.syntax)
+    memory.head = head = parse(head_of(text), name, memory.head)
+    scope = scope_at(syntax, part.offset)
+    site = site_at(part, offset, scope, head, query.path)
     room = min(settings.context_tokens, engine.context_tokens)
     budget = Budget(prompt=room - min(settings.max_tokens, room // 2))
     prompt, frame = build_fim(site, settings.layout, budget, engine.tokenizer, settings.heal, memory.frame)
     memory.frame = frame
-    return Plan(text, offset, prompt, frame, syntax)
+    return Plan(prompt, syntax, part.offset, scope)
 
 
 def _as_if_accepted(query: Query) -> tuple[str, int, str]:
@@ -89,11 +94,10 @@ def _usable(query: Query) -> bool:
 
 
 def _place(plan: Plan, settings: Settings) -> Place:
-    scope: Scope = scope_at(plan.syntax, plan.offset)
-    place = Place(plan.syntax, plan.offset, scope, Extent.LINE)
+    place = Place(plan.syntax, plan.offset, plan.scope, Extent.LINE)
     if not settings.multiline:
         return place
-    return replace(place, extent=extent_at(scope, text_follows=not only_closers(place.rest)))
+    return replace(place, extent=extent_at(plan.scope, text_follows=not only_closers(place.rest)))
 
 
 def _worth_showing(insert: str, generation: Generation, query: Query, settings: Settings) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from codegemma_lsp.document import Document, Span
 from codegemma_lsp.engines.base import Usage
 from codegemma_lsp.prompt import Frame, Prompt
-from codegemma_lsp.syntax import Syntax
+from codegemma_lsp.syntax import Excerpt, Scope, Syntax
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,21 @@ class Shown:
 
 @dataclass
 class Memory:
-    """What is kept of one document between its requests: its last tree, its last window, its last suggestions."""
+    """What is kept of one document between its requests: its last trees, its last window, its last suggestions."""
 
+    excerpt: Excerpt | None = None
     syntax: Syntax | None = None
+    head: Syntax | None = None
     frame: Frame | None = None
     shown: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A prompt and what is needed to judge its answer. ``text`` is LF-only, with the selected entry in place."""
+    """A prompt and what is needed to judge its answer: ``syntax`` is that of an excerpt of the LF-only text with the
+    selected entry in place, ``offset`` the cursor in the excerpt, ``scope`` the cursor's."""
 
-    text: str
-    offset: int
     prompt: Prompt
-    frame: Frame
     syntax: Syntax
+    offset: int
+    scope: Scope

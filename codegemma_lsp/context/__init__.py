@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from codegemma_lsp.prompt import Site
-from codegemma_lsp.syntax import Syntax, imports, scope_at
+from codegemma_lsp.syntax import Excerpt, Scope, Syntax, imports
 
 
-def site_at(syntax: Syntax, offset: int, path: str) -> Site:
-    """The cursor's site: its text, the file's imports, and the headers of the definitions around it."""
-    scope = scope_at(syntax, offset)
-    spans_of_imports = imports(syntax, offset)
+def site_at(excerpt: Excerpt, offset: int, scope: Scope, head: Syntax, path: str) -> Site:
+    """The cursor's site: the file's text, its imports, and the headers of the definitions around the cursor.
+
+    ``scope`` is that of the cursor in ``excerpt``; ``head`` is the syntax of the file's head.
+    """
     return Site(
         path,
-        syntax.text,
+        excerpt.source,
         offset,
-        tuple((span.start, syntax.text[span.start : span.end]) for span in spans_of_imports),
-        tuple((span.start, syntax.text[span.start : span.end]) for span in scope.headers),
+        tuple((span.start, head.text[span.start : span.end]) for span in imports(head)),
+        tuple((excerpt.original(span.start), excerpt.text[span.start : span.end]) for span in scope.headers),
     )

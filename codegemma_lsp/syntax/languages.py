@@ -65,7 +65,7 @@ _JAVASCRIPT = Language(
     classes=_words("class_declaration class"),
     imports=_words("import_statement"),
     strings=_words("string template_string regex"),
-    literals=_words("object object_pattern named_imports export_clause"),
+    literals=_words("object object_pattern named_imports export_clause jsx_expression"),
 )
 _TYPESCRIPT = replace(
     _JAVASCRIPT,

@@ -1,4 +1,4 @@
-"""What a file declares at its top level."""
+"""What a file declares at its head."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ _MOST_NODES = 400
 """Top-level nodes looked at: imports stand at a file's head."""
 
 
-def imports(syntax: Syntax, before: int) -> tuple[Span, ...]:
-    """Spans of the file's import statements that end at or before an offset, in order."""
+HEAD_CHARS = 6_000
+"""How much of a file is looked at for imports."""
+
+
+def head_of(text: str) -> str:
+    """The lines at a file's head in which imports are looked for."""
+    return text[: text.rfind("\n", 0, HEAD_CHARS) + 1] if len(text) > HEAD_CHARS else text
+
+
+def imports(syntax: Syntax) -> tuple[Span, ...]:
+    """Spans of the import statements at the top level of a text, in order."""
     if syntax.tree is None or syntax.language is None:
         return ()
-    limit = syntax.byte(before)
     found = []
     node: tree_sitter.Node | None = syntax.tree.root_node.child(0)
     for _ in range(_MOST_NODES):
-        if node is None or node.end_byte > limit:
+        if node is None:
             break
         if node.type in syntax.language.imports:
             found.append(Span(syntax.char(node.start_byte), syntax.char(node.end_byte)))

@@ -83,7 +83,7 @@ def definition_headers(syntax: Syntax, byte: int) -> tuple[Span, ...]:
         if node.type in syntax.language.definitions and _holds(syntax, node, byte):
             body = body_of(node)
             line_end = syntax.source.find(b"\n", node.start_byte)
-            end = body.start_byte if body is not None else line_end
+            end = body.start_byte if body is not None else min(line_end if line_end >= 0 else byte, byte)
             end += syntax.source.startswith(b"{", end)
             header = syntax.source[node.start_byte : max(end, node.start_byte)].rstrip()
             spans.append(Span(syntax.char(node.start_byte), syntax.char(node.start_byte + len(header))))
@@ -142,32 +142,31 @@ def _bracket(leaf: Leaf, language: Language) -> str:
 
 def _inside_token(syntax: Syntax, language: Language, byte: int) -> Place | None:
     for node in syntax.ancestors(max(0, byte - 1)):
-        if not node.start_byte < byte:
+        if node.start_byte >= byte:
             continue
         if node.type in language.comments:
-            text = syntax.source[node.start_byte : node.end_byte]
-            closed = text.endswith((b"*/", b"-->")) and byte == node.end_byte
-            return None if closed else Place.COMMENT
+            closed = syntax.source[node.start_byte : node.end_byte].endswith((b"*/", b"-->"))
+            return None if closed and byte == node.end_byte else Place.COMMENT
         if node.type in language.strings and byte < node.end_byte:
             return Place.STRING
-        if node.is_error:
-            return _inside_by_quotes(syntax, byte)
+    line_start = syntax.source.rfind(b"\n", 0, byte) + 1
+    if any(node.start_byte <= byte and node.end_byte >= line_start for node in syntax.errors()):
+        return _inside_by_quotes(syntax.source[line_start:byte].decode(errors="ignore"), language)
     return None
 
 
-def _inside_by_quotes(syntax: Syntax, byte: int) -> Place | None:
-    """In text that does not parse: whether a quote is open on the cursor's line."""
-    line = syntax.source[syntax.source.rfind(b"\n", 0, byte) + 1 : byte].decode(errors="ignore")
-    quote = ""
-    escaped = False
-    for char in line:
+def _inside_by_quotes(before: str, language: Language) -> Place | None:
+    """For a line that does not parse: whether a quote is open in it before the cursor."""
+    quotes = "\"" if language.name == "rust" else "\"'`"
+    quote, escaped = "", False
+    for char in before:
         if escaped:
             escaped = False
         elif char == "\\":
             escaped = True
         elif quote:
             quote = "" if char == quote else quote
-        elif char in "\"'`":
+        elif char in quotes:
             quote = char
     return Place.STRING if quote else None
 

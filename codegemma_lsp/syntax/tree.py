@@ -10,8 +10,8 @@ import tree_sitter
 
 from codegemma_lsp.syntax.languages import Language, find_language, grammar
 
-MAX_BYTES = 1_000_000
-"""Larger texts are treated as plain text: a first parse would hold the editor up for too long."""
+MAX_CHARS = 65_536
+"""Longer texts are treated as plain text. Excerpts are shorter, but for lines of unusual length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,11 @@ class Syntax:
         return found
 
 
-def parse(text: str, language_id: str, path: str = "", previous: Syntax | None = None) -> Syntax:
+def parse(text: str, language_name: str, previous: Syntax | None = None) -> Syntax:
     """Parses ``text``; from ``previous``, where its language is the same, only what differs is read again."""
-    language = find_language(language_id, path)
+    language = find_language(language_name)
     source = text.encode("utf-8", "replace")
-    if language is None or len(source) > MAX_BYTES:
+    if language is None or len(text) > MAX_CHARS:
         return Syntax(text, language, source, None)
     parser = tree_sitter.Parser(grammar(language))
     if previous is None or previous.tree is None or previous.language is not language:
@@ -110,7 +110,7 @@ def parse(text: str, language_id: str, path: str = "", previous: Syntax | None =
 def reparse(syntax: Syntax, text: str) -> Syntax:
     """The tree of another text in the same language, by way of ``syntax``."""
     name = syntax.language.name if syntax.language else ""
-    return parse(text, name, previous=syntax)
+    return parse(text, name, syntax)
 
 
 def _edited(previous: Syntax, source: bytes) -> tree_sitter.Tree:
