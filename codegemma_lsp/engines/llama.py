@@ -20,6 +20,7 @@ from codegemma_lsp.engines.base import (
     EngineFailed,
     Finish,
     Generation,
+    Priority,
     PromptTooLong,
     Request,
     Usage,
@@ -30,6 +31,8 @@ from codegemma_lsp.engines.slots import Slot, Slots
 from codegemma_lsp.engines.vocabulary import Vocabulary
 
 _CLOSED = "The engine was closed before it could answer."
+_CLOSE = min(Priority) - 1
+"""Before every request, so that closing waits for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,12 @@ class Options:
     gpu_layers: int = -1
 
 
-@dataclass(order=True)
+@dataclass(frozen=True)
 class _Job:
-    priority: int
-    number: int
-    request: Request = field(compare=False)
-    done: Callable[[Generation | Exception], None] = field(compare=False)
-    cancelled: threading.Event = field(compare=False, default_factory=threading.Event)
-    queued_at: float = field(compare=False, default_factory=time.perf_counter)
+    request: Request
+    done: Callable[[Generation | Exception], None]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    queued_at: float = field(default_factory=time.perf_counter)
 
 
 class LlamaEngine:
@@ -64,7 +65,7 @@ class LlamaEngine:
         """Raises ``ModelNotFound``, ``ModelUnusable``."""
         self.name = path.stem
         self._running: _Job | None = None
-        self._jobs: queue.PriorityQueue[_Job | _Stop] = queue.PriorityQueue()
+        self._jobs: queue.PriorityQueue[tuple[int, int, _Job | None]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._closed = threading.Event()
         self._slots = Slots(options.slots)
@@ -75,7 +76,7 @@ class LlamaEngine:
             options.batch_tokens,
             options.threads or max(1, (os.cpu_count() or 2) // 2),
             options.gpu_layers,
-            self._should_abort,
+            self._should_stop,
             on_progress,
         )
         specials = self._native.specials()
@@ -113,8 +114,8 @@ class LlamaEngine:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, outcome)
 
-        job = _Job(request.priority, next(self._numbers), request, done)
-        self._jobs.put(job)
+        job = _Job(request, done)
+        self._put(request.priority, job)
         try:
             return await answer
         except asyncio.CancelledError:
@@ -124,10 +125,9 @@ class LlamaEngine:
     def run(self, request: Request, cancelled: threading.Event | None = None) -> Generation:
         """``generate`` for callers without an event loop; setting ``cancelled`` gives ``Finish.CANCELLED``."""
         outcomes: queue.SimpleQueue[Generation | Exception] = queue.SimpleQueue()
-        job = _Job(request.priority, next(self._numbers), request, outcomes.put, cancelled or threading.Event())
         if self._closed.is_set():
             raise EngineFailed(_CLOSED)
-        self._jobs.put(job)
+        self._put(request.priority, _Job(request, outcomes.put, cancelled or threading.Event()))
         outcome = outcomes.get()
         if isinstance(outcome, Exception):
             raise outcome
@@ -137,21 +137,27 @@ class LlamaEngine:
         if self._closed.is_set():
             return
         self._closed.set()
-        self._jobs.put(_Stop())
+        self._put(_CLOSE, None)
         self._thread.join()
 
-    def _should_abort(self) -> bool:
+    def _put(self, priority: int, job: _Job | None) -> None:
+        """Numbers keep the order of equal priorities, and the queue from comparing jobs."""
+        self._jobs.put((priority, next(self._numbers), job))
+
+    def _should_stop(self) -> bool:
         job = self._running
         return self._closed.is_set() or (job is not None and job.cancelled.is_set())
 
     def _work(self) -> None:
         while True:
-            job = self._jobs.get()
-            if isinstance(job, _Stop):
+            _, _, job = self._jobs.get()
+            if job is None:
                 break
             self._running = job
             try:
-                outcome: Generation | Exception = _Run(job, self._native, self._vocabulary, self._slots).generation()
+                outcome: Generation | Exception = _Run(
+                    job, self._native, self._vocabulary, self._slots, self._should_stop
+                ).generation()
             except EngineError as error:
                 outcome = error
             except Exception as error:
@@ -162,24 +168,18 @@ class LlamaEngine:
             job.done(outcome)
         self._native.close()
         while not self._jobs.empty():
-            left = self._jobs.get()
-            if isinstance(left, _Job):
+            _, _, left = self._jobs.get()
+            if left is not None:
                 left.done(EngineFailed(_CLOSED))
-
-
-@dataclass(order=True)
-class _Stop:
-    """Sorts before every job, so that closing waits for none."""
-
-    priority: int = -1
-    number: int = -1
 
 
 class _Run:
     """One request from its first prompt token to its last generated one."""
 
-    def __init__(self, job: _Job, native: Native, vocabulary: Vocabulary, slots: Slots) -> None:
-        self.job, self.native, self.vocabulary = job, native, vocabulary
+    def __init__(
+        self, job: _Job, native: Native, vocabulary: Vocabulary, slots: Slots, stopped: Callable[[], bool]
+    ) -> None:
+        self.job, self.native, self.vocabulary, self.stopped = job, native, vocabulary, stopped
         self.request = job.request
         self.tokens = vocabulary.tokens(job.request.prompt)
         room = native.context_tokens - len(self.tokens)
@@ -202,7 +202,7 @@ class _Run:
         self._prefill()
         read_at = time.perf_counter()
         self.usage = replace(self.usage, reused=self.reused, prefill_ms=1000 * (read_at - started))
-        if self.job.cancelled.is_set():
+        if self.stopped():
             return Generation("", Finish.CANCELLED, self.usage)
         text, finish, logprobs, count = self._decode()
         elapsed = 1000 * (time.perf_counter() - read_at)
@@ -210,11 +210,11 @@ class _Run:
 
     def _prefill(self) -> None:
         at, read, late = self.reused, 0, 0
-        while at < len(self.tokens) and not self.job.cancelled.is_set():
+        while at < len(self.tokens) and not self.stopped():
             batch = self.tokens[at : at + self.native.batch_tokens]
             done = self._read(batch)
             read += done
-            late += done if self.job.cancelled.is_set() else 0
+            late += done if self.stopped() else 0
             at += done
         self.usage = replace(self.usage, read=read, read_after_cancel=late)
 
@@ -235,7 +235,7 @@ class _Run:
         spell, text, logprobs, count = self.request.prompt.spell, "", list[float](), 0
         stops = self.vocabulary.controls
         while count < self.max_tokens:
-            if self.job.cancelled.is_set():
+            if self.stopped():
                 return text, Finish.CANCELLED, logprobs, count
             choice = self._choose(spell, rng)
             count += 1

@@ -157,7 +157,7 @@ def _inside_token(syntax: Syntax, language: Language, byte: int) -> Place | None
 
 def _inside_by_quotes(before: str, language: Language) -> Place | None:
     """For a line that does not parse: whether a quote is open in it before the cursor."""
-    quotes = "\"" if language.name == "rust" else "\"'`"
+    quotes = '"' if language.name == "rust" else "\"'`"
     quote, escaped = "", False
     for char in before:
         if escaped:

@@ -1,0 +1,245 @@
+"""The decoding loop, on the bundled model."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codegemma_lsp.engines.base import (
+    EngineFailed,
+    Finish,
+    Generation,
+    ModelNotFound,
+    ModelUnusable,
+    PromptTooLong,
+    Request,
+    Sampling,
+)
+from codegemma_lsp.engines.llama import LlamaEngine, Options
+from codegemma_lsp.engines.native import Decoded
+from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.prompt import CODEGEMMA_IDS, FIM_STOPS, Budget, Layout, Prompt, Site, Special, Text, build_fim
+from tests.marks import at_cursor
+
+SOURCE = (Path(__file__).parents[1] / "codegemma_lsp" / "document.py").read_text("utf-8")
+AT = SOURCE.index("    def line_text")
+
+
+def prompt_at(engine: LlamaEngine, text: str, offset: int, *, heal: bool = True) -> Prompt:
+    return build_fim(Site("document.py", text, offset), Layout.ANCHORED, Budget(700), engine.tokenizer, heal)[0]
+
+
+def request_at(engine: LlamaEngine, offset: int = AT, max_tokens: int = 24) -> Request:
+    return Request(prompt_at(engine, SOURCE, offset), max_tokens)
+
+
+def test_codegemmas_ids_are_found_and_confirmed(engine: LlamaEngine) -> None:
+    assert engine.tokenizer.specials == CODEGEMMA_IDS
+
+
+def test_counts_add_up(fresh_engine: LlamaEngine) -> None:
+    request = request_at(fresh_engine)
+    first, second = fresh_engine.run(request), fresh_engine.run(request)
+    assert first.usage.prompt == request.prompt.tokens == first.usage.read
+    assert (second.usage.reused, second.usage.read) == (request.prompt.tokens - 1, 1)
+    assert second.text == first.text
+    assert second.usage.generated >= len(second.logprobs) > 0
+    assert second.mean_logprob < 0
+
+
+def test_reuse_changes_no_token(fresh_engine: LlamaEngine) -> None:
+    """Invariant 7: what the cache holds may cost or save time, never change the output."""
+    offsets = [AT + i for i in (0, 8, 17, 30, 31, 8, 0)]
+    warm = [fresh_engine.run(request_at(fresh_engine, offset)) for offset in offsets]
+    for offset, reused in zip(offsets, warm, strict=True):
+        cold_engine = LlamaEngine(model_path(BUNDLED), Options(threads=1))
+        try:
+            assert cold_engine.run(request_at(cold_engine, offset)).text == reused.text
+        finally:
+            cold_engine.close()
+    assert any(generation.usage.reused for generation in warm)
+
+
+def test_two_documents_keep_their_slots(fresh_engine: LlamaEngine) -> None:
+    here, there = request_at(fresh_engine), request_at(fresh_engine, SOURCE.index("def position"))
+    fresh_engine.run(here)
+    fresh_engine.run(there)
+    assert fresh_engine.run(here).usage.read == 1
+    assert fresh_engine.run(there).usage.read == 1
+
+
+def test_sampling_is_repeatable_by_seed(engine: LlamaEngine) -> None:
+    def sampled(seed: int) -> str:
+        return engine.run(replace(request_at(engine), sampling=Sampling(1.0, seed=seed))).text
+
+    assert sampled(1) == sampled(1)
+    assert len({sampled(seed) for seed in range(6)}) > 1
+
+
+def test_on_text_ends_generation(engine: LlamaEngine) -> None:
+    seen: list[str] = []
+
+    def on_text(text: str) -> bool:
+        seen.append(text)
+        return len(seen) == 3
+
+    generation = engine.run(replace(request_at(engine), on_text=on_text))
+    assert generation.finish is Finish.ON_TEXT
+    assert generation.text == seen[-1]
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(seen))
+
+
+@pytest.mark.parametrize(
+    "marked", ["def add(a, b):\n    retur<CURSOR>", "x = '\U0001f600<CURSOR>", "def f():\n  <CURSOR>"]
+)
+def test_healing_spells_what_was_typed_and_gives_only_what_follows(engine: LlamaEngine, marked: str) -> None:
+    text, offset = at_cursor(marked)
+    prompt = prompt_at(engine, text, offset)
+    generation = engine.run(Request(prompt, 12))
+    spelled = prompt.spell.decode()
+    assert spelled
+    assert text.endswith(spelled)
+    assert not generation.text.startswith(spelled) or len(spelled.strip()) == 0
+
+
+def test_healing_candidates_are_all_that_may_spell(engine: LlamaEngine) -> None:
+    vocabulary = engine.tokenizer
+    for spell in (b"retur", b"    ", b"\n", b"(", "é".encode()):
+        expected = [
+            token
+            for token, piece in enumerate(vocabulary.pieces)
+            if piece and token not in vocabulary.controls and (piece.startswith(spell) or spell.startswith(piece))
+        ]
+        assert vocabulary.candidates(spell).tolist() == expected
+
+
+def test_special_tokens_never_reach_the_text(engine: LlamaEngine) -> None:
+    """Invariant 2, at the hottest temperature: whatever is drawn, the text is that of ordinary pieces."""
+    for seed in range(5):
+        generation = engine.run(replace(request_at(engine), sampling=Sampling(2.0, top_k=0, top_p=1.0, seed=seed)))
+        assert not any(special.value in generation.text for special in Special)
+
+
+async def cancelled_when(engine: LlamaEngine, read: int) -> tuple[Generation, int]:
+    """Cancels a long prompt once ``read`` tokens are in the cache; the outcome, and the tokens read after it."""
+    cancelled = threading.Event()
+    decode = engine._native.decode
+    batches: list[int] = []
+
+    def spying(slot: int, tokens: Sequence[int], position: int) -> Decoded:
+        outcome = decode(slot, tokens, position)
+        batches.append(len(tokens) if outcome is Decoded.DONE else 0)
+        if sum(batches) >= read:
+            cancelled.set()
+        return outcome
+
+    engine._native.decode = spying  # type: ignore[method-assign]
+    try:
+        generation = await asyncio.to_thread(engine.run, request_at(engine), cancelled)
+    finally:
+        engine._native.decode = decode  # type: ignore[method-assign]
+    return generation, sum(batches) - read
+
+
+async def test_cancelling_a_prefill_frees_the_engine_within_one_small_batch(fresh_engine: LlamaEngine) -> None:
+    batch = fresh_engine._native.batch_tokens
+    generation, after = await cancelled_when(fresh_engine, 2 * batch)
+    assert generation.finish is Finish.CANCELLED
+    assert generation.usage.read < generation.usage.prompt
+    assert after <= batch
+    assert generation.usage.read_after_cancel <= batch
+    resumed = fresh_engine.run(request_at(fresh_engine))
+    assert resumed.usage.reused == generation.usage.read
+    assert resumed.text == fresh_engine.run(request_at(fresh_engine)).text
+
+
+async def test_cancelling_the_task_frees_the_engine(fresh_engine: LlamaEngine) -> None:
+    """From the event loop, at many moments: the next request is answered, and nothing is left behind."""
+    expected = fresh_engine.run(request_at(fresh_engine)).text
+    for delay in (0, 0.001, 0.005, 0.01, 0.02, 0.04, 0.08):
+        task = asyncio.create_task(fresh_engine.generate(request_at(fresh_engine, AT + 40, max_tokens=200)))
+        await asyncio.sleep(delay)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await fresh_engine.generate(request_at(fresh_engine))).text == expected
+
+
+async def test_an_abort_inside_a_batch_leaves_the_slot_true(fresh_engine: LlamaEngine) -> None:
+    """The abort callback ends a batch that is being read; the cache is asked what it still holds."""
+    expected = fresh_engine.run(request_at(fresh_engine)).text
+    stop = threading.Event()
+    request = request_at(fresh_engine, SOURCE.index("def with_edit"))
+    running = asyncio.create_task(asyncio.to_thread(fresh_engine.run, request, stop))
+    await asyncio.sleep(0.01)
+    stop.set()
+    assert (await running).finish in (Finish.CANCELLED, Finish.LENGTH, Finish.STOP_TOKEN)
+    for slot in fresh_engine._slots.all:
+        assert fresh_engine._native.trim(slot.number, len(slot.tokens)) == len(slot.tokens)
+    assert fresh_engine.run(request_at(fresh_engine)).text == expected
+
+
+def test_a_prompt_longer_than_the_context_is_refused(engine: LlamaEngine) -> None:
+    prompt = Prompt((Special.BOS, Text("x = 1\n" * 2000, "too much")), FIM_STOPS, 0)
+    with pytest.raises(PromptTooLong, match=r"The prompt has \d+ tokens and the model's context \d+; shorten it"):
+        engine.run(Request(prompt, 8))
+
+
+def test_generation_ends_at_the_context(engine: LlamaEngine) -> None:
+    fill = [Text("x = 1\n", "filler")] * 400
+    while len(engine.tokenizer.tokens(Prompt((Special.BOS, *fill), FIM_STOPS, 0))) > engine.context_tokens - 4:
+        fill.pop()
+    generation = engine.run(Request(Prompt((Special.BOS, *fill), FIM_STOPS, 0), 500))
+    assert generation.usage.prompt + generation.usage.generated <= engine.context_tokens
+
+
+async def test_closing_answers_what_waits(fresh_engine: LlamaEngine) -> None:
+    requests = [asyncio.create_task(fresh_engine.generate(request_at(fresh_engine, max_tokens=200))) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    await asyncio.to_thread(fresh_engine.close)
+    outcomes = await asyncio.gather(*requests, return_exceptions=True)
+    assert all(isinstance(o, EngineFailed | Generation) for o in outcomes)
+    with pytest.raises(EngineFailed):
+        await fresh_engine.generate(request_at(fresh_engine))
+    fresh_engine.close()
+
+
+MODEL = model_path(BUNDLED).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "said"),
+    [
+        pytest.param(None, ModelNotFound, "There is no model file at", id="missing"),
+        pytest.param(b"", ModelUnusable, "is not a GGUF file", id="empty"),
+        pytest.param(b"hello", ModelUnusable, "is not a GGUF file", id="text"),
+        pytest.param(MODEL[:64], ModelUnusable, "cannot be loaded", id="header"),
+        pytest.param(MODEL[: len(MODEL) // 2], ModelUnusable, "cannot be loaded", id="half"),
+        pytest.param(MODEL[:-4096], ModelUnusable, "cannot be loaded", id="tail missing"),
+        pytest.param(b"GGUF" + bytes(4096), ModelUnusable, "cannot be loaded", id="zeros"),
+    ],
+)
+def test_files_that_are_no_model(tmp_path: Path, content: bytes | None, error: type[Exception], said: str) -> None:
+    path = tmp_path / "broken.gguf"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(error, match=said) as raised:
+        LlamaEngine(path, Options())
+    assert "\n" not in str(raised.value)
+
+
+def test_logprobs_are_those_of_the_model(engine: LlamaEngine) -> None:
+    """Against a log-softmax in double precision over the logits that chose the token."""
+    prompt = prompt_at(engine, SOURCE, AT, heal=False)
+    generation = engine.run(Request(prompt, 1))
+    logits = engine._native.logits().astype(np.float64)
+    expected = logits.max() - np.log(np.exp(logits - logits.max()).sum()) - logits.max()
+    if generation.logprobs:
+        assert generation.logprobs[0] == pytest.approx(expected, abs=1e-4)
