@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 STATUS = "didChangeStatus"
 COMPLETED = "codegemma/completed"
+STATE = "codegemma/state"
 DID_SHOW = "textDocument/didShowCompletion"
 DID_PARTIALLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
 
@@ -218,6 +219,11 @@ def report(query: Query, outcome: Outcome) -> dict[str, Any]:
         },
         "ms": {name: round(value, 3) for name, value in outcome.ms.items()},
     }
+
+
+@server.feature(STATE)
+def on_state(params: Any) -> dict[str, Any]:
+    return server.session.state()
 
 
 @server.command(convert.ACCEPT_COMMAND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -169,6 +170,26 @@ class Session:
         task = self._running.pop(uri, None)
         if task is not None:
             task.cancel()
+
+    def state(self) -> dict[str, Any]:
+        """What the server holds, for support: by the checksums an editor can tell whether its text is ours."""
+        return {
+            "status": {"message": self.status.message, "kind": self.status.kind, "busy": self.status.busy},
+            "engine": self.engine.name if self.engine is not None else None,
+            "counts": {
+                "shown": self.shown,
+                "accepted": self.accepted,
+                "partiallyAccepted": self.partially_accepted,
+            },
+            "documents": [
+                {
+                    "uri": document.uri,
+                    "version": document.version,
+                    "sha256": hashlib.sha256(document.text.encode()).hexdigest(),
+                }
+                for document in self.documents.values()
+            ],
+        }
 
     async def shut_down(self) -> None:
         """Ends what runs and frees the model."""

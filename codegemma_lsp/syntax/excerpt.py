@@ -18,6 +18,7 @@ ABOVE, BELOW = 120, 40
 _STEP = 20
 _MOST_HEADERS = 8
 _SEARCH_BACK = 262_144
+_SEARCH_DOWN = 16_384
 
 _DEFINITION = re.compile(
     r"[ \t]*(?:@\w|(?:export|default|async|def|class|function|public|private|protected|internal|static|abstract|final"
@@ -62,7 +63,7 @@ def excerpt(source: str, offset: int, language: Language | None, previous: Excer
     first = _first_line(source, starts[: here + 1])
     start = starts[first]
     indent = _indent(source, start) or 0
-    end = _end(source, starts[here + 1 :], indent)
+    end = _end(source, starts[here + 1 :], indent) if len(starts) > here + 1 else len(source)
     origins = _headers(source, start, indent, previous)
     headers = [_line(source, origin) for origin in origins]
     lead = "".join(f"{header}\n" for header in headers)
@@ -106,12 +107,22 @@ def _first_line(source: str, starts: list[int]) -> int:
 
 
 def _end(source: str, starts: list[int], indent: int) -> int:
-    """Where the excerpt ends: before the line that ends the block it lies in, or at the last of ``starts``."""
+    """Where the excerpt ends: before the line that ends the block it lies in, else before the last line that starts
+    something at the excerpt's own level, so that it ends with nothing open."""
+    end = None
     for start in starts:
         here = _indent(source, start)
         if here is not None and here < indent:
             return start
-    return starts[-1] if starts else len(source)
+        if here == indent and source[start + here] not in _NOT_A_HEADER:
+            end = start
+    return end if end is not None else _next_at_level(source, starts[-1], indent)
+
+
+def _next_at_level(source: str, start: int, indent: int) -> int:
+    """For a block longer than the excerpt: the next line outside of it."""
+    match = _less_indented(indent).search(source, start, start + _SEARCH_DOWN)
+    return match.start() if match is not None else min(len(source), start + _SEARCH_DOWN)
 
 
 def _headers(source: str, start: int, indent: int, previous: Excerpt | None) -> tuple[int, ...]:
@@ -121,7 +132,7 @@ def _headers(source: str, start: int, indent: int, previous: Excerpt | None) -> 
     found: list[int] = []
     at = start
     while indent > 0 and len(found) < _MOST_HEADERS:
-        pattern = re.compile(rf"^[ \t]{{0,{indent - 1}}}(?=[^\s{re.escape(''.join(_NOT_A_HEADER))}])", re.MULTILINE)
+        pattern = _less_indented(indent - 1)
         last = None
         size = 4096
         while last is None and size <= _SEARCH_BACK:
@@ -136,6 +147,11 @@ def _headers(source: str, start: int, indent: int, previous: Excerpt | None) -> 
         at, indent = last.start(), len(last.group())
         found.append(at)
     return tuple(reversed(found))
+
+
+def _less_indented(most: int) -> re.Pattern[str]:
+    """The indentation, of at most ``most``, of a line that may start a block."""
+    return re.compile(rf"^[ \t]{{0,{most}}}(?=[^\s{re.escape(''.join(sorted(_NOT_A_HEADER)))}])", re.MULTILINE)
 
 
 def _indent(source: str, start: int) -> int | None:

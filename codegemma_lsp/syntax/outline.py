@@ -25,7 +25,8 @@ def imports(syntax: Syntax) -> tuple[Span, ...]:
     if syntax.tree is None or syntax.language is None:
         return ()
     found = []
-    node: tree_sitter.Node | None = syntax.tree.root_node.child(0)
+    root = syntax.tree.root_node
+    node: tree_sitter.Node | None = root.child(0) if root.child_count else None
     for _ in range(_MOST_NODES):
         if node is None:
             break

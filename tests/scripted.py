@@ -1,0 +1,42 @@
+"""An engine that says what it is told to say: for tests of control flow and of what is done with any output."""
+
+from __future__ import annotations
+
+from codegemma_lsp.engines.base import EngineError, Finish, Generation, Request, Usage
+
+
+class Bytes:
+    """A vocabulary of single bytes."""
+
+    def encode(self, text: str) -> list[int]:
+        return list(text.encode("utf-8", "replace"))
+
+    def piece(self, token: int) -> bytes:
+        return bytes([token])
+
+
+class ScriptedEngine:
+    """Streams ``answer`` in pieces of three characters, as an engine would, until ``on_text`` ends it."""
+
+    name = "scripted"
+    context_tokens = 100_000
+
+    def __init__(self, answer: str = "", logprob: float = -0.1, error: EngineError | None = None) -> None:
+        self.answer, self.logprob, self.error = answer, logprob, error
+        self.requests: list[Request] = []
+        self.tokenizer = Bytes()
+
+    async def generate(self, request: Request) -> Generation:
+        self.requests.append(request)
+        if self.error is not None:
+            raise self.error
+        said, finish = "", Finish.STOP_TOKEN
+        for start in range(0, len(self.answer), 3):
+            said += self.answer[start : start + 3]
+            if request.on_text is not None and request.on_text(said):
+                finish = Finish.ON_TEXT
+                break
+        usage = Usage(prompt=request.prompt.tokens, read=request.prompt.tokens, generated=len(said))
+        return Generation(said, finish, usage, (self.logprob,) * len(said))
+
+    def close(self) -> None: ...

@@ -1,0 +1,226 @@
+"""From what a model says to what is safe to accept: each answer is scripted, all the rest is real."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from codegemma_lsp.completion import Memory, Origin, Outcome, Query, Selected, complete
+from codegemma_lsp.document import Document, Span
+from codegemma_lsp.engines.base import EngineFailed
+from codegemma_lsp.settings import Settings
+from codegemma_lsp.syntax import parse
+from tests.marks import at_cursor
+from tests.scripted import ScriptedEngine
+
+
+async def outcome_of(marked: str, said: str, language: str, **how: object) -> tuple[Outcome, str]:
+    text, offset = at_cursor(marked)
+    query = Query(Document("file:///a", text, language), offset, "a")
+    return await complete(query, Memory(), ScriptedEngine(said), Settings.model_validate(how)), text
+
+
+async def check(marked: str, said: str, after: str | None, language: str = "python", **how: object) -> None:
+    """``after``: the document once the suggestion is accepted, None where there is none."""
+    outcome, text = await outcome_of(marked, said, language, **how)
+    suggestion = outcome.suggestion
+    if suggestion is None:
+        assert after is None, outcome.reason
+        assert outcome.reason
+        return
+    assert text[: suggestion.span.start] + suggestion.text + text[suggestion.span.end :] == after
+
+
+async def test_lines_statements_and_blocks() -> None:
+    await check("x = <CURSOR>\n", "1\ny = 2\n", "x = 1\n")
+    await check(
+        "def f(a):\n    <CURSOR>\n", "b = a\n    return b\n\n\ndef g():", "def f(a):\n    b = a\n    return b\n"
+    )
+    await check(
+        "def f(a):\n    b = a\n    <CURSOR>\n", "return b\n\n\ndef g():", "def f(a):\n    b = a\n    return b\n"
+    )
+    await check("def f(a):\n    <CURSOR>\n", "b = a\n    return b\n", "def f(a):\n    b = a\n", multiline=False)
+    await check("x = f(<CURSOR>, 2)\n", "1\n", "x = f(1, 2)\n")
+
+
+async def test_what_follows_is_not_said_twice() -> None:
+    await check("x = f(<CURSOR>, 2)\n", "1, 2)", "x = f(1, 2)\n")
+    await check("x = f(<CURSOR>)\n", "1, 2)", "x = f(1, 2)\n")
+    await check("x = f(<CURSOR>)\n", "g(1), 2)", "x = f(g(1), 2)\n")
+    await check("x = f(<CURSOR>)\n", "g(1), 2", "x = f(g(1), 2)\n")
+    await check("x = 'a<CURSOR>'\n", "bc'", "x = 'abc'\n")
+    await check("x = f('a<CURSOR>')\n", "bc')", "x = f('abc')\n")
+    await check("x = [<CURSOR>]\n", "1, 2]", "x = [1, 2]\n")
+    await check("x = 1\n<CURSOR>\nreturn_value = x\n", "return_value = x\n", None)
+    await check(
+        "def f():\n    a()\n    <CURSOR>\n    return 1\n",
+        "b()\n    return 1\n",
+        "def f():\n    a()\n    b()\n    return 1\n",
+    )
+
+
+async def test_closing_brackets_that_are_already_there() -> None:
+    await check(
+        "function f(a) {\n  <CURSOR>\n}\n",
+        "g(a);\n  return a;\n}\n",
+        "function f(a) {\n  g(a);\n  return a;\n}\n",
+        "javascript",
+    )
+    await check("if (x<CURSOR>) {\n  y();\n}\n", " > 1) {", "if (x > 1) {\n  y();\n}\n", "javascript")
+    await check("foo(<CURSOR>);\n", "1, 2);", "foo(1, 2);\n", "javascript")
+    await check("xs.map((x) => {<CURSOR>});\n", " return x; });", "xs.map((x) => { return x; });\n", "javascript")
+
+
+async def test_indentation_is_the_files() -> None:
+    await check(
+        "func f() {\n\tif x {\n\t\ta()\n\t}\n\t<CURSOR>\n}\n",
+        "if y {\n        b()\n    }\n",
+        "func f() {\n\tif x {\n\t\ta()\n\t}\n\tif y {\n\t\tb()\n\t}\n}\n",
+        "go",
+    )
+    await check(
+        "def f():\n  if a:\n    b()\n  <CURSOR>\n",
+        "if c:\n\t\td()\n  e()",
+        "def f():\n  if a:\n    b()\n  if c:\n    d()\n",
+    )
+    await check("def f():\n    return <CURSOR>\n", "  1  \n", "def f():\n    return 1\n")
+
+
+async def test_line_ends_are_the_files() -> None:
+    await check("def f(a):\r\n    <CURSOR>\r\n", "b = a\n    return b\n", "def f(a):\r\n    b = a\r\n    return b\r\n")
+    await check("a = '\U0001f600'\r\nx = f(<CURSOR>)\r\n", "1, 2)", "a = '\U0001f600'\r\nx = f(1, 2)\r\n")
+
+
+async def test_rambling_is_cut() -> None:
+    await check("<CURSOR>", "\n".join(["# the same"] * 9), "# the same")
+    await check("def f():\n    <CURSOR>\n", "a()\n    b()\n" + "    c()\n" * 7, "def f():\n    a()\n    b()\n    c()\n")
+    await check("x = <CURSOR>", "ababababababababababababab", None)
+    await check("x = <CURSOR>", "1\x00\x01", "x = 1")
+    await check("x = <CURSOR>", "   \n  \n", None)
+
+
+async def test_nothing_that_breaks_the_syntax_is_offered() -> None:
+    await check("x = 1\n<CURSOR>\n", "y = (1, 2\n", None)
+    await check("x = 1\n<CURSOR>\n", "def f(:\n    pass\n", None)
+    await check("<CURSOR>\n", "x = 1)\n", "x = 1\n")
+    await check("<CURSOR>\n", ")\n", None)
+    await check("def f():\n    <CURSOR>\n", "a = 1\n    b = (2,\n", "def f():\n    a = 1\n")
+
+
+async def test_doubt_is_shown_only_when_asked_for() -> None:
+    text = "x = "
+    document = Document("file:///a", text, "python")
+    engine = ScriptedEngine("1", logprob=-3.0)
+    unsure = await complete(Query(document, 4, "a"), Memory(), engine, Settings())
+    assert (unsure.suggestion, unsure.reason) == (None, "the model is unsure")
+    asked = await complete(Query(document, 4, "a", explicit=True), Memory(), engine, Settings())
+    assert asked.suggestion is not None
+    lenient = await complete(Query(document, 4, "a"), Memory(), engine, Settings(min_confidence=-4))
+    assert lenient.suggestion is not None
+
+
+async def typed_into(memory: Memory, engine: ScriptedEngine, text: str, offset: int) -> Outcome:
+    return await complete(Query(Document("file:///a", text, "python"), offset, "a"), memory, engine, Settings())
+
+
+async def test_typing_deleting_and_accepting_in_part_reuse_the_suggestion() -> None:
+    memory, engine = Memory(), ScriptedEngine("width * height")
+    steps = ["", "w", "wid", "width", "width *", "width ", "w", "", "width * h"]
+    for typed in steps:
+        text = f"area = {typed}"
+        outcome = await typed_into(memory, engine, f"{text}\nx = 1\n", len(text))
+        assert outcome.suggestion is not None
+        assert typed + outcome.suggestion.text == "width * height"
+    assert len(engine.requests) == 1
+    await typed_into(memory, engine, "area = width * height\nx = 1\n", 21)
+    assert len(engine.requests) == 2
+    await typed_into(memory, engine, "area = q\nx = 1\n", 8)
+    assert len(engine.requests) == 3
+
+
+async def test_a_bracket_that_the_editor_closes_does_not_end_reuse() -> None:
+    memory, engine = Memory(), ScriptedEngine("g(a, b)")
+    first = await typed_into(memory, engine, "x = \n", 4)
+    assert first.suggestion is not None
+    outcome = await typed_into(memory, engine, "x = g()\n", 6)
+    assert len(engine.requests) == 1
+    assert outcome.suggestion is not None
+    assert outcome.suggestion.text == "a, b)"
+    assert outcome.suggestion.span == Span(6, 7)
+
+
+async def test_nothing_is_asked_twice_of_the_same_text() -> None:
+    memory, engine = Memory(), ScriptedEngine("")
+    assert (await typed_into(memory, engine, "x = ", 4)).origin is Origin.MODEL
+    again = await typed_into(memory, engine, "x = ", 4)
+    assert (again.origin, again.suggestion) == (Origin.REUSE, None)
+    assert len(engine.requests) == 1
+
+
+async def test_the_selected_entry_is_taken_as_accepted() -> None:
+    text = "x = obj.va\n"
+    selected = Selected(Span(8, 10), "values")
+    query = Query(Document("file:///a", text, "python"), 10, "a", selected=selected)
+    outcome = await complete(query, Memory(), ScriptedEngine("()"), Settings())
+    assert outcome.suggestion is not None
+    assert (outcome.suggestion.span, outcome.suggestion.text) == (Span(8, 10), "values()")
+    elsewhere = Query(Document("file:///a", text, "python"), 10, "a", selected=Selected(Span(0, 1), "y"))
+    outcome = await complete(elsewhere, Memory(), ScriptedEngine("lue"), Settings())
+    assert outcome.suggestion is not None
+    assert outcome.suggestion.span == Span(10, 10)
+
+
+async def test_errors_of_the_engine_are_passed_on() -> None:
+    engine = ScriptedEngine(error=EngineFailed("It broke."))
+    with pytest.raises(EngineFailed, match="It broke"):
+        await complete(Query(Document("file:///a", "x = ", "python"), 4, "a"), Memory(), engine, Settings())
+
+
+LANGUAGES = ["python", "javascript", "java", "kotlin", "cpp", "csharp", "rust", "go", "ruby", "html", "yaml", "", "lua"]
+FRAGMENTS = [
+    *("def f(x):", "if x {", "}", ")", "]", "(", "[", "{", '"', "'", "`", "\n", "\n    ", "\n\t", "\r\n", "  ", ";"),
+    *("return x", "x = 1", "<|fim_middle|>", "<bos>", "é", "\U0001f600", "\x00", "\ufffd", "#", "//", "/*", "*/", ":"),
+    *("<ul>", "</ul>", "end", "do", "=>", ",", "x" * 50, '"""'),
+]
+pieces = st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join)
+
+
+FILLER = {
+    "python": "class A{0}:\n    def f(self, x):\n        if x:\n            return [x]\n        return '{0}'\n\n\n",
+    "javascript": "class A{0} {{\n  f(x) {{\n    if (x) {{\n      return [x, {0}];\n    }}\n  }}\n}}\n\n",
+}
+
+
+@settings(deadline=None, max_examples=400)
+@given(before=pieces, after=pieces, said=pieces | st.text(max_size=30), language=st.sampled_from(LANGUAGES))
+async def test_whatever_a_model_says_accepting_it_is_safe(before: str, after: str, said: str, language: str) -> None:
+    """Invariants 1 and 6: the range holds the cursor and stays on its line; no error that was not there before."""
+    await check_safe(before, after, said, language)
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
+@given(before=pieces, after=pieces, said=pieces | st.text(max_size=30), language=st.sampled_from(sorted(FILLER)))
+async def test_so_it_is_in_a_long_file(before: str, after: str, said: str, language: str) -> None:
+    """What is parsed is an excerpt, in which errors that are there may hide new ones; in sound code none may come."""
+    filler = "".join(FILLER[language].format(n) for n in range(60))
+    assume(parse(f"{filler}{before}{after}\n{filler}".replace("\r\n", "\n"), language).error_count == 0)
+    await check_safe(f"{filler}{before}", f"{after}\n{filler}", said, language)
+
+
+async def check_safe(before: str, after: str, said: str, language: str) -> None:
+    text, offset = before + after, len(before)
+    document = Document("file:///a", text, language)
+    outcome = await complete(Query(document, offset, "a", explicit=True), Memory(), ScriptedEngine(said), Settings())
+    suggestion = outcome.suggestion
+    if suggestion is None:
+        assert outcome.reason
+        return
+    assert suggestion.span.start <= offset <= suggestion.span.end
+    assert document.line_at(suggestion.span.start) == document.line_at(suggestion.span.end)
+    assert suggestion.text.strip()
+    assert "\x00" not in suggestion.text
+    assert "\ufffd" not in suggestion.text
+    taken = text[: suggestion.span.start] + suggestion.text + text[suggestion.span.end :]
+    earlier, later = (parse(t.replace("\r\n", "\n").replace("\r", "\n"), language) for t in (text, taken))
+    assert later.error_count <= earlier.error_count

@@ -1,0 +1,295 @@
+"""The real server over stdio, with the bundled model."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import statistics
+from pathlib import Path
+
+import pytest
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from codegemma_lsp.document import Edit, Encoding, Span
+from tests.client import REQUEST_CANCELLED, Client, serving
+
+SOURCE = (Path(__file__).parents[1] / "codegemma_lsp" / "completion" / "clean.py").read_text("utf-8")
+KEYSTROKES = 200
+OPTIONS = {"reportCompletions": True, "minConfidence": -9}
+
+
+async def type_and_ask(client: Client, at: int, typed: str, rng: random.Random) -> dict[str, int]:
+    """Types one character after the other with a request after each; cancels a third of them at random moments."""
+    tasks = []
+    for i, character in enumerate(typed):
+        client.type(at + i, character)
+        msg_id = f"key-{i}"
+        request = client.request(client.position(at + i + 1), msg_id)
+        if rng.random() < 1 / 3:
+            await asyncio.sleep(rng.random() * 0.05)
+            client.cancel_request(types.CancelParams(id=msg_id))
+        elif rng.random() < 0.8:
+            await asyncio.wait([request], timeout=20)
+        tasks.append((request, client.document, at + i + 1))
+    counts = {"answered": 0, "cancelled": 0}
+    for request, document, offset in tasks:
+        (answer,) = await asyncio.wait_for(asyncio.gather(request, return_exceptions=True), 20)
+        if isinstance(answer, BaseException):
+            assert isinstance(answer, JsonRpcException)
+            assert answer.code == REQUEST_CANCELLED
+            counts["cancelled"] += 1
+            continue
+        counts["answered"] += 1
+        for item in answer.items:
+            check_item(client, item, document.position(offset, client.encoding).line)
+    return counts
+
+
+def check_item(client: Client, item: types.InlineCompletionItem, line: int) -> None:
+    """Invariant 1: the range contains the cursor and stays on its line; the text holds no special token."""
+    assert item.range is not None
+    assert item.range.start.line == item.range.end.line == line
+    assert isinstance(item.insert_text, str)
+    assert item.insert_text.strip()
+    assert "<|" not in item.insert_text
+    assert item.command is not None
+    assert item.command.command == "codegemma.accept"
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+async def test_two_hundred_keystrokes_a_third_of_them_cancelled(encoding: Encoding) -> None:
+    """One response each, no text outside ranges, nothing left over, and equal texts at both ends."""
+    at = SOURCE.index("def edges(")
+    before, typed, after = SOURCE[:at], SOURCE[at : at + KEYSTROKES], SOURCE[at + KEYSTROKES :]
+    before = before.replace("Clean-up", "Clean-up \U0001f9f9 \u4e2d")
+    async with serving(OPTIONS, encoding) as client:
+        assert client.encoding is encoding
+        client.open(before + after)
+        counts = await type_and_ask(client, len(before), typed, random.Random(encoding.value))
+        assert sum(counts.values()) == KEYSTROKES
+        assert counts["cancelled"] > 10
+        assert client.document.text == before + typed + after
+        assert await same_text(client)
+        assert not client.messages
+
+
+async def same_text(client: Client) -> bool:
+    """Whether the server's copy of the open document is the client's."""
+    state = await client.protocol.send_request_async("codegemma/state", {})
+    sums = {document.uri: document.sha256 for document in state.documents}
+    return bool(sums[client.document.uri] == hashlib.sha256(client.document.text.encode()).hexdigest())
+
+
+async def test_a_keystroke_reads_only_what_was_typed() -> None:
+    """Anchored, in a file longer than the window: at the median at most 4 tokens, at the 95th percentile 64."""
+    at = SOURCE.index("def edges(")
+    typed, after = SOURCE[at : at + KEYSTROKES], SOURCE[at + KEYSTROKES :]
+    async with serving({**OPTIONS, "layout": "anchored"}) as client:
+        client.open(SOURCE[:at] + after)
+        await type_and_ask(client, at, typed, random.Random(7))
+        prompts = [report.tokens.prompt for report in client.completed if report.origin == "model"]
+        reads = sorted(report.tokens.read for report in client.completed)
+        assert len(reads) > KEYSTROKES // 2
+        assert max(prompts) < 1024 < len(SOURCE) // 6
+        assert statistics.median(reads) <= 4
+        assert reads[int(0.95 * len(reads))] <= 64
+
+
+async def test_typed_as_suggested_needs_no_model() -> None:
+    text = "import os\n\n\ndef area(width, height):\n    return "
+    async with serving(OPTIONS) as client:
+        client.open(text)
+        (item,) = await client.complete(len(text), explicit=True)
+        suggested = str(item.insert_text)
+        client.type(len(text), suggested[0])
+        (rest,) = await client.complete(len(text) + 1)
+        assert rest.insert_text == suggested[1:]
+        assert client.completed[-1].origin == "reuse"
+        assert client.completed[-1].tokens.read == 0
+        client.edit(Edit(Span(len(text), len(text) + 1), ""))
+        (back,) = await client.complete(len(text))
+        assert back.insert_text == suggested
+        assert client.completed[-1].origin == "reuse"
+
+
+async def test_the_newest_request_wins() -> None:
+    at = SOURCE.index("def edges(")
+    async with serving(OPTIONS) as client:
+        client.open(SOURCE)
+        first = client.request(client.position(at), "first")
+        second = client.request(client.position(at + 4), "second", explicit=True)
+        assert not (await first).items
+        assert (await second) is not None
+
+
+async def test_editors_without_ghost_text_get_a_list_entry() -> None:
+    async with serving({"popup": "on"}) as client:
+        client.open("def add(a, b):\n    retur")
+        params = types.CompletionParams(
+            types.TextDocumentIdentifier(client.document.uri), client.position(len(client.document.text))
+        )
+        answer = await client.text_document_completion_async(params)
+        assert isinstance(answer, types.CompletionList)
+        for item in answer.items:
+            assert isinstance(item.text_edit, types.TextEdit)
+            assert item.text_edit.new_text.startswith("retur")
+
+
+async def test_loading_shows_progress_and_requests_meanwhile_are_empty() -> None:
+    async with serving(wait="") as client:
+        client.open("x = ")
+        assert await client.complete(4) == []
+        await client.ready()
+        assert client.loading[0]["kind"] == "begin"
+        assert [s.kind for s in client.statuses][-1] == "Normal"
+        assert "nano" in client.statuses[-1].message
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(None, "There is no model file at", id="missing"),
+        pytest.param(b"not a model", "is not a GGUF file", id="not GGUF"),
+        pytest.param(b"GGUF\x03\x00\x00\x00" + b"\xff" * 64, "cannot be loaded", id="truncated"),
+    ],
+)
+async def test_a_model_that_cannot_be_loaded_is_a_sentence_and_can_be_mended(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "model.gguf"
+    if content is not None:
+        path.write_bytes(content)
+    async with serving({"model": str(path), **OPTIONS}, wait="") as client:
+        client.open("def add(a, b):\n    return ")
+        async with asyncio.timeout(20):
+            while not client.messages:
+                await asyncio.sleep(0.01)
+        assert said in client.messages[0]
+        assert "\n" not in client.messages[0]
+        assert await client.complete(4) == []
+        mended = types.DidChangeConfigurationParams(settings={"codegemma": {"model": "nano"}})
+        client.workspace_did_change_configuration(mended)
+        await client.ready()
+        assert await client.complete(len(client.document.text), explicit=True) is not None
+        assert client.completed[-1].origin == "model"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"maxTokens": "many"}, "The setting maxTokens cannot be 'many'"),
+        ({"maxTokns": 5}, "There is no setting maxTokns; did you mean maxTokens?"),
+        ({"layout": "sideways"}, "The setting layout cannot be 'sideways'"),
+        ("nonsense", "The settings are 'nonsense' and not an object"),
+    ],
+)
+async def test_a_bad_setting_is_named_and_its_default_used(options: object, said: str) -> None:
+    async with serving(options) as client:
+        assert said in client.messages[0]
+        client.open("x = ")
+        await client.complete(4)
+
+
+async def test_settings_come_by_workspace_configuration() -> None:
+    capabilities = types.ClientCapabilities(workspace=types.WorkspaceClientCapabilities(configuration=True))
+    answers = [{"enabled": True, "reportCompletions": True, "maxTokens": None}]
+    client = Client()
+    original = Client.__init__
+
+    def with_configuration(self: Client) -> None:
+        original(self)
+        self.feature(types.WORKSPACE_CONFIGURATION)(lambda params: answers)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "__init__", with_configuration)
+        async with serving({"maxTokens": 16}, capabilities=capabilities) as client:
+            client.open("def add(a, b):\n    return ")
+            await asyncio.sleep(0.2)
+            await client.complete(len(client.document.text), explicit=True)
+            assert client.completed[-1].tokens.generated <= 16
+            answers[0] = {"enabled": False, "reportCompletions": True, "maxTokens": None}
+            client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
+            await asyncio.sleep(0.2)
+            assert await client.complete(len(client.document.text), explicit=True) == []
+            assert client.completed[-1].reason == "suggestions are off"
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "language"),
+    [
+        pytest.param("", types.Position(0, 0), "python", id="empty file"),
+        pytest.param("x = 1", types.Position(99, 99), "python", id="cursor past the end"),
+        pytest.param("x" * 10_000_000, types.Position(0, 9_999_999), "python", id="one line of 10 MB"),
+        pytest.param("a\r\nb = \r\n", types.Position(1, 4), "python", id="CRLF"),
+        pytest.param("a = '\U0001f600'\nb = ", types.Position(1, 4), "python", id="emoji"),
+        pytest.param("x = \ud83d", types.Position(0, 5), "python", id="half an emoji"),
+        pytest.param("\x00\x01\x02\ufffd", types.Position(0, 3), "python", id="not text"),
+        pytest.param("once upon a ", types.Position(0, 12), "klingon", id="unknown language"),
+        pytest.param("<|fim_middle|><bos>", types.Position(0, 19), "python", id="special tokens"),
+        pytest.param("\t\t\n" * 2000, types.Position(1500, 2), "go", id="blank"),
+        pytest.param("((((" * 5000, types.Position(0, 20000), "javascript", id="never closed"),
+    ],
+)
+async def test_odd_documents_are_answered_and_the_server_goes_on(
+    text: str, position: types.Position, language: str
+) -> None:
+    async with serving(OPTIONS) as client:
+        client.open(text, language)
+        answer = await asyncio.wait_for(client.request(position, "odd", explicit=True), 30)
+        line = min(position.line, client.document.line_count - 1)
+        for item in answer.items:
+            check_item(client, item, line)
+        assert "failed" not in client.completed[-1].reason
+        client.edit(Edit(Span(0, len(client.document.text)), "def add(a, b):\n    return "))
+        await client.complete(len(client.document.text), explicit=True)
+        assert client.completed[-1].origin == "model"
+
+
+async def test_requests_that_make_no_sense_get_an_answer() -> None:
+    async with serving(OPTIONS) as client:
+        assert await client.complete(0) == []
+        client.cancel_request(types.CancelParams(id="never sent"))
+        with pytest.raises(JsonRpcException):
+            await client.protocol.send_request_async("codegemma/noSuchMethod", {})
+        with pytest.raises(JsonRpcException):
+            await client.workspace_execute_command_async(types.ExecuteCommandParams("no.such.command"))
+        client.protocol.notify("codegemma/noSuchNotification", {})
+        change = types.TextDocumentContentChangeWholeDocument(text="x")
+        identifier = types.VersionedTextDocumentIdentifier(3, "file:///never/opened.py")
+        client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [change]))
+        client.open("x = ")
+        await client.complete(4, explicit=True)
+        accept = types.ExecuteCommandParams("codegemma.accept", ["some-id"])
+        assert await client.workspace_execute_command_async(accept) is None
+        client.protocol.notify("textDocument/didShowCompletion", {"item": {"insertText": "x"}})
+        client.protocol.notify("textDocument/didPartiallyAcceptCompletion", {"item": {}, "acceptedLength": 1})
+        assert await same_text(client)
+
+
+async def test_full_sync_and_closing() -> None:
+    async with serving(OPTIONS) as client:
+        client.open("x = 1\n")
+        change = types.TextDocumentContentChangeWholeDocument(text="y = 2\r\n")
+        identifier = types.VersionedTextDocumentIdentifier(2, client.document.uri)
+        client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [change]))
+        client.document = client.document.with_text("y = 2\r\n", 2)
+        assert await same_text(client)
+        running = client.request(types.Position(0, 5), "running", explicit=True)
+        closed = types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(client.document.uri))
+        client.text_document_did_close(closed)
+        assert (await running) is not None
+        assert await client.complete(0) == []
+
+
+async def test_the_selected_entry_of_the_list_is_extended() -> None:
+    text = "import os\n\n\ndef area(width, height):\n    return wid"
+    async with serving(OPTIONS) as client:
+        client.open(text)
+        selected = types.SelectedCompletionInfo(
+            types.Range(client.position(len(text) - 3), client.position(len(text))), "width"
+        )
+        for item in await client.complete(len(text), explicit=True, selected=selected):
+            assert str(item.insert_text).startswith("width")
+            assert item.range == selected.range
