@@ -117,8 +117,8 @@ def complete(
             typer.echo(json.dumps(result.as_json(), ensure_ascii=False))
         elif explain:
             headless.print_prompt(console, result)
-        else:
-            headless.print_in_place(console, result)
+        elif result.outcome is not None:
+            headless.print_in_place(console, result.place, result.document, result.offset, result.outcome)
 
 
 @app.command()

@@ -151,16 +151,14 @@ def _shown_path(path: str) -> str:
     return str(resolved.relative_to(here).as_posix()) if resolved.is_relative_to(here) else resolved.name
 
 
-def print_in_place(console: Console, result: Result) -> None:
+def print_in_place(console: Console, place: Place, document: Document, offset: int, outcome: Outcome) -> None:
     """The lines around the cursor with the suggestion in them: dim italics, or between ⟦ ⟧ where there is no colour."""
-    place, document, outcome = result.place, result.document, result.outcome
-    assert outcome is not None
     first = max(0, place.line - 1 - _CONTEXT_LINES)
     last = min(document.line_count - 1, place.line - 1 + _CONTEXT_LINES)
     start, end = int(document.starts[first]), document.line_span(last).end
     console.print(Styled(f"{place.path}:{place.line}:{place.column}", "bold"))
-    body = Styled(document.text[start : result.offset])
-    after = result.offset
+    body = Styled(document.text[start:offset])
+    after = offset
     if outcome.suggestion is not None:
         colour = console.color_system is not None
         ghost = outcome.suggestion.text if colour else f"⟦{outcome.suggestion.text}⟧"

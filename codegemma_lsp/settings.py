@@ -87,7 +87,7 @@ def parse(raw: object) -> tuple[Settings, tuple[str, ...]]:
     for key in [key for key in given if key not in names and key not in Settings.model_fields]:
         close = difflib.get_close_matches(key, names, n=1)
         hint = f"; did you mean {close[0]}?" if close else "; it is ignored."
-        problems.append(f"There is no setting {key}{hint}")
+        problems.append(f"There is no setting {key if key.isidentifier() else _shown(key)}{hint}")
         del given[key]
     try:
         return Settings.model_validate(given), tuple(problems)

@@ -18,7 +18,6 @@ ABOVE, BELOW = 120, 40
 _STEP = 20
 _MOST_HEADERS = 8
 _SEARCH_BACK = 262_144
-_SEARCH_DOWN = 16_384
 
 _DEFINITION = re.compile(
     r"[ \t]*(?:@\w|(?:export|default|async|def|class|function|public|private|protected|internal|static|abstract|final"
@@ -63,17 +62,14 @@ def excerpt(source: str, offset: int, language: Language | None, previous: Excer
     first = _first_line(source, starts[: here + 1])
     start = starts[first]
     indent = _indent(source, start) or 0
-    end = _end(source, starts[here + 1 :], indent) if len(starts) > here + 1 else len(source)
+    end = _end(source, starts[here + 1 :], indent)
     origins = _headers(source, start, indent, previous)
-    headers = [_line(source, origin) for origin in origins]
-    lead = "".join(f"{header}\n" for header in headers)
-    closers = "".join("}" for header in headers if header.rstrip().endswith("{")) if _braces(language) else ""
-    text = f"{lead}{source[start:end]}{closers}"
+    lead = "".join(f"{_line(source, origin)}\n" for origin in origins)
+    text = f"{lead}{source[start:end]}"
+    if language.blocks is Blocks.BRACE:
+        open_at_end = _less_indented_lines(source, start, end, _indent(source, end) or 0)
+        text += "}" * sum(_line(source, origin).rstrip().endswith("{") for origin in (*origins, *open_at_end))
     return Excerpt(source, text, len(lead) + offset - start, start, len(lead), origins)
-
-
-def _braces(language: Language) -> bool:
-    return language.blocks is Blocks.BRACE
 
 
 def _starts_around(source: str, offset: int, above: int, below: int) -> list[int]:
@@ -101,50 +97,58 @@ def _first_line(source: str, starts: list[int]) -> int:
         indent = _indent(source, start)
         if indent is None:
             continue
-        rank = (0 if _DEFINITION.match(source, start) else 1, indent, i)
+        rank = (_kind(source, start, indent), indent, i)
         best = rank if best is None or rank < best else best
     return best[2] if best is not None else 0
 
 
+def _kind(source: str, start: int, indent: int) -> int:
+    """How fit a line is for a border: 0 where a definition seems to start, 2 where something seems to end."""
+    if _DEFINITION.match(source, start):
+        return 0
+    return 2 if source[start + indent] in _NOT_A_HEADER else 1
+
+
 def _end(source: str, starts: list[int], indent: int) -> int:
-    """Where the excerpt ends: before the line that ends the block it lies in, else before the last line that starts
-    something at the excerpt's own level, so that it ends with nothing open."""
-    end = None
+    """Where the excerpt ends: before the line that ends the block it lies in, else before the last of the least
+    indented lines that look like a definition, so that it ends neither within a statement nor within a string."""
+    best: tuple[int, int, int] | None = None
     for start in starts:
         here = _indent(source, start)
-        if here is not None and here < indent:
+        if here is None:
+            continue
+        if here < indent:
             return start
-        if here == indent and source[start + here] not in _NOT_A_HEADER:
-            end = start
-    return end if end is not None else _next_at_level(source, starts[-1], indent)
-
-
-def _next_at_level(source: str, start: int, indent: int) -> int:
-    """For a block longer than the excerpt: the next line outside of it."""
-    match = _less_indented(indent).search(source, start, start + _SEARCH_DOWN)
-    return match.start() if match is not None else min(len(source), start + _SEARCH_DOWN)
+        rank = (_kind(source, start, here), here, -start)
+        best = rank if best is None or rank < best else best
+    if len(starts) <= BELOW:
+        return len(source)
+    return -best[2] if best is not None else starts[-1]
 
 
 def _headers(source: str, start: int, indent: int, previous: Excerpt | None) -> tuple[int, ...]:
     """Offsets of the header lines above ``start``, outermost first: each the nearest line indented less."""
     if previous is not None and previous.start == start and previous.source[:start] == source[:start]:
         return previous.origins
+    return _less_indented_lines(source, max(0, start - _SEARCH_BACK), start, indent)
+
+
+def _less_indented_lines(source: str, first: int, at: int, indent: int) -> tuple[int, ...]:
+    """Offsets, from ``first`` on, of the nearest line above ``at`` indented less than ``indent``, of the nearest one
+    above that indented less still, and so on; outermost first."""
     found: list[int] = []
-    at = start
     while indent > 0 and len(found) < _MOST_HEADERS:
-        pattern = _less_indented(indent - 1)
-        last = None
-        size = 4096
-        while last is None and size <= _SEARCH_BACK:
-            for match in pattern.finditer(source, max(0, at - size), at):
-                if match.start() == 0 or source[match.start() - 1] == "\n":
-                    last = match
-            if at - size <= 0:
+        match, size = None, 4096
+        while match is None:
+            begin = source.rfind("\n", 0, max(first, at - size)) + 1
+            for match in _less_indented(indent - 1).finditer(source, max(first, begin), at):  # noqa: B007
+                pass
+            if begin <= first:
                 break
             size *= 4
-        if last is None:
+        if match is None:
             break
-        at, indent = last.start(), len(last.group())
+        at, indent = match.start(), len(match.group())
         found.append(at)
     return tuple(reversed(found))
 

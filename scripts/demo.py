@@ -1,0 +1,142 @@
+"""Types at several cursors of real files, and shows what the server suggests, in place."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.client import LanguageClient
+from rich.console import Console
+
+from codegemma_lsp.completion import Origin, Outcome, Suggestion
+from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
+from codegemma_lsp.engines.base import Usage
+from codegemma_lsp.headless import Place, print_in_place
+from codegemma_lsp.syntax import find_language
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A cursor: after the first ``after`` in a file, with the rest of the line (or, for a block, of the lines up to
+    the next empty one) taken away, as it is when one has just typed that far."""
+
+    path: str
+    after: str
+    block: bool = False
+
+
+STOPS = (
+    Stop("codegemma_lsp/document.py", "    def line_count(self) -> int:\n        return "),
+    Stop("codegemma_lsp/document.py", "        offset = max(0, min("),
+    Stop("codegemma_lsp/engines/slots.py", "        self._clock "),
+    Stop("tests/data/cart.js", "    this.discountFrom = "),
+    Stop("tests/data/cart.js", "    this.items.delete(id);\n    "),
+)
+
+
+async def main() -> None:
+    console = Console(highlight=False)
+    client = LanguageClient("demo", "1")
+    reports: asyncio.Queue[Any] = asyncio.Queue()
+    ready = asyncio.Event()
+    client.feature("codegemma/completed")(lambda params: reports.put_nowait(params))
+    client.feature(types.WINDOW_SHOW_MESSAGE)(lambda params: console.print(params.message, style="yellow"))
+
+    @client.feature("didChangeStatus")
+    def on_status(params: Any) -> None:
+        if not params.busy:
+            console.print(f"[bold]{params.message}[/]\n")
+            ready.set()
+
+    await client.start_io(sys.executable, "-m", "codegemma_lsp", "serve")
+    encodings = [types.PositionEncodingKind.Utf32]
+    capabilities = types.ClientCapabilities(general=types.GeneralClientCapabilities(position_encodings=encodings))
+    await client.initialize_async(
+        types.InitializeParams(
+            capabilities, root_uri=CHECKOUT.as_uri(), initialization_options={"reportCompletions": True}
+        )
+    )
+    client.initialized(types.InitializedParams())
+    await asyncio.wait_for(ready.wait(), 60)
+    for stop in STOPS:
+        document, offset = opened(client, stop)
+        outcome = await ask(client, reports, document, offset)
+        show(console, stop, document, offset, outcome)
+        if stop is STOPS[0] and outcome.suggestion is not None:
+            await type_it(console, client, reports, stop, document, offset, outcome.suggestion)
+    await client.shutdown_async(None)
+    client.exit(None)
+    await client.stop()
+    console.print("Try your own: [bold].venv/bin/codegemma-lsp complete FILE:LINE:COL[/]")
+
+
+def opened(client: LanguageClient, stop: Stop) -> tuple[Document, int]:
+    """Opens the file as it was when one had typed up to the stop."""
+    text = (CHECKOUT / stop.path).read_text("utf-8")
+    offset = text.index(stop.after) + len(stop.after)
+    end = text.index("\n\n" if stop.block else "\n", offset)
+    language = find_language("", stop.path)
+    assert language is not None
+    uri = f"{(CHECKOUT / stop.path).as_uri()}?{offset}"
+    document = Document(uri, text[:offset] + text[end:], language.name, 1)
+    item = types.TextDocumentItem(uri, language.name, 1, document.text)
+    client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+    return document, offset
+
+
+async def ask(client: LanguageClient, reports: asyncio.Queue[Any], document: Document, offset: int) -> Outcome:
+    position = document.position(offset, Encoding.UTF32)
+    context = types.InlineCompletionContext(types.InlineCompletionTriggerKind.Invoked)
+    answer = await client.text_document_inline_completion_async(
+        types.InlineCompletionParams(
+            context, types.TextDocumentIdentifier(document.uri), types.Position(position.line, position.character)
+        )
+    )
+    report = await asyncio.wait_for(reports.get(), 10)
+    tokens = report.tokens
+    usage = Usage(tokens.prompt, tokens.reused, tokens.read, tokens.generated)
+    suggestion = None
+    assert isinstance(answer, types.InlineCompletionList)
+    for item in answer.items:
+        assert item.range is not None
+        start, end = (
+            document.offset(Position(p.line, p.character), Encoding.UTF32) for p in (item.range.start, item.range.end)
+        )
+        suggestion = Suggestion("", Span(start, end), str(item.insert_text))
+    return Outcome(suggestion, Origin(report.origin), usage, {"total": report.ms.total}, report.reason)
+
+
+async def type_it(
+    console: Console,
+    client: LanguageClient,
+    reports: asyncio.Queue[Any],
+    stop: Stop,
+    document: Document,
+    offset: int,
+    suggestion: Suggestion,
+) -> None:
+    """Types the suggestion's first characters: the rest is answered without the model."""
+    typed = suggestion.text[:2]
+    position = document.position(offset, Encoding.UTF32)
+    at = types.Position(position.line, position.character)
+    change = types.TextDocumentContentChangePartial(types.Range(at, at), typed)
+    identifier = types.VersionedTextDocumentIdentifier(2, document.uri)
+    client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [change]))
+    document = document.with_edit(Edit(Span(offset, offset), typed), 2)
+    console.print(f"Typing {typed!r}, as suggested, asks nothing of the model:", style="bold")
+    show(console, stop, document, offset + len(typed), await ask(client, reports, document, offset + len(typed)))
+
+
+def show(console: Console, stop: Stop, document: Document, offset: int, outcome: Outcome) -> None:
+    position = document.position(offset, Encoding.UTF32)
+    print_in_place(console, Place(stop.path, position.line + 1, position.character + 1), document, offset, outcome)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,74 @@
+"""Imports go one way, and each library stays in its room (codegemma_lsp/ARCHITECTURE.md)."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "codegemma_lsp"
+
+MAY_IMPORT = {
+    "document": set(),
+    "prompt": set(),
+    "models": set(),
+    "settings": {"prompt"},
+    "syntax": {"document"},
+    "context": {"document", "prompt", "syntax"},
+    "engines": {"models", "prompt", "settings"},
+    "completion": {"context", "document", "engines", "prompt", "settings", "syntax"},
+    "convert": {"completion", "document"},
+    "session": {"completion", "document", "engines", "models", "settings"},
+    "server": {"completion", "convert", "session", "settings"},
+    "headless": {"completion", "document", "engines", "prompt", "settings", "syntax"},
+    "doctor": {"completion", "document", "engines", "models", "settings", "syntax"},
+    "cli": {"doctor", "engines", "headless", "server", "settings"},
+    "__main__": {"cli"},
+}
+HOME_OF = {
+    "lsprotocol": {"server", "convert"},
+    "pygls": {"server"},
+    "tree_sitter": {"syntax"},
+    "llama_cpp": {"engines/native.py"},
+    "typer": {"cli"},
+    "rich": {"cli", "headless"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of the modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_directions(path: Path) -> None:
+    here = room(path)
+    if here == "__init__":
+        return
+    rooms = {p.stem if p.is_file() else p.name for p in PACKAGE.iterdir()}
+    ours = {name.split(".")[1] for name in imports(path) if name.startswith("codegemma_lsp.")}
+    assert (ours & rooms) - {here} <= MAY_IMPORT[here]
+    for name in imports(path):
+        homes = HOME_OF.get(name.split(".")[0])
+        assert homes is None or here in homes or str(path.relative_to(PACKAGE)) in homes, name
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_sizes(path: Path) -> None:
+    source = path.read_text("utf-8")
+    assert source.count("\n") <= 330
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno <= 50, node.name

@@ -1,0 +1,89 @@
+"""The parts of an engine that need no model: sampling, slots, vocabularies."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codegemma_lsp.engines.base import ModelUnusable, Sampling
+from codegemma_lsp.engines.sampling import choose
+from codegemma_lsp.engines.slots import Slots, common_prefix
+from codegemma_lsp.engines.vocabulary import Vocabulary
+from codegemma_lsp.prompt import FIM_STOPS, Prompt, Special
+
+GREEDY = Sampling()
+token_lists = st.lists(st.integers(0, 3), max_size=12)
+
+
+def test_greedy_takes_the_best_and_its_log_probability() -> None:
+    choice = choose(np.log(np.array([0.2, 0.7, 0.1], dtype=np.float32)), GREEDY, np.random.default_rng(0))
+    assert choice.token == 1
+    assert choice.logprob == pytest.approx(np.log(0.7))
+
+
+def test_candidates_are_the_only_ones_and_share_the_probability() -> None:
+    logits = np.log(np.array([0.2, 0.7, 0.1], dtype=np.float32))
+    choice = choose(logits, GREEDY, np.random.default_rng(0), np.array([0, 2]))
+    assert choice.token == 0
+    assert choice.logprob == pytest.approx(np.log(2 / 3))
+
+
+def test_sampling_draws_within_top_k_and_top_p_in_proportion() -> None:
+    logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], dtype=np.float32))
+    rng = np.random.default_rng(1)
+    within_p = Counter(choose(logits, Sampling(1.0, top_k=0, top_p=0.9), rng).token for _ in range(3000))
+    assert set(within_p) == {0, 1, 2}
+    assert within_p[0] / within_p[1] == pytest.approx(5 / 3, rel=0.15)
+    within_k = Counter(choose(logits, Sampling(1.0, top_k=2, top_p=1.0), rng).token for _ in range(300))
+    assert set(within_k) == {0, 1}
+
+
+@given(token_lists, token_lists)
+def test_common_prefix(a: list[int], b: list[int]) -> None:
+    size = common_prefix(a, b)
+    assert a[:size] == b[:size]
+    assert size in (len(a), len(b)) or a[size] != b[size]
+
+
+@given(st.lists(token_lists, max_size=12), st.integers(1, 4))
+def test_slots_never_claim_more_than_they_hold(prompts: list[list[int]], count: int) -> None:
+    slots = Slots(count)
+    for prompt in prompts:
+        slot, shared = slots.pick(prompt)
+        assert slot.tokens[:shared] == prompt[:shared]
+        slot.tokens = list(prompt)
+
+
+def test_an_unrelated_prompt_takes_an_empty_slot_then_the_oldest() -> None:
+    slots = Slots(2)
+    used = []
+    for prompt in ([1] * 9, [2] * 9, [1] * 10, [3] * 9):
+        slot, _ = slots.pick(prompt)
+        slot.tokens = list(prompt)
+        used.append(slot.number)
+    assert used == [0, 1, 0, 1]
+
+
+def vocabulary(pieces: list[bytes]) -> Vocabulary:
+    return Vocabulary(pieces, {}, [], frozenset(), lambda text: [pieces.index(bytes([b])) for b in text])
+
+
+@given(
+    st.lists(st.text("ab", min_size=1, max_size=3).map(str.encode), max_size=12), st.text("ab", min_size=1, max_size=3)
+)
+def test_candidates_may_spell(added: list[bytes], spell: str) -> None:
+    every_byte = [bytes([b]) for b in range(256)]
+    pieces = [*every_byte, *added]
+    wanted = spell.encode()
+    expected = [i for i, piece in enumerate(pieces) if piece.startswith(wanted) or wanted.startswith(piece)]
+    assert vocabulary(pieces).candidates(wanted).tolist() == expected
+
+
+def test_a_model_without_infill_tokens_says_so() -> None:
+    pieces = [bytes([b]) for b in range(256)]
+    with pytest.raises(ModelUnusable, match=r"This model has no <\|fim_prefix\|> token"):
+        vocabulary(pieces).tokens(Prompt((Special.FIM_PREFIX,), FIM_STOPS, 1))
