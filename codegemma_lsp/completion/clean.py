@@ -14,13 +14,12 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TypeAlias
 
-from codegemma_lsp.completion.stop import repeats
+from codegemma_lsp.completion.stop import loops, repeats
 from codegemma_lsp.syntax import Extent, Scope, Syntax, is_complete, reparse
 
 _CLOSERS_ONLY = re.compile(r"[\s)\]}>\"'`;:,]*$")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")
-_ONE_UNIT = re.compile(r"(.{1,24}?)\1{5,}\W*$")
 _SIMILAR = 0.95
 
 
@@ -100,8 +99,7 @@ def without_loops(text: str, place: Place) -> str:
         if repeats("\n".join(lines[:end]) + "\n"):
             lines = lines[: end - 2]
             break
-    unit = _ONE_UNIT.search(lines[-1])
-    if unit and any(c.isalnum() for c in unit.group(1)):
+    if loops(lines[-1]):
         lines.pop()
     return "\n".join(lines)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from codegemma_lsp.syntax import Extent, Scope, Syntax, is_complete, reparse
 
 _SAME_LINES = 3
+_ONE_UNIT = re.compile(r"(.{1,24}?)\1{5,}\W*$")
+_LONGEST_LOOP = 200
 
 
 class Stopper:
@@ -18,6 +22,8 @@ class Stopper:
         self._looked_at = 0
 
     def __call__(self, generated: str) -> bool:
+        if loops(generated):
+            return True
         if self._extent is Extent.LINE:
             return "\n" in generated
         fresh = generated[self._looked_at :]
@@ -35,6 +41,13 @@ class Stopper:
         """Whether the last finished line is the one that already follows."""
         lines = generated.split("\n")
         return len(lines) > 1 and bool(self._next_line) and lines[-2].rstrip() == self._next_line
+
+
+def loops(generated: str) -> bool:
+    """Whether the last line ends in one piece of text over and over; rulers and indentation do not count."""
+    end = generated[-_LONGEST_LOOP:]
+    unit = _ONE_UNIT.search(end[end.rfind("\n") + 1 :])
+    return unit is not None and any(c.isalnum() for c in unit.group(1))
 
 
 def repeats(generated: str) -> bool:
