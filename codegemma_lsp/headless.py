@@ -176,7 +176,7 @@ def _summary(outcome: Outcome) -> str:
         f"{usage.prompt} tokens in the prompt: {usage.reused} reused, {usage.read} read; {usage.generated} generated"
     )
     said = "" if outcome.suggestion is not None else f"no suggestion: {outcome.reason}; "
-    return f"{said}{outcome.ms.get('total', 0):.0f} ms, {counts}"
+    return f"{said}{outcome.ms.get('total', 0):.1f} ms, {counts}"
 
 
 def print_prompt(console: Console, result: Result) -> None:

@@ -91,11 +91,12 @@ async def serving(
     encoding: Encoding = Encoding.UTF16,
     capabilities: types.ClientCapabilities | None = None,
     wait: str = "Ready",
+    command: tuple[str, ...] = (sys.executable, "-m", "codegemma_lsp", "serve"),
 ) -> AsyncIterator[Client]:
     """A server of its own, initialized with ``options``; leaves it by ``shutdown`` and ``exit`` and checks how it
     left."""
     client = Client()
-    await client.start_io(sys.executable, "-m", "codegemma_lsp", "serve")
+    await client.start_io(*command)
     capabilities = capabilities or types.ClientCapabilities(
         general=types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind(encoding.value)]),
         window=types.WindowClientCapabilities(work_done_progress=True),

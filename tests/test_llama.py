@@ -30,6 +30,7 @@ from tests.marks import at_cursor
 
 SOURCE = (Path(__file__).parents[1] / "codegemma_lsp" / "document.py").read_text("utf-8")
 AT = SOURCE.index("    def line_text")
+MODEL = model_path(BUNDLED).read_bytes()
 
 
 def prompt_at(engine: LlamaEngine, text: str, offset: int, *, heal: bool = True) -> Prompt:
@@ -42,6 +43,40 @@ def request_at(engine: LlamaEngine, offset: int = AT, max_tokens: int = 24) -> R
 
 def test_codegemmas_ids_are_found_and_confirmed(engine: LlamaEngine) -> None:
     assert engine.tokenizer.specials == CODEGEMMA_IDS
+
+
+def with_types(model: bytes, kind: int) -> bytes:
+    """The model file with its infill tokens marked as another type (GGUF specification, tokenizer.ggml.token_type)."""
+    key = b"tokenizer.ggml.token_type"
+    start = model.index(key) + len(key) + 4 + 4 + 8
+    for token in (67, 68, 69, 70):
+        at = start + 4 * token
+        assert model[at : at + 4] == (3).to_bytes(4, "little")
+        model = model[:at] + kind.to_bytes(4, "little") + model[at + 4 :]
+    return model
+
+
+@pytest.mark.parametrize(
+    "mangled",
+    [
+        pytest.param(MODEL.replace(b"tokenizer.ggml.fim_", b"tokenizer.ggml.xyz_"), id="ids not in the metadata"),
+        pytest.param(with_types(MODEL, 4), id="marked user-defined"),
+        pytest.param(with_types(MODEL.replace(b"ggml.fim_", b"ggml.xyz_"), 4), id="both"),
+    ],
+)
+def test_ids_are_found_in_files_that_say_less(tmp_path: Path, mangled: bytes) -> None:
+    """And text that spells them stays text, also where the tokenizer would always take it for them."""
+    path = tmp_path / "mangled.gguf"
+    path.write_bytes(mangled)
+    engine = LlamaEngine(path, Options(threads=1))
+    try:
+        assert engine.tokenizer.specials == CODEGEMMA_IDS
+        tokens = engine.tokenizer.encode("x = '<|fim_prefix|>' + \"<|file_separator|>\"")
+        assert not set(tokens) & set(CODEGEMMA_IDS.values())
+        generation = engine.run(replace(request_at(engine), sampling=Sampling(2.0, top_k=0, top_p=1.0)))
+        assert not any(special.value in generation.text for special in Special)
+    finally:
+        engine.close()
 
 
 def test_counts_add_up(fresh_engine: LlamaEngine) -> None:
@@ -209,9 +244,6 @@ async def test_closing_answers_what_waits(fresh_engine: LlamaEngine) -> None:
     with pytest.raises(EngineFailed):
         await fresh_engine.generate(request_at(fresh_engine))
     fresh_engine.close()
-
-
-MODEL = model_path(BUNDLED).read_bytes()
 
 
 @pytest.mark.parametrize(

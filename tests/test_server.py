@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import random
 import statistics
+import sys
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -265,6 +267,12 @@ async def test_requests_that_make_no_sense_get_an_answer() -> None:
         with pytest.raises(JsonRpcException):
             await client.workspace_execute_command_async(types.ExecuteCommandParams("no.such.command"))
         client.protocol.notify("codegemma/noSuchNotification", {})
+        malformed: Future[object] = Future()
+        client.protocol._request_futures["malformed"] = malformed
+        request = {"jsonrpc": "2.0", "id": "malformed", "method": "textDocument/inlineCompletion", "params": {"x": 1}}
+        client.protocol._send_data(request)
+        with pytest.raises(JsonRpcException):
+            await asyncio.wait_for(asyncio.wrap_future(malformed), 10)
         change = types.TextDocumentContentChangeWholeDocument(text="x")
         identifier = types.VersionedTextDocumentIdentifier(3, "file:///never/opened.py")
         client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [change]))
@@ -302,3 +310,17 @@ async def test_the_selected_entry_of_the_list_is_extended() -> None:
         for item in await client.complete(len(text), explicit=True, selected=selected):
             assert str(item.insert_text).startswith("width")
             assert item.range == selected.range
+
+
+async def test_nothing_of_the_source_is_logged_and_nothing_else_is_on_stdout(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    command = f"exec '{sys.executable}' -m codegemma_lsp serve --log-level info 2>'{log}'"
+    async with serving(OPTIONS, command=("sh", "-c", command)) as client:
+        client.open("secret_word = 'hunter2'\nsecret_")
+        await client.complete(len(client.document.text), explicit=True)
+        malformed = {"jsonrpc": "2.0", "params": {"secret_word": "hunter2"}}
+        client.protocol._send_data({**malformed, "method": "textDocument/inlineCompletion", "id": "odd"})
+        client.protocol._send_data({**malformed, "method": "textDocument/didChange"})
+        await client.complete(4, explicit=True)
+    assert "hunter2" not in log.read_text()
+    assert "secret_" not in log.read_text()

@@ -1,0 +1,111 @@
+"""The session around an engine that fails, loads slowly or is closed: control flow, with a scripted engine."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from codegemma_lsp import engines
+from codegemma_lsp.completion import Query
+from codegemma_lsp.document import Document
+from codegemma_lsp.engines.base import Engine, EngineFailed, ModelUnusable
+from codegemma_lsp.session import Session, Status
+from codegemma_lsp.settings import Settings
+from tests.scripted import ScriptedEngine
+
+DOCUMENT = Document("file:///a.py", "x = ", "python")
+QUERY = Query(DOCUMENT, 4, "a.py", explicit=True)
+
+
+def session_with(monkeypatch: pytest.MonkeyPatch, *loaded: Engine | Exception) -> tuple[Session, list[Status]]:
+    """A session whose loads give ``loaded`` one after the other, the last one again and again."""
+    waiting = list(loaded)
+
+    def load(settings: Settings, on_progress: Callable[[float], None] = lambda _: None) -> Engine:
+        on_progress(0.5)
+        engine = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        if isinstance(engine, Exception):
+            raise engine
+        return engine
+
+    monkeypatch.setattr(engines, "load", load)
+    statuses: list[Status] = []
+    session = Session(statuses.append)
+    session.open(DOCUMENT)
+    return session, statuses
+
+
+async def test_a_broken_engine_is_loaded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, sound = ScriptedEngine(error=EngineFailed("It broke; the engine starts again.")), ScriptedEngine("1")
+    session, statuses = session_with(monkeypatch, broken, sound)
+    await session.load()
+    outcome = await session.complete(QUERY)
+    assert (outcome.suggestion, outcome.reason) == (None, "It broke; the engine starts again.")
+    async with asyncio.timeout(5):
+        while session.engine is not sound:
+            await asyncio.sleep(0.01)
+    assert (await session.complete(QUERY)).suggestion is not None
+    assert "Warning" in [status.kind for status in statuses]
+    assert statuses[-1].kind == "Normal"
+
+
+async def test_an_engine_that_keeps_breaking_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    session, _ = session_with(monkeypatch, ScriptedEngine(error=EngineFailed("It broke.")))
+    await session.load()
+    for _ in range(10):
+        await session.complete(QUERY)
+        await asyncio.sleep(0.02)
+    assert session.loads <= 4
+
+
+async def test_an_error_of_the_model_is_a_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    session, statuses = session_with(monkeypatch, ModelUnusable("It is no model."), ScriptedEngine("1"))
+    await session.load()
+    assert statuses[-1] == Status("It is no model.", "Error")
+    assert (await session.complete(QUERY)).reason == "It is no model."
+    session.configure({"model": "another.gguf"})
+    await session.load()
+    assert (await session.complete(QUERY)).suggestion is not None
+
+
+async def test_a_bug_is_an_empty_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ScriptedEngine("1")
+    session, _ = session_with(monkeypatch, engine)
+    await session.load()
+    monkeypatch.setattr(engine, "generate", None)
+    assert (await session.complete(QUERY)).reason == "it failed (TypeError)"
+
+
+async def test_settings_that_change_no_model_load_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    session, _ = session_with(monkeypatch, ScriptedEngine("1"))
+    await session.load()
+    session.configure({"maxTokens": 7})
+    await session.load()
+    assert session.loads == 1
+    session.configure({"contextTokens": 512})
+    await session.load()
+    assert session.loads == 2
+
+
+async def test_leaving_while_the_model_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    engine = ScriptedEngine("1")
+    closed = threading.Event()
+    monkeypatch.setattr(engine, "close", closed.set)
+
+    def load(settings: Settings, on_progress: Callable[[float], None]) -> Engine:
+        assert go_on.wait(5)
+        return engine
+
+    monkeypatch.setattr(engines, "load", load)
+    session = Session(lambda status: None)
+    loading = asyncio.create_task(session.load())
+    await asyncio.sleep(0.02)
+    leaving = asyncio.create_task(session.shut_down())
+    go_on.set()
+    await asyncio.gather(loading, leaving)
+    assert closed.is_set()
+    assert session.engine is None
