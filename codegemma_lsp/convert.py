@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -43,7 +44,7 @@ def changed(
             document = document.with_text(text(change.text), version)
         else:
             document = document.with_edit(Edit(span(document, change.range, encoding), text(change.text)), version)
-    return document
+    return document if document.version == version else replace(document, version=version)
 
 
 def position(value: types.Position) -> Position:

@@ -7,6 +7,7 @@ from codegemma_lsp.completion.types import Shown
 _MOST_IN_HAND = 8
 _AUTO_CLOSED = frozenset(")]}>\"'`")
 _LONGEST_AUTO_CLOSED = 4
+_LONG_TEXT = 500_000
 
 
 def remainder(shown: tuple[Shown, ...], text: str, offset: int) -> str | None:
@@ -20,7 +21,9 @@ def remainder(shown: tuple[Shown, ...], text: str, offset: int) -> str | None:
 
 
 def remember(shown: tuple[Shown, ...], entry: Shown) -> tuple[Shown, ...]:
-    return (*shown[1 - _MOST_IN_HAND :], entry)
+    """With ``entry`` as the latest; of a very long text only one is kept."""
+    kept = shown[1 - _MOST_IN_HAND :] if len(entry.text) <= _LONG_TEXT else ()
+    return (*kept, entry)
 
 
 def _remainder_of(entry: Shown, text: str, offset: int) -> str | None:

@@ -1,7 +1,8 @@
-"""Stage 5: write the checkpoint as GGUF into the package, quantised to 8 bits."""
+"""Stage 5: write the checkpoint as GGUF into the package, quantised to 8 bits, with the list of its sources."""
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import gguf
@@ -50,6 +51,7 @@ def main() -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    shutil.copyfile(work / "sources.json", MODEL_DIR / "sources.json")
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
