@@ -12,6 +12,7 @@ from rich.console import Console
 
 from codegemma_lsp import __version__
 from codegemma_lsp.engines.base import EngineError
+from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.settings import Settings, parse
 
 app = typer.Typer(
@@ -139,7 +140,7 @@ def doctor(model: Model = None, settings: Settings_ = None) -> None:
 
 def read_settings(model: str | None, pairs: list[str] | None) -> Settings:
     """Settings from ``--model`` and ``NAME=VALUE`` pairs, whose values are JSON or else text. Raises ``Usage``."""
-    raw: dict[str, Any] = {"model": model} if model is not None else {}
+    raw: dict[str, Any] = {} if model is None else {"model": model}
     for pair in pairs or []:
         name, separator, value = pair.partition("=")
         if not separator:
@@ -151,4 +152,6 @@ def read_settings(model: str | None, pairs: list[str] | None) -> Settings:
     settings, problems = parse(raw)
     if problems:
         raise Usage(problems[0])
+    if settings.model != BUNDLED:
+        settings = settings.model_copy(update={"model": str(model_path(settings.model).absolute())})
     return settings

@@ -106,8 +106,11 @@ def popup_items(document: Document, suggestion: Suggestion | None, encoding: Enc
 
 
 def path(uri: str) -> Path:
-    """The local path of a ``file:`` URI; of any other scheme, its path part."""
-    parts = urlsplit(uri)
+    """The local path of a ``file:`` URI; of any other scheme, its path part; of no URI at all, what it is."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return Path(uri)
     if parts.scheme == "file":
         return Path(url2pathname(parts.path))
     return Path(unquote(parts.path))

@@ -13,6 +13,7 @@ from codegemma_lsp.completion import Memory, Query, complete
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.base import Engine, EngineError
 from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.prompt import BudgetTooSmall
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import LANGUAGES, parse
 
@@ -63,7 +64,7 @@ def _completion(engine: Engine, settings: Settings) -> Check:
     query = Query(Document("file:///doctor.py", _EXAMPLE, "python"), len(_EXAMPLE), "doctor.py", explicit=True)
     try:
         outcome = asyncio.run(complete(query, Memory(), engine, settings))
-    except (EngineError, ValueError) as error:
+    except (EngineError, BudgetTooSmall) as error:
         return Check("completion", False, str(error))
     said = repr(outcome.suggestion.text) if outcome.suggestion else f"nothing ({outcome.reason})"
     last = _EXAMPLE.rsplit("\n", 1)[-1].strip()

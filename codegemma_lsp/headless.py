@@ -16,8 +16,8 @@ from rich.text import Text as Styled
 from codegemma_lsp import engines
 from codegemma_lsp.completion import Memory, Outcome, Plan, Query, complete, plan_completion
 from codegemma_lsp.document import Document, Encoding, Position
-from codegemma_lsp.engines.base import Engine, EngineFailed
-from codegemma_lsp.prompt import Special
+from codegemma_lsp.engines.base import Engine, EngineError
+from codegemma_lsp.prompt import BudgetTooSmall, Special
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import find_language
 
@@ -139,8 +139,8 @@ def run(places: Sequence[Place], files: dict[str, Document], settings: Settings,
             else:
                 outcome = asyncio.run(complete(query, memory, engine, settings))
                 yield Result(place, document, offset, outcome, None, engine)
-    except ValueError as error:
-        raise EngineFailed(f"{error}; raise contextTokens or lower maxTokens.") from error
+    except BudgetTooSmall as error:
+        raise EngineError(str(error)) from error
     finally:
         engine.close()
 

@@ -43,6 +43,10 @@ FIM_STOPS = frozenset({Special.EOS, Special.FIM_PREFIX, Special.FIM_MIDDLE, Spec
 """What ends an infill. The file separator is not marked as end-of-generation in GGUF files, so it is named here."""
 
 
+class BudgetTooSmall(ValueError):
+    """The prompt may not even hold the format's own tokens."""
+
+
 class Layout(StrEnum):
     """Where an infill's parts stand."""
 
@@ -133,13 +137,15 @@ def build_fim(
 ) -> tuple[Prompt, Frame]:
     """The infill prompt for a cursor, and the frame to pass as ``previous`` for the next one in the same document.
 
-    The token count is exact and at most ``budget.prompt``; raises ``ValueError`` where that is too little for the
-    format itself.
+    The token count is exact and at most ``budget.prompt``; raises ``BudgetTooSmall`` where that is too little for
+    the format itself.
     """
     lead = _lead(site, budget, tokenizer)
     room = budget.prompt - SPECIALS_IN_FIM - count_tokens(lead, tokenizer)
     if room < 1:
-        raise ValueError(f"a prompt budget of {budget.prompt} tokens is too small for an infill")
+        raise BudgetTooSmall(
+            f"A prompt of {budget.prompt} tokens is too small for an infill; raise contextTokens or lower maxTokens."
+        )
     frame = _kept_frame(site, layout, room, tokenizer, previous, budget) or _new_frame(site, room, budget, tokenizer)
     middle = site.text[frame.anchor : site.offset]
     prefix = frame.before if layout is Layout.ANCHORED else frame.before + middle

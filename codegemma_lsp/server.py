@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable
 from typing import Any
 
 from lsprotocol import types
@@ -17,7 +16,8 @@ from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
 from codegemma_lsp import __version__, convert
 from codegemma_lsp.completion import Outcome, Query
-from codegemma_lsp.session import Session, Status
+from codegemma_lsp.keeper import Status
+from codegemma_lsp.session import Session
 from codegemma_lsp.settings import SECTION, Popup, section
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,20 @@ DID_PARTIALLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
 class Protocol(LanguageServerProtocol):
     """Leaves documents to the session: pygls would keep a second copy of each, and splits lines where LSP does not.
 
-    Also answers requests whose parameters make no sense, which pygls only logs.
+    Also answers requests whose parameters make no sense, and those that come after ``shutdown``: pygls logs them only.
     """
+
+    @property
+    def left_properly(self) -> bool:
+        """Whether the client has asked for ``shutdown``."""
+        return bool(self._shutdown)
+
+    def handle_message(self, message: Any) -> None:
+        if self._shutdown and hasattr(message, "id") and hasattr(message, "method"):
+            error = types.ResponseError(types.ErrorCodes.InvalidRequest.value, "The server is shutting down.")
+            self._send_response(message.id, error=error)
+        else:
+            super().handle_message(message)
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         try:
@@ -43,21 +55,25 @@ class Protocol(LanguageServerProtocol):
                 self._send_response(data["id"], error=error.to_response_error())
             raise
 
+    # Plain functions: of a handler that is a generator, pygls keeps a future for each notification.
+
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
-    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Generator[Any, Any, None]:
-        yield self.fm.features[types.TEXT_DOCUMENT_DID_OPEN], (params,), None
+    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
+        self.fm.features[types.TEXT_DOCUMENT_DID_OPEN](params)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> Generator[Any, Any, None]:
-        yield self.fm.features[types.TEXT_DOCUMENT_DID_CHANGE], (params,), None
+    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
+        self.fm.features[types.TEXT_DOCUMENT_DID_CHANGE](params)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
-    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> Generator[Any, Any, None]:
-        yield self.fm.features[types.TEXT_DOCUMENT_DID_CLOSE], (params,), None
+    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
+        self.fm.features[types.TEXT_DOCUMENT_DID_CLOSE](params)
 
 
 class Server(LanguageServer):
     """pygls's server, with our session in it."""
+
+    protocol: Protocol
 
     def __init__(self) -> None:
         super().__init__(
@@ -65,6 +81,7 @@ class Server(LanguageServer):
         )
         self.session = Session(self._publish_status)
         self._progress: str | None = None
+        self._begun = False
         self._tasks: set[asyncio.Future[Any]] = set()
 
     def report_server_error(self, error: Exception, source: Any) -> None:
@@ -100,33 +117,44 @@ class Server(LanguageServer):
             return
         items = [types.ConfigurationItem(section=SECTION)]
         answers = await self.workspace_configuration_async(types.ConfigurationParams(items=items))
-        if answers and isinstance(answers[0], dict):
+        if answers:
             self.configure(answers[0])
 
     def _publish_status(self, status: Status) -> None:
         self.protocol.notify(STATUS, {"busy": status.busy, "message": status.message, "kind": status.kind})
         if status.kind == "Error":
             self.show(f"codegemma: {status.message}", types.MessageType.Error)
-        if status.loading is not None:
-            self.spawn(self._report_progress(status))
-        elif self._progress is not None:
-            self.work_done_progress.end(self._progress, types.WorkDoneProgressEnd(message=status.message))
-            self._progress = None
-
-    async def _report_progress(self, status: Status) -> None:
-        window = self.client_capabilities.window
-        if window is None or not window.work_done_progress or status.loading is None:
-            return
-        percentage = int(100 * status.loading)
-        if self._progress is None:
-            token = f"codegemma-load-{self.session.loads}"
-            self._progress = token
-            with contextlib.suppress(Exception):
-                await self.work_done_progress.create_async(token)
-            begin = types.WorkDoneProgressBegin(title=status.message, percentage=percentage, cancellable=False)
-            self.work_done_progress.begin(token, begin)
-        else:
+        if status.loading is None:
+            self._end_progress(status.message)
+        elif self._progress is None:
+            self._progress = f"codegemma-load-{self.session.keeper.loads}"
+            self.spawn(self._begin_progress(self._progress, status.message))
+        elif self._begun:
+            percentage = int(100 * status.loading)
             self.work_done_progress.report(self._progress, types.WorkDoneProgressReport(percentage=percentage))
+
+    async def _begin_progress(self, token: str, title: str) -> None:
+        """Begins once the client has taken the token, unless it refuses, or loading has ended meanwhile."""
+        window = self.client_capabilities.window
+        if window is None or not window.work_done_progress:
+            return
+        try:
+            await self.work_done_progress.create_async(token)
+        except JsonRpcException:
+            return
+        if self._progress == token:
+            self._begun = True
+            self.work_done_progress.begin(token, types.WorkDoneProgressBegin(title, percentage=0, cancellable=False))
+
+    def _end_progress(self, message: str) -> None:
+        if self._progress is not None and self._begun:
+            self.work_done_progress.end(self._progress, types.WorkDoneProgressEnd(message=message))
+        self._progress, self._begun = None, False
+
+    def shown_path(self, uri: str) -> str:
+        """The path of a document as the model sees it."""
+        folders = [folder.uri for folder in self.workspace.folders.values()]
+        return convert.display_path(uri, folders or [self.workspace.root_uri or ""])
 
 
 server = Server()
@@ -156,7 +184,7 @@ async def on_did_change_configuration(params: types.DidChangeConfigurationParams
     workspace = server.client_capabilities.workspace
     if workspace is not None and workspace.configuration:
         await server.pull_configuration()
-    elif params.settings is not None:
+    elif isinstance(params.settings, dict) and SECTION in params.settings:
         server.configure(params.settings)
 
 
@@ -190,7 +218,7 @@ async def on_inline_completion(params: types.InlineCompletionParams) -> types.In
     query = Query(
         document,
         document.offset(convert.position(params.position), encoding),
-        convert.display_path(document.uri, server.workspace.folders),
+        server.shown_path(document.uri),
         params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked,
         convert.selected(document, params.context, encoding),
     )
@@ -199,16 +227,16 @@ async def on_inline_completion(params: types.InlineCompletionParams) -> types.In
 
 async def on_completion(params: types.CompletionParams) -> types.CompletionList:
     document = server.session.documents.get(params.text_document.uri)
-    if document is None:
+    if document is None or server.session.settings.popup is Popup.OFF:
         return types.CompletionList(is_incomplete=False, items=[])
     encoding = server.session.encoding
-    path = convert.display_path(document.uri, server.workspace.folders)
-    query = Query(document, document.offset(convert.position(params.position), encoding), path)
-    return convert.popup_items(document, (await answer(query)).suggestion, encoding)
+    offset = document.offset(convert.position(params.position), encoding)
+    query = Query(document, offset, server.shown_path(document.uri))
+    return convert.popup_items(document, (await answer(query, types.TEXT_DOCUMENT_COMPLETION)).suggestion, encoding)
 
 
-async def answer(query: Query) -> Outcome:
-    outcome = await server.session.complete(query)
+async def answer(query: Query, method: str = types.TEXT_DOCUMENT_INLINE_COMPLETION) -> Outcome:
+    outcome = await server.session.complete(query, method)
     if server.session.settings.report_completions:
         server.protocol.notify(COMPLETED, report(query, outcome))
     return outcome
@@ -259,7 +287,7 @@ async def on_shutdown(params: None) -> None:
     await server.session.shut_down()
 
 
-def serve(log_level: str = "warning", setup: Callable[[], None] | None = None) -> None:
+def serve(log_level: str = "warning") -> None:
     """Serves over stdio until the client leaves. Nothing but the protocol reaches stdout: what any library prints
     there goes to stderr. pygls logs whole messages, so below ``debug`` only its failures are kept."""
     level = logging.getLevelNamesMapping()[log_level.upper()]
@@ -272,4 +300,5 @@ def serve(log_level: str = "warning", setup: Callable[[], None] | None = None) -
     try:
         server.start_io(sys.stdin.buffer, protocol_out)
     finally:
-        server.session.release()
+        server.session.keeper.release()
+    sys.exit(0 if server.protocol.left_properly else 1)

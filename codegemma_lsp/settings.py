@@ -59,7 +59,10 @@ class Settings(BaseModel):
     )
     debounce_ms: int = Field(0, ge=0, le=5000, description="Wait after a keystroke before the model is asked.")
     multiline: bool = Field(True, description="Suggest several lines where the syntax calls for them.")
-    popup: Popup = Field(Popup.OFF, description="Answer textDocument/completion too, for editors without ghost text.")
+    popup: Popup = Field(
+        Popup.OFF,
+        description="Answer textDocument/completion too, for editors without ghost text; read when the server starts.",
+    )
     disabled_languages: tuple[str, ...] = Field((), description="Language identifiers in which nothing is suggested.")
     report_completions: bool = Field(
         False, description="Send codegemma/completed, with token counts and milliseconds, after each request."

@@ -19,11 +19,12 @@ MAY_IMPORT = {
     "engines": {"models", "prompt", "settings"},
     "completion": {"context", "document", "engines", "prompt", "settings", "syntax"},
     "convert": {"completion", "document"},
-    "session": {"completion", "document", "engines", "models", "settings"},
-    "server": {"completion", "convert", "session", "settings"},
+    "keeper": {"engines", "models", "settings"},
+    "session": {"completion", "document", "engines", "keeper", "settings"},
+    "server": {"completion", "convert", "keeper", "session", "settings"},
     "headless": {"completion", "document", "engines", "prompt", "settings", "syntax"},
-    "doctor": {"completion", "document", "engines", "models", "settings", "syntax"},
-    "cli": {"doctor", "engines", "headless", "server", "settings"},
+    "doctor": {"completion", "document", "engines", "models", "prompt", "settings", "syntax"},
+    "cli": {"doctor", "engines", "headless", "models", "server", "settings"},
     "__main__": {"cli"},
 }
 HOME_OF = {

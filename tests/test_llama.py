@@ -16,6 +16,7 @@ from codegemma_lsp.engines.base import (
     EngineFailed,
     Finish,
     Generation,
+    LoadCancelled,
     ModelNotFound,
     ModelUnusable,
     PromptTooLong,
@@ -265,6 +266,34 @@ def test_files_that_are_no_model(tmp_path: Path, content: bytes | None, error: t
     with pytest.raises(error, match=said) as raised:
         LlamaEngine(path, Options())
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("slots", "batch"), [(1, 8), (9, 8), (64, 8), (64, 64)])
+def test_any_slots_and_batches_load(slots: int, batch: int) -> None:
+    engine = LlamaEngine(model_path(BUNDLED), Options(context_tokens=256, slots=slots, batch_tokens=batch, threads=1))
+    try:
+        assert engine.run(Request(Prompt((Special.BOS, Text("x = 1\n" * 20, "")), FIM_STOPS, 0), 2)).usage.generated
+    finally:
+        engine.close()
+
+
+def test_a_request_cancelled_in_the_queue_costs_nothing(fresh_engine: LlamaEngine) -> None:
+    cancelled = threading.Event()
+    cancelled.set()
+    outcome = fresh_engine.run(request_at(fresh_engine), cancelled)
+    assert (outcome.finish, outcome.usage.read) == (Finish.CANCELLED, 0)
+    assert not any(slot.tokens for slot in fresh_engine._slots.all)
+
+
+def test_loading_can_be_given_up() -> None:
+    with pytest.raises(LoadCancelled):
+        LlamaEngine(model_path(BUNDLED), Options(), lambda share: False)
+
+
+def test_a_closed_engine_tokenizes_nothing(fresh_engine: LlamaEngine) -> None:
+    fresh_engine.close()
+    with pytest.raises(EngineFailed):
+        fresh_engine.tokenizer.encode("never seen before")
 
 
 def test_logprobs_are_those_of_the_model(engine: LlamaEngine) -> None:

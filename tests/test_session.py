@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,8 @@ from codegemma_lsp import engines
 from codegemma_lsp.completion import Query
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.base import Engine, EngineFailed, ModelUnusable
-from codegemma_lsp.session import Session, Status
+from codegemma_lsp.keeper import Status
+from codegemma_lsp.session import Session
 from codegemma_lsp.settings import Settings
 from tests.scripted import ScriptedEngine
 
@@ -24,7 +26,7 @@ def session_with(monkeypatch: pytest.MonkeyPatch, *loaded: Engine | Exception) -
     """A session whose loads give ``loaded`` one after the other, the last one again and again."""
     waiting = list(loaded)
 
-    def load(settings: Settings, on_progress: Callable[[float], None] = lambda _: None) -> Engine:
+    def load(settings: Settings, on_progress: Callable[[float], bool] = lambda _: True) -> Engine:
         on_progress(0.5)
         engine = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         if isinstance(engine, Exception):
@@ -45,7 +47,7 @@ async def test_a_broken_engine_is_loaded_again(monkeypatch: pytest.MonkeyPatch) 
     outcome = await session.complete(QUERY)
     assert (outcome.suggestion, outcome.reason) == (None, "It broke; the engine starts again.")
     async with asyncio.timeout(5):
-        while session.engine is not sound:
+        while session.keeper.engine is not sound:
             await asyncio.sleep(0.01)
     assert (await session.complete(QUERY)).suggestion is not None
     assert "Warning" in [status.kind for status in statuses]
@@ -58,7 +60,7 @@ async def test_an_engine_that_keeps_breaking_is_left_alone(monkeypatch: pytest.M
     for _ in range(10):
         await session.complete(QUERY)
         await asyncio.sleep(0.02)
-    assert session.loads <= 4
+    assert session.keeper.loads <= 4
 
 
 async def test_an_error_of_the_model_is_a_status(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +68,7 @@ async def test_an_error_of_the_model_is_a_status(monkeypatch: pytest.MonkeyPatch
     await session.load()
     assert statuses[-1] == Status("It is no model.", "Error")
     assert (await session.complete(QUERY)).reason == "It is no model."
-    session.configure({"model": "another.gguf"})
+    session.configure({"model": "/another.gguf"})
     await session.load()
     assert (await session.complete(QUERY)).suggestion is not None
 
@@ -84,10 +86,10 @@ async def test_settings_that_change_no_model_load_none(monkeypatch: pytest.Monke
     await session.load()
     session.configure({"maxTokens": 7})
     await session.load()
-    assert session.loads == 1
+    assert session.keeper.loads == 1
     session.configure({"contextTokens": 512})
     await session.load()
-    assert session.loads == 2
+    assert session.keeper.loads == 2
 
 
 async def test_leaving_while_the_model_loads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +98,7 @@ async def test_leaving_while_the_model_loads(monkeypatch: pytest.MonkeyPatch) ->
     closed = threading.Event()
     monkeypatch.setattr(engine, "close", closed.set)
 
-    def load(settings: Settings, on_progress: Callable[[float], None]) -> Engine:
+    def load(settings: Settings, on_progress: Callable[[float], bool]) -> Engine:
         assert go_on.wait(5)
         return engine
 
@@ -108,4 +110,67 @@ async def test_leaving_while_the_model_loads(monkeypatch: pytest.MonkeyPatch) ->
     go_on.set()
     await asyncio.gather(loading, leaving)
     assert closed.is_set()
-    assert session.engine is None
+    assert session.keeper.engine is None
+
+
+async def test_a_load_that_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    session, _ = session_with(monkeypatch, ModelUnusable("It is no model."), ScriptedEngine("1"))
+    await session.load()
+    await session.load()
+    assert (await session.complete(QUERY)).suggestion is not None
+
+
+async def test_a_load_that_nobody_wants_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    closed: list[str] = []
+
+    class Named(ScriptedEngine):
+        def __init__(self, model: str) -> None:
+            super().__init__("1")
+            self.name = model
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    def load(settings: Settings, on_progress: Callable[[float], bool]) -> Engine:
+        asked.append(settings.model)
+        for _ in range(500):
+            if not on_progress(0.1) or settings.model == "nano":
+                break
+            time.sleep(0.01)
+        return Named(settings.model)
+
+    monkeypatch.setattr(engines, "load", load)
+    session = Session(lambda status: None)
+    session.configure({"model": "/slow.gguf"})
+    slow = asyncio.create_task(session.load())
+    await asyncio.sleep(0.05)
+    session.configure({"model": "nano"})
+    await asyncio.wait_for(asyncio.gather(slow, session.load()), 4)
+    assert (asked, closed) == (["/slow.gguf", "nano"], ["/slow.gguf"])
+    assert session.keeper.engine is not None
+    assert session.keeper.engine.name == "nano"
+
+
+async def test_an_engine_replaced_during_the_debounce_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = ScriptedEngine("1"), ScriptedEngine("2")
+    session, _ = session_with(monkeypatch, first, second)
+    session.configure({"debounceMs": 50})
+    await session.load()
+    running = asyncio.create_task(session.complete(Query(DOCUMENT, 4, "a.py")))
+    await asyncio.sleep(0.01)
+    session.configure({"debounceMs": 50, "contextTokens": 512})
+    await session.load()
+    outcome = await running
+    assert outcome.suggestion is not None
+    assert outcome.suggestion.text == "2"
+    assert not first.requests
+
+
+async def test_a_relative_path_is_no_model_for_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workspace may come with a file of its own that looks like a model."""
+    session, statuses = session_with(monkeypatch, ScriptedEngine("1"))
+    session.configure({"model": "models/mine.gguf"})
+    await session.load()
+    assert statuses[-1].kind == "Error"
+    assert "write the whole path" in statuses[-1].message

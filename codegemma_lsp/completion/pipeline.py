@@ -49,7 +49,7 @@ async def complete(query: Query, memory: Memory, engine: Engine, settings: Setti
 def plan_completion(query: Query, memory: Memory, engine: Engine, settings: Settings) -> Plan:
     """The prompt for a query, and what is needed to judge the answer; brings ``memory``'s tree and window up to date.
 
-    Raises ``ValueError`` where the settings leave no room for a prompt.
+    Raises ``BudgetTooSmall`` where the settings leave no room for a prompt.
     """
     text, offset, _ = _as_if_accepted(query)
     language = find_language(query.document.language, query.path)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from codegemma_lsp.engines.base import Engine
+from codegemma_lsp.engines.base import Engine, ModelUnusable, OnProgress
 from codegemma_lsp.models import model_path
+from codegemma_lsp.prompt import Special
 from codegemma_lsp.settings import Settings
 
 __all__ = ["Engine", "load"]
 
+_NEEDED = (Special.BOS, Special.FIM_PREFIX, Special.FIM_SUFFIX, Special.FIM_MIDDLE)
 
-def load(settings: Settings, on_progress: Callable[[float], None] = lambda _: None) -> Engine:
-    """Loads the completion model; blocks, so call it in a thread. ``on_progress`` gets shares from 0 to 1.
 
-    Raises ``ModelNotFound``, ``ModelUnusable``.
+def load(settings: Settings, on_progress: OnProgress = lambda _: True) -> Engine:
+    """Loads the completion model; blocks, so call it in a thread.
+
+    Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``.
     """
     from codegemma_lsp.engines.llama import LlamaEngine, Options
 
@@ -25,4 +26,11 @@ def load(settings: Settings, on_progress: Callable[[float], None] = lambda _: No
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
     )
-    return LlamaEngine(model_path(settings.model), options, on_progress)
+    engine = LlamaEngine(model_path(settings.model), options, on_progress)
+    try:
+        for special in _NEEDED:
+            engine.tokenizer.special(special)
+    except ModelUnusable:
+        engine.close()
+        raise
+    return engine

@@ -22,6 +22,10 @@ class ModelUnusable(EngineError):
     """The file is there and is no model that this engine can run."""
 
 
+class LoadCancelled(EngineError):
+    """Loading was given up because nobody wants the model any more."""
+
+
 class PromptTooLong(EngineError):
     """The prompt does not fit in the model's context."""
 
@@ -48,6 +52,9 @@ class Sampling:
     top_p: float = 0.95
     seed: int = 0
 
+
+OnProgress: TypeAlias = Callable[[float], bool]
+"""Called in the loading thread with shares from 0 to 1; False gives loading up."""
 
 OnText: TypeAlias = Callable[[str], bool]
 """Called in the engine's thread with all the text so far, after each token that adds some; True ends generation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import itertools
+import logging
 import os
 import queue
 import threading
@@ -20,6 +21,7 @@ from codegemma_lsp.engines.base import (
     EngineFailed,
     Finish,
     Generation,
+    OnProgress,
     Priority,
     PromptTooLong,
     Request,
@@ -29,6 +31,8 @@ from codegemma_lsp.engines.native import Decoded, Native
 from codegemma_lsp.engines.sampling import Choice, choose
 from codegemma_lsp.engines.slots import Slot, Slots
 from codegemma_lsp.engines.vocabulary import Vocabulary
+
+log = logging.getLogger(__name__)
 
 _CLOSED = "The engine was closed before it could answer."
 _CLOSE = min(Priority) - 1
@@ -61,8 +65,8 @@ class LlamaEngine:
     Greedy output is the same whatever the cache holds: tokens are only ever reused where they are equal.
     """
 
-    def __init__(self, path: Path, options: Options, on_progress: Callable[[float], None] = lambda _: None) -> None:
-        """Raises ``ModelNotFound``, ``ModelUnusable``."""
+    def __init__(self, path: Path, options: Options, on_progress: OnProgress = lambda _: True) -> None:
+        """Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``."""
         self.name = path.stem
         self._running: _Job | None = None
         self._jobs: queue.PriorityQueue[tuple[int, int, _Job | None]] = queue.PriorityQueue()
@@ -153,6 +157,9 @@ class LlamaEngine:
             _, _, job = self._jobs.get()
             if job is None:
                 break
+            if job.cancelled.is_set():
+                job.done(Generation("", Finish.CANCELLED, Usage()))
+                continue
             self._running = job
             try:
                 outcome: Generation | Exception = _Run(
@@ -161,6 +168,7 @@ class LlamaEngine:
             except EngineError as error:
                 outcome = error
             except Exception as error:
+                log.debug("a generation failed", exc_info=error)
                 outcome = EngineFailed(f"The engine failed ({type(error).__name__}: {error}); it starts again.")
             if self._closed.is_set():
                 outcome = EngineFailed(_CLOSED)
@@ -247,17 +255,25 @@ class _Run:
             if spelled < len(piece):
                 logprobs.append(choice.logprob)
             text += new
-            if new and self.request.on_text is not None and self.request.on_text(text):
+            if new and self._wants_to_stop(text):
                 return text, Finish.ON_TEXT, logprobs, count
             if count < self.max_tokens and self._read([choice.token]) == 0:
                 return text, Finish.CANCELLED, logprobs, count
         return text, Finish.LENGTH, logprobs, count
 
+    def _wants_to_stop(self, text: str) -> bool:
+        """A mistake in a stop rule is not the engine's: loading it again would not help."""
+        try:
+            return self.request.on_text is not None and self.request.on_text(text)
+        except Exception as error:
+            log.debug("a stop rule failed", exc_info=error)
+            raise EngineError(f"The end of the suggestion could not be told ({type(error).__name__}).") from error
+
     def _choose(self, spell: bytes, rng: np.random.Generator) -> Choice:
         logits = self.native.logits()
         candidates = self.vocabulary.candidates(spell) if spell else None
         if candidates is not None and not len(candidates):
-            raise EngineFailed("The model's vocabulary cannot spell the text before the cursor; set heal to false.")
+            raise EngineError("The model's vocabulary cannot spell the text before the cursor; set heal to false.")
         return choose(logits, self.request.sampling, rng, candidates)
 
 

@@ -16,22 +16,23 @@ from typing import Any
 import llama_cpp as llama
 import numpy as np
 
-from codegemma_lsp.engines.base import EngineFailed, ModelNotFound, ModelUnusable
+from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
 
 log = logging.getLogger(__name__)
 
 _GGML_LOG_LEVEL_ERROR = 4
-_last_error = b""
-"""What llama.cpp last logged as an error: its log is one for the whole process."""
+_first_error = ""
+"""What llama.cpp has logged as an error first since it was cleared: its log is one for the whole process."""
 
 
 def _log(level: int, text: bytes, _: Any) -> None:
-    global _last_error
-    if level == _GGML_LOG_LEVEL_ERROR:
-        _last_error = text
-    log.debug("%s", text.decode(errors="replace").rstrip())
+    global _first_error
+    line = text.decode(errors="replace").strip()
+    if level == _GGML_LOG_LEVEL_ERROR and not _first_error:
+        _first_error = line.split(": ", 1)[-1]
+    log.debug("%s", line)
 
 
 _on_log = llama.llama_log_callback(_log)
@@ -59,7 +60,7 @@ class Native:
         threads: int,
         gpu_layers: int,
         should_abort: Callable[[], bool],
-        on_progress: Callable[[float], None] = lambda _: None,
+        on_progress: OnProgress = lambda _: True,
     ) -> None:
         llama.llama_log_set(_on_log, ctypes.c_void_p(0))
         llama.llama_backend_init()
@@ -81,20 +82,26 @@ class Native:
         self.batch_tokens = batch_tokens
 
     @staticmethod
-    def _load(path: Path, gpu_layers: int, on_progress: Callable[[float], None]) -> Any:
+    def _load(path: Path, gpu_layers: int, on_progress: OnProgress) -> Any:
+        global _first_error
+        _first_error = ""
         check_file(path)
+        wanted = True
         params = llama.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
 
         def progress(share: float, _: Any) -> bool:
-            on_progress(share)
-            return True
+            nonlocal wanted
+            wanted = on_progress(share)
+            return wanted
 
         params.progress_callback = callback = llama.llama_progress_callback(progress)
         model = llama.llama_model_load_from_file(str(path).encode(), params)
         del callback  # llama.cpp calls it until here
+        if not model and not wanted:
+            raise LoadCancelled(f"Loading {path} was given up.")
         if not model:
-            reason = _last_error.decode(errors="replace").strip().split(": ", 1)[-1] or "llama.cpp gives no reason"
+            reason = _first_error or "llama.cpp gives no reason"
             raise ModelUnusable(
                 f"The model file {path} cannot be loaded ({reason}); it may be incomplete: download it again."
             )
@@ -104,7 +111,8 @@ class Native:
         params = llama.llama_context_default_params()
         params.n_ctx = self.context_tokens * slots
         params.n_seq_max = slots
-        params.n_batch = params.n_ubatch = batch_tokens
+        # llama.cpp asserts that a batch could hold one token of each sequence.
+        params.n_batch = params.n_ubatch = max(batch_tokens, slots)
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = False
         params.swa_full = True
@@ -149,7 +157,10 @@ class Native:
         return int(llama.llama_memory_seq_pos_max(self._memory, slot)) + 1
 
     def encode(self, text: bytes, special: bool = False) -> list[int]:
-        """Token ids, with no BOS; ``special``: text that spells special tokens is them."""
+        """Token ids, with no BOS; ``special``: text that spells special tokens is them. Raises ``EngineFailed`` once
+        the model is freed."""
+        if self._model is None:
+            raise EngineFailed("The engine was closed.")
         room = len(text) + 8
         tokens = (llama.llama_token * room)()
         count = llama.llama_tokenize(self.vocab, text, len(text), tokens, room, False, special)
@@ -217,11 +228,13 @@ class Native:
 
 def check_file(path: Path) -> None:
     """Raises ``ModelNotFound`` or ``ModelUnusable`` for what llama.cpp would refuse with less to say."""
-    if not path.is_file():
-        raise ModelNotFound(f"There is no model file at {path}; correct the setting model, or remove it to use nano.")
     try:
         with path.open("rb") as file:
             magic = file.read(4)
+    except FileNotFoundError:
+        raise ModelNotFound(
+            f"There is no model file at {path}; correct the setting model, or remove it to use nano."
+        ) from None
     except OSError as error:
         raise ModelUnusable(f"The model file {path} cannot be read ({error.strerror}).") from None
     if magic != b"GGUF":

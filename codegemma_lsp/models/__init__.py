@@ -12,4 +12,7 @@ def model_path(model: str) -> Path:
     """The GGUF file that a ``model`` setting names: ``nano``, or a path, in which ``~`` is the home directory."""
     if model == BUNDLED:
         return Path(str(files(__package__) / "nano" / "nano.gguf"))
-    return Path(model).expanduser()
+    try:
+        return Path(model).expanduser()
+    except RuntimeError:  # no such user
+        return Path(model)

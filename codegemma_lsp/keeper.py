@@ -1,0 +1,159 @@
+"""Loads the engine, says how that goes, starts it again when it breaks, and lets it go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from codegemma_lsp import engines
+from codegemma_lsp.engines.base import Engine, EngineError, EngineFailed, LoadCancelled, ModelNotFound, OnProgress
+from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_ENGINE_FIELDS = {"model", "context_tokens", "slots", "batch_tokens", "threads", "gpu_layers"}
+_RESTARTS = 3
+"""Times in a row that a broken engine is started again before it is left alone until the settings change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the user is told. ``kind`` is Normal, Warning, Error or Inactive; ``loading`` a share from 0 to 1."""
+
+    message: str
+    kind: str = "Normal"
+    busy: bool = False
+    loading: float | None = None
+
+
+class Keeper:
+    """The one engine of a session. Runs on the event loop; ``publish`` is told of each change of status."""
+
+    def __init__(self, publish: Callable[[Status], None]) -> None:
+        self.engine: Engine | None = None
+        self.status = Status("Starting", "Inactive")
+        self.loads = 0
+        self._publish = publish
+        self._lock = asyncio.Lock()
+        self._wanted: dict[str, Any] | None = None
+        self._loaded: dict[str, Any] | None = None
+        self._given_up = threading.Event()
+        self._failures = 0
+        self._restart: asyncio.Task[None] | None = None
+
+    async def load(self, settings: Settings) -> None:
+        """Loads the model that the settings name, unless it is the one that is loaded; a load of another one that is
+        under way is given up. Never raises: a failure is a status, and the next call tries again."""
+        wanted = settings.model_dump(include=_ENGINE_FIELDS)
+        if wanted != self._wanted:
+            self._failures = 0
+            self._given_up.set()
+        self._wanted = wanted
+        async with self._lock:
+            if wanted != self._wanted or wanted == self._loaded:
+                return
+            await self._close()
+            self._given_up = given_up = threading.Event()
+            self.loads += 1
+            self._set(Status(f"Loading {settings.model}", "Inactive", busy=True, loading=0.0))
+            try:
+                progress = self._progress(asyncio.get_running_loop(), given_up)
+                self.engine = await asyncio.to_thread(_load, settings, progress, given_up)
+            except LoadCancelled:
+                return
+            except EngineError as error:
+                self._set(Status(str(error), "Error"))
+            except Exception as error:
+                log.error("loading failed: %s", type(error).__name__)
+                log.debug("details", exc_info=error)
+                self._set(Status(f"The model could not be loaded ({error}); see the server's log.", "Error"))
+            else:
+                self._loaded = wanted
+                self._set(_ready(self.engine, settings))
+
+    def _progress(self, loop: asyncio.AbstractEventLoop, given_up: threading.Event) -> OnProgress:
+        """Passes progress from the loading thread on, at most once a percent."""
+        last = 0
+
+        def on_progress(share: float) -> bool:
+            nonlocal last
+            if int(100 * share) > last and not given_up.is_set():
+                last = int(100 * share)
+                loop.call_soon_threadsafe(self._set_progress, share)
+            return not given_up.is_set()
+
+        return on_progress
+
+    def _set_progress(self, share: float) -> None:
+        if self.status.loading is not None:
+            self._set(Status(self.status.message, "Inactive", busy=True, loading=share))
+
+    def worked(self, settings: Settings) -> None:
+        """The engine has answered: all is well again."""
+        self._failures = 0
+        if self.engine is not None and self.status.kind != "Normal":
+            self._set(_ready(self.engine, settings))
+
+    def broke(self, engine: Engine, error: EngineFailed, settings: Settings) -> None:
+        """Loads a broken engine again in the background; after some times in a row it is let go."""
+        if self.engine is not engine:
+            return
+        self.engine, self._loaded = None, None
+        threading.Thread(target=engine.close, daemon=True).start()
+        self._failures += 1
+        if self._failures > _RESTARTS:
+            self._set(Status(f"{error} It broke {self._failures} times in a row: change the model.", "Error"))
+            return
+        self._set(Status(str(error), "Warning"))
+        self._restart = asyncio.create_task(self.load(settings))
+
+    async def shut_down(self) -> None:
+        """Gives up a load that is under way, and frees the model."""
+        self._given_up.set()
+        self._wanted = None
+        async with self._lock:
+            await self._close()
+
+    async def _close(self) -> None:
+        engine, self.engine, self._loaded = self.engine, None, None
+        if engine is not None:
+            await asyncio.to_thread(engine.close)
+
+    def release(self) -> None:
+        """``shut_down`` for where no event loop runs any more."""
+        self._given_up.set()
+        engine, self.engine = self.engine, None
+        if engine is not None:
+            engine.close()
+
+    def _set(self, status: Status) -> None:
+        if status != self.status:
+            self.status = status
+            self._publish(status)
+
+
+def _load(settings: Settings, progress: OnProgress, given_up: threading.Event) -> Engine:
+    """Loads in a thread. An engine that nobody wants any more once it is there is closed at once."""
+    if not model_path(settings.model).is_absolute():
+        raise ModelNotFound(
+            f"The setting model is {settings.model!r}; write the whole path of a GGUF file, or {BUNDLED}."
+        )
+    engine = engines.load(settings, progress)
+    if given_up.is_set():
+        engine.close()
+        raise LoadCancelled("Loading was given up.")
+    return engine
+
+
+def _ready(engine: Engine, settings: Settings) -> Status:
+    if settings.model == BUNDLED:
+        return Status(
+            "Ready with nano, the small bundled model; for better suggestions set codegemma.model to the path of a"
+            " CodeGemma 2B GGUF file."
+        )
+    return Status(f"Ready with {engine.name}")
