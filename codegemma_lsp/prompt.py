@@ -8,6 +8,7 @@ typed only ever appends to it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -89,10 +90,10 @@ class Prompt:
 class Frame:
     """What the prompt before this one showed of the document: kept as long as it serves, so that typing appends.
 
-    Offsets are code points: the window is ``text[head:cursor]`` and ``suffix`` after it; ``anchor`` is where the
-    middle begins. ``before`` is ``text[head:anchor]``, by which a changed document is noticed. ``outside`` is what
-    was put before the window; it is kept too, because a line half typed often hides the enclosing definitions from
-    the parser, and to follow it would read the whole prompt again.
+    Offsets are code points: the window is ``text[head:cursor]`` and ``suffix`` after it, which may reach
+    ``to_the_end`` of the text; ``anchor`` is where the middle begins. ``before`` is ``text[head:anchor]``, by which a
+    changed document is noticed. ``outside`` is what was put before the window; it is kept too, because a line half
+    typed often hides the enclosing definitions from the parser, and to follow it would read the whole prompt again.
     """
 
     head: int
@@ -100,6 +101,7 @@ class Frame:
     outside: str
     before: str
     suffix: str
+    to_the_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ class Budget:
 
 
 SPECIALS_IN_FIM = 4
+_LONGEST_PIECE = 32
+"""Code points of the longest pieces (runs of blanks): a text longer than this a token is not worth counting."""
 LONGEST_LINE = 4_000
 """Code points of a line that are looked at on either side of the cursor; longer lines are cut to multiples of this."""
 
@@ -205,16 +209,19 @@ def _kept_frame(
         return None
     if site.text[frame.head : frame.anchor] != frame.before:
         return None
+    if site.offset - frame.anchor > _LONGEST_PIECE * room:
+        return None
     middle = _count(tokenizer, site.text[frame.anchor : site.offset])
     if layout is Layout.ANCHORED and middle > min(budget.middle, budget.prompt // 4):
         return None
     suffix = frame.suffix
-    if not site.text.startswith(suffix, site.offset) or (not suffix and site.offset < len(site.text)):
+    to_the_end = site.offset + len(suffix) == len(site.text)
+    if not site.text.startswith(suffix, site.offset) or frame.to_the_end != to_the_end:
         suffix = _suffix(site, int(room * budget.suffix_share), tokenizer)
     used = _count(tokenizer, frame.outside) + middle + _count(tokenizer, frame.before) + _count(tokenizer, suffix) + 1
     if used > room:
         return None
-    return replace(frame, suffix=suffix)
+    return replace(frame, suffix=suffix, to_the_end=site.offset + len(suffix) == len(site.text))
 
 
 def _new_frame(site: Site, room: int, budget: Budget, tokenizer: Tokenizer) -> Frame:
@@ -224,7 +231,9 @@ def _new_frame(site: Site, room: int, budget: Budget, tokenizer: Tokenizer) -> F
     wanted = free - free // 8
     head = _head(site, wanted, budget.head_step, tokenizer)
     anchor = max(head, _line_start(site.text, site.offset))
-    return Frame(head, anchor, _outside_window(site, head, wanted // 4, tokenizer), site.text[head:anchor], suffix)
+    outside = _outside_window(site, head, wanted // 4, tokenizer)
+    to_the_end = site.offset + len(suffix) == len(site.text)
+    return Frame(head, anchor, outside, site.text[head:anchor], suffix, to_the_end)
 
 
 def _head(site: Site, wanted: int, step: int, tokenizer: Tokenizer) -> int:
@@ -232,13 +241,14 @@ def _head(site: Site, wanted: int, step: int, tokenizer: Tokenizer) -> int:
     starts = _line_starts_before(site, budget_chars=wanted * 16)
     lines_above = site.text.count("\n", 0, starts[0])
     marks = [s for i, s in enumerate(starts) if (lines_above + i) % step == 0]
-    for start in [*marks, *starts[-step:]]:
-        if _fits(site, start, wanted, tokenizer):
-            return start
-    return _cut_line(site, wanted, tokenizer)
+    marks = sorted({*marks, *starts[-step:]})
+    first = bisect_left(marks, True, key=lambda start: _fits(site, start, wanted, tokenizer))
+    return marks[first] if first < len(marks) else _cut_line(site, wanted, tokenizer)
 
 
 def _fits(site: Site, head: int, tokens: int, tokenizer: Tokenizer) -> bool:
+    if site.offset - head > _LONGEST_PIECE * tokens:
+        return False
     outside = _outside_window(site, head, tokens // 4, tokenizer)
     return _count(tokenizer, outside) + _count(tokenizer, site.text[head : site.offset]) <= tokens
 

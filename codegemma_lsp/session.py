@@ -34,12 +34,18 @@ class Session:
     def configure(self, raw: object) -> tuple[str, ...]:
         """Takes settings over those of initialization; returns a sentence for each that was wrong."""
         given = {key: value for key, value in section(raw).items() if value is not None}
-        self.settings, problems = parse({**self.initial, **given})
+        settings, problems = parse({**self.initial, **given})
+        if settings != self.settings:
+            self.settings = settings
+            for memory in self._memories.values():
+                memory.shown = ()
         return problems
 
     async def load(self) -> None:
         """Loads the model of the current settings, unless it is loaded. Never raises: a failure is a status."""
         await self.keeper.load(self.settings)
+        for memory in self._memories.values():
+            memory.shown = ()
 
     def open(self, document: Document) -> None:
         self.documents[document.uri] = document

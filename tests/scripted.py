@@ -21,8 +21,14 @@ class ScriptedEngine:
     name = "scripted"
     context_tokens = 100_000
 
-    def __init__(self, answer: str = "", logprob: float = -0.1, error: EngineError | None = None) -> None:
-        self.answer, self.logprob, self.error = answer, logprob, error
+    def __init__(
+        self,
+        answer: str = "",
+        logprob: float = -0.1,
+        error: EngineError | None = None,
+        finish: Finish = Finish.STOP_TOKEN,
+    ) -> None:
+        self.answer, self.logprob, self.error, self.finish = answer, logprob, error, finish
         self.requests: list[Request] = []
         self.tokenizer = Bytes()
 
@@ -30,7 +36,7 @@ class ScriptedEngine:
         self.requests.append(request)
         if self.error is not None:
             raise self.error
-        said, finish = "", Finish.STOP_TOKEN
+        said, finish = "", self.finish
         for start in range(0, len(self.answer), 3):
             said += self.answer[start : start + 3]
             if request.on_text is not None and request.on_text(said):

@@ -17,14 +17,14 @@ def check(language: str, marked: str, generated: str, *, extent: str) -> None:
     found = extent_at(scope, text_follows=bool(rest.strip(")]}\"'; ")))
     assert found.name.lower() == extent
     whole = generated.replace("¦", "")
-    end = is_complete(parse(text[:offset] + whole, language), offset, found, scope.opener_indent)
+    end = is_complete(parse(text[:offset] + whole, language), offset, scope, found, parse(text, language))
     shown = whole if end is None else f"{whole[: end - offset]}¦{whole[end - offset :]}"
     assert shown == generated
 
 
 def test_python() -> None:
-    check("python", "x = <CURSOR>", "1¦\ny = 2\n", extent="line")
-    check("python", "x = foo(<CURSOR>)", "a, b¦\n", extent="line")
+    check("python", "x = <CURSOR>", "1¦\ny = 2\n", extent="rest")
+    check("python", "x = foo(<CURSOR>)", "a, b¦\n", extent="rest")
     check("python", "x = foo(<CURSOR>, c)", "a¦\n", extent="line")
     check("python", "<CURSOR>", "x = 1¦\ny = 2\n", extent="statement")
     check("python", "<CURSOR>", "x = 1", extent="statement")
@@ -44,7 +44,7 @@ def test_python() -> None:
     check("python", "def f():<CURSOR>", "\n    a = 1\n    return a¦\nx = 1\n", extent="block")
     check("python", "class A:\n    def f(self):\n        <CURSOR>", "return 1¦\n\n    def g(self):\n", extent="block")
     check("python", "def f():\n    <CURSOR>", '"""One.\n\nTwo.\n"""\n    return 1¦\nx\n', extent="block")
-    check("python", "x = [\n    <CURSOR>\n]", "1,¦\n    2,\n", extent="line")
+    check("python", "x = [\n    <CURSOR>\n]", "1,¦\n    2,\n", extent="rest")
 
 
 def test_javascript() -> None:
@@ -58,7 +58,7 @@ def test_javascript() -> None:
     )
     check("javascript", "function f() {\n  a();\n  <CURSOR>\n}\n", "const x = 1¦\n  const y = 2\n", extent="statement")
     check("javascript", "xs.map((x) => {\n  <CURSOR>\n", "return x;\n});¦\nfoo();\n", extent="block")
-    check("javascript", "const a = <CURSOR>;\n", "b¦\n", extent="line")
+    check("javascript", "const a = <CURSOR>;\n", "b¦\n", extent="rest")
     check("javascript", "a();\n<CURSOR>", "b = `\n1\n`;¦\nc();\n", extent="statement")
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from codegemma_lsp.completion import Memory, Origin, Outcome, Query, Selected, complete
 from codegemma_lsp.document import Document, Span
-from codegemma_lsp.engines.base import EngineFailed
+from codegemma_lsp.engines.base import EngineFailed, Finish
+from codegemma_lsp.session import Session
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import parse
 from tests.marks import at_cursor
@@ -95,7 +96,7 @@ async def test_line_ends_are_the_files() -> None:
 async def test_rambling_is_cut() -> None:
     await check("<CURSOR>", "\n".join(["# the same"] * 9), "# the same")
     await check("def f():\n    <CURSOR>\n", "a()\n    b()\n" + "    c()\n" * 7, "def f():\n    a()\n    b()\n    c()\n")
-    await check("x = <CURSOR>", "ababababababababababababab", None)
+    await check("x = <CURSOR>", "ab" * 40, None)
     await check("x = <CURSOR>", "1\x00\x01", "x = 1")
     await check("x = <CURSOR>", "   \n  \n", None)
 
@@ -106,6 +107,30 @@ async def test_nothing_that_breaks_the_syntax_is_offered() -> None:
     await check("<CURSOR>\n", "x = 1)\n", "x = 1\n")
     await check("<CURSOR>\n", ")\n", None)
     await check("def f():\n    <CURSOR>\n", "a = 1\n    b = (2,\n", "def f():\n    a = 1\n")
+
+
+async def test_a_line_that_was_cut_off_is_not_shown() -> None:
+    text, offset = at_cursor("def f(items):\n    <CURSOR>\n")
+    query = Query(Document("file:///a", text, "python"), offset, "a")
+    for said, shown in (
+        ("total = 0\n    for item in items:\n        tot", "total = 0"),
+        ("total = 0\n    tot", "total = 0"),
+        ("total = ite", "total = ite"),
+    ):
+        engine = ScriptedEngine(said, finish=Finish.LENGTH)
+        outcome = await complete(query, Memory(), engine, Settings())
+        assert outcome.suggestion is not None
+        assert outcome.suggestion.text == shown
+
+
+async def test_new_settings_forget_what_was_shown() -> None:
+    session = Session(lambda status: None)
+    session.keeper.engine = ScriptedEngine("1", logprob=-3.0)
+    document = Document("file:///a", "x = ", "python")
+    session.open(document)
+    assert (await session.complete(Query(document, 4, "a"))).suggestion is None
+    session.configure({"minConfidence": -4})
+    assert (await session.complete(Query(document, 4, "a"))).suggestion is not None
 
 
 async def test_doubt_is_shown_only_when_asked_for() -> None:

@@ -14,23 +14,26 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TypeAlias
 
+from codegemma_lsp.completion.closers import only_closers, overwritten_candidates, scan
 from codegemma_lsp.completion.stop import loops, repeats
 from codegemma_lsp.syntax import Extent, Scope, Syntax, is_complete, reparse
+from codegemma_lsp.syntax import Place as Kind
 
-_CLOSERS_ONLY = re.compile(r"[\s)\]}>\"'`;:,]*$")
-_PAIRS = {")": "(", "]": "[", "}": "{"}
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")
+_STRING_OVER_LINES = re.compile(r"\"\"\"|'''|`")
 _SIMILAR = 0.95
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a suggestion goes. ``syntax`` is of the whole document as it stands, LF-only; ``offset`` the cursor."""
+    """Where a suggestion goes. ``syntax`` is of the text as it stands, LF-only; ``offset`` the cursor. ``cut_off``:
+    the model was stopped in the midst of what it said, because it had said enough."""
 
     syntax: Syntax
     offset: int
     scope: Scope
     extent: Extent
+    cut_off: bool = False
 
     @property
     def before(self) -> str:
@@ -43,6 +46,14 @@ class Place:
         end = self.syntax.text.find("\n", self.offset)
         return self.syntax.text[self.offset : len(self.syntax.text) if end < 0 else end]
 
+    @property
+    def quotes(self) -> str:
+        """The characters that begin and end strings here; none in a comment, where an apostrophe is one."""
+        if self.scope.place is Kind.COMMENT:
+            return ""
+        language = self.syntax.language
+        return '"' if language is not None and language.name == "rust" else "\"'`"
+
     @cached_property
     def below(self) -> tuple[str, ...]:
         """The next lines with something on them, at most 12."""
@@ -51,29 +62,42 @@ class Place:
         return tuple(line for line in lines if line.strip())[:12]
 
     @cached_property
-    def uses_tabs(self) -> bool:
-        """Whether the file indents with tabs: by the indented lines around the cursor."""
-        around = self.syntax.text[max(0, self.offset - 8000) : self.offset + 4000]
-        return len(re.findall(r"^\t", around, re.MULTILINE)) > len(re.findall(r"^ {2}", around, re.MULTILINE))
+    def _around(self) -> str:
+        return self.syntax.text[max(0, self.offset - 8000) : self.offset + 4000]
+
+    @cached_property
+    def tab_lines(self) -> int:
+        return len(re.findall(r"^\t", self._around, re.MULTILINE))
+
+    @cached_property
+    def space_lines(self) -> int:
+        return len(re.findall(r"^ {2}", self._around, re.MULTILINE))
 
     @cached_property
     def indent_width(self) -> int:
         """Spaces of one level: the smallest indentation in use around the cursor, 4 where there is none."""
-        around = self.syntax.text[max(0, self.offset - 8000) : self.offset + 4000]
-        widths = [len(m) for m in re.findall(r"^( +)\S", around, re.MULTILINE)]
+        widths = [len(m) for m in re.findall(r"^( +)\S", self._around, re.MULTILINE)]
         return min((w for w in widths if w >= 2), default=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What may be shown, "" for nothing, and how many characters after the cursor it brings itself."""
+
+    text: str
+    overwrites: int = 0
 
 
 Filter: TypeAlias = Callable[[str, Place], str]
 
 
-def clean(text: str, place: Place) -> str:
-    """The text that may be shown at ``place``; "" where nothing may."""
+def clean(text: str, place: Place) -> Cleaned:
+    """What of a model's text may be shown at ``place``."""
     for keep in FILTERS:
         text = keep(text, place)
         if not text.strip():
-            return ""
-    return text
+            return Cleaned("")
+    return without_new_errors(text, place)
 
 
 def printable(text: str, place: Place) -> str:
@@ -87,9 +111,23 @@ def within_extent(text: str, place: Place) -> str:
     """The line, the statement or the block that the cursor's position asks for, and nothing of what comes after."""
     if place.extent is Extent.LINE:
         return text.split("\n", 1)[0]
-    grown = reparse(place.syntax, place.syntax.text[: place.offset] + text + "\n")
-    end = is_complete(grown, place.offset, place.extent, place.scope.opener_indent)
+    ending = "" if place.cut_off else "\n"
+    grown = reparse(place.syntax, place.syntax.text[: place.offset] + text + ending)
+    end = is_complete(grown, place.offset, place.scope, place.extent, place.syntax)
     return text if end is None else text[: end - place.offset]
+
+
+def without_unfinished_line(text: str, place: Place) -> str:
+    """Without a last line that was cut off, or that opens a block and then has nothing to put in it."""
+    lines = text.split("\n")
+    if place.cut_off and len(lines) > 1:
+        lines.pop()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    language = place.syntax.language
+    if len(lines) > 1 and lines[-1].rstrip().endswith(":") and language is not None and language.name == "python":
+        lines.pop()
+    return "\n".join(lines)
 
 
 def without_loops(text: str, place: Place) -> str:
@@ -105,144 +143,123 @@ def without_loops(text: str, place: Place) -> str:
 
 
 def not_already_below(text: str, place: Place) -> str:
-    """Nothing, where the suggestion says again what the next lines say."""
+    """Nothing, where the suggestion says again what the next lines say: exactly, or nearly so if it is long."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    first = (place.before.strip() + lines[0]).strip() if lines else ""
-    if not place.below or len(first) < 4:
+    first = (place.before.lstrip() + text.split("\n", 1)[0]).strip()
+    if not place.below or len(first) < 4 or not lines:
         return text
-    said = "\n".join([first, *lines[1:]])
-    stands = "\n".join(line.strip() for line in place.below[: len(lines)])
-    return "" if SequenceMatcher(None, said, stands, autojunk=False).ratio() >= _SIMILAR else text
+    said = [first, *[line.strip() for line in text.split("\n")[1:] if line.strip()]]
+    stands = [line.strip() for line in place.below[: len(said)]]
+    if len(said) < 3:
+        return "" if said == stands else text
+    matcher = SequenceMatcher(None, "\n".join(said), "\n".join(stands), autojunk=False)
+    return "" if matcher.ratio() >= _SIMILAR else text
 
 
 def without_lines_below(text: str, place: Place) -> str:
-    """Without last lines that are the very lines that follow, as a closing bracket that is already there."""
+    """Without last lines that are the very lines that follow, as a closing bracket that is already there; but not
+    without what closes a bracket that the suggestion itself opens."""
     lines = text.split("\n")
     for count in range(min(len(lines) - 1, len(place.below)), 0, -1):
         if [line.rstrip() for line in lines[-count:]] == [line.rstrip() for line in place.below[:count]]:
-            return "\n".join(lines[:-count])
+            kept = "\n".join(lines[:-count])
+            if len(scan(kept, "", place.quotes).unclosed) <= len(scan(text, "", place.quotes).unclosed):
+                return kept
     return text
 
 
-def without_rest_of_line(text: str, place: Place) -> str:
-    """Without an end that repeats what stands between the cursor and the end of the line.
-
-    A rest of closing brackets alone is left to ``overwritten``. Where other text follows, a suggestion of several
-    lines is cut to one.
-    """
+def fitted_to_the_rest(text: str, place: Place) -> str:
+    """Where other text than closing brackets follows on the line: one line, without an end that repeats what
+    follows, and without what comes after a bracket that is closed there already."""
     rest = place.rest.strip()
-    if not rest or _CLOSERS_ONLY.match(rest):
+    if not rest or only_closers(place.rest):
         return text
-    line = text.split("\n", 1)[0].rstrip()
-    for size in range(len(rest), 0, -1):
-        if line.endswith(rest[:size]) and (size == len(rest) or size >= 3):
-            return line[:-size]
+    line = text.split("\n", 1)[0]
+    stripped = line.rstrip()
+    for size in range(min(len(rest), len(stripped)), 0, -1):
+        if stripped.endswith(rest[:size]) and (size == len(rest) or size >= 3):
+            return stripped[:-size]
+    quote = scan(place.before, "", place.quotes).quote
+    closed_there = [char for _, char in scan(rest, quote, place.quotes).unmatched]
+    for at, char in scan(line, quote, place.quotes).unmatched:
+        if char in closed_there:
+            return line[:at]
     return line
 
 
 def edges(text: str, place: Place) -> str:
-    """Without blanks at the end, and without a first blank where the line already ends in one."""
-    text = text.rstrip()
+    """Without blanks at the end, unless they keep two words apart, and without a first blank where the line already
+    ends in one."""
+    if not place.rest or place.rest[0].isspace() or only_closers(place.rest):
+        text = text.rstrip()
     if place.before.strip() and place.before[-1:].isspace():
         return text.lstrip(" \t")
     return text
 
 
 def indented_as_the_file(text: str, place: Place) -> str:
-    """Indentation in the file's own unit: tabs where it uses tabs, spaces where it does not."""
+    """Indentation in the file's own unit: tabs where it uses tabs, spaces where it does not. A remainder smaller
+    than one level, as before the ``*`` of a comment, stays; so does a text with strings over several lines."""
+    if place.tab_lines == place.space_lines or _STRING_OVER_LINES.search(text):
+        return text
     lines = text.split("\n")
     start = 0 if not place.before.strip() else 1
-    spaces = [len(line.expandtabs(4)) - len(line.expandtabs(4).lstrip(" ")) for line in lines[start:]]
-    width = 4 if all(n % 4 == 0 for n in spaces) else 2
+    spaces = [len(line) - len(line.lstrip(" ")) for line in lines[start:] if line.strip()]
+    width = 4 if all(n % 4 < 2 for n in spaces) else 2
     for i in range(start, len(lines)):
         body = lines[i].lstrip(" \t")
         indent = lines[i][: len(lines[i]) - len(body)]
-        if place.uses_tabs and " " in indent:
-            indent = "\t" * (len(indent.expandtabs(4)) // width)
-        elif not place.uses_tabs and "\t" in indent:
-            indent = indent.replace("\t", " " * place.indent_width)
+        if place.tab_lines > place.space_lines and indent.strip(" ") == "":
+            indent = "\t" * (len(indent) // width) + " " * (len(indent) % width)
+        elif place.space_lines > place.tab_lines and indent.strip("\t") == "":
+            indent = " " * (place.indent_width * len(indent))
         lines[i] = indent + body if body else ""
     return "\n".join(lines)
-
-
-def without_new_errors(text: str, place: Place) -> str:
-    """The most lines of the suggestion that add nothing the parser cannot make sense of; none where all do."""
-    if place.syntax.tree is None:
-        return text
-    allowed = place.syntax.error_count
-    lines = text.split("\n")
-    while lines:
-        kept = "\n".join(lines).rstrip()
-        if not kept.strip() or reparse(place.syntax, accepted(kept, place)).error_count <= allowed:
-            return kept
-        lines.pop()
-    return ""
 
 
 FILTERS: tuple[Filter, ...] = (
     printable,
     within_extent,
+    without_unfinished_line,
     without_loops,
     not_already_below,
     without_lines_below,
-    without_rest_of_line,
+    fitted_to_the_rest,
     edges,
     indented_as_the_file,
-    without_new_errors,
 )
 
 
-def overwritten(text: str, before: str, rest: str) -> int:
-    """How many characters after the cursor the suggestion brings itself: closing brackets and quotes that the editor
-    put there while the user typed. ``before`` and ``rest`` are the line up to and from the cursor."""
-    closers = rest.rstrip()
-    if not closers or not _CLOSERS_ONLY.match(rest):
-        return 0
-    count = 0
-    for closer in _unmatched_closers(before, text):
-        if count < len(closers) and closers[count] == closer:
-            count += 1
-    if count == len(closers) - 1 and closers[-1] in ";:," and text.endswith(closers[-1]):
-        count += 1
-    return count
+def without_new_errors(text: str, place: Place) -> Cleaned:
+    """The most lines of the suggestion that add nothing the parser cannot make sense of, over as much of the rest of
+    the line as gives the fewest errors; nothing where none does, or where nothing would change."""
+    allowed = place.syntax.error_count
+    lines = text.split("\n")
+    while lines:
+        kept = "\n".join(lines)
+        kept = kept if not kept[-1:].isspace() or len(lines) == len(text.split("\n")) else kept.rstrip()
+        if not kept.strip():
+            break
+        best = best_fit(kept, place)
+        if best.errors <= allowed and kept != place.rest[: best.overwrites]:
+            return Cleaned(kept, best.overwrites)
+        lines.pop()
+    return Cleaned("")
 
 
-def _unmatched_closers(before: str, text: str) -> list[str]:
-    """Closing brackets and quotes in the text whose opening partner is not in it, in order."""
-    _, _, quote = _scan(before, "")
-    found, _, _ = _scan(text, quote)
-    return found
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How many characters after the cursor a suggestion overwrites, and the errors in the text after it."""
+
+    overwrites: int
+    errors: int
 
 
-def _scan(text: str, quote: str) -> tuple[list[str], list[str], str]:
-    """Unmatched closers, unmatched openers and the open quote after a text that begins inside ``quote``."""
-    found, stack, escaped, outer = list[str](), list[str](), False, bool(quote)
-    for char in text:
-        if escaped:
-            escaped = False
-        elif char == "\\":
-            escaped = True
-        elif quote:
-            if char == quote:
-                found += [char] if outer else []
-                quote, outer = "", False
-        elif char in "\"'`":
-            quote = char
-        elif char in "([{":
-            stack.append(char)
-        elif char in _PAIRS and stack and stack[-1] == _PAIRS[char]:
-            stack.pop()
-        elif char in _PAIRS:
-            found.append(char)
-    return found, stack, quote
-
-
-def accepted(text: str, place: Place) -> str:
-    """The document after accepting."""
-    end = place.offset + overwritten(text, place.before, place.rest)
-    return place.syntax.text[: place.offset] + text + place.syntax.text[end:]
-
-
-def only_closers(rest: str) -> bool:
-    """Whether what stands after the cursor on its line is nothing that a suggestion has to fit around."""
-    return bool(_CLOSERS_ONLY.match(rest))
+def best_fit(text: str, place: Place) -> Fit:
+    """The overwriting that leaves the fewest errors; the first of the likeliest where several leave as many."""
+    fits = []
+    for size in overwritten_candidates(text, place.before, place.rest, place.quotes):
+        end = place.offset + size
+        with_it = place.syntax.text[: place.offset] + text + place.syntax.text[end:]
+        fits.append(Fit(size, reparse(place.syntax, with_it).error_count))
+    return min(fits, key=lambda fit: fit.errors)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from dataclasses import replace
 
-from codegemma_lsp.completion.clean import Place, clean, only_closers, overwritten
+from codegemma_lsp.completion.clean import Cleaned, Place, clean
+from codegemma_lsp.completion.closers import only_closers
 from codegemma_lsp.completion.reuse import remainder, remember
 from codegemma_lsp.completion.stop import Stopper
 from codegemma_lsp.completion.types import Memory, Origin, Outcome, Plan, Query, Shown, Suggestion
 from codegemma_lsp.context import site_at
 from codegemma_lsp.document import Span
-from codegemma_lsp.engines.base import Engine, Generation, Request, Sampling
+from codegemma_lsp.engines.base import Engine, Finish, Generation, Request, Sampling
 from codegemma_lsp.prompt import Budget, build_fim
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Extent, excerpt, extent_at, find_language, head_of, parse, scope_at
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 async def complete(query: Query, memory: Memory, engine: Engine, settings: Settings) -> Outcome:
@@ -26,24 +30,21 @@ async def complete(query: Query, memory: Memory, engine: Engine, settings: Setti
     began = time.perf_counter()
     text, offset, newline = _as_if_accepted(query)
     known = remainder(memory.shown, text, offset)
-    if known or (known == "" and not query.explicit):
-        return _outcome(query, known or "", text, offset, newline, Origin.REUSE, began)
+    if known is not None and (known.text or not query.explicit):
+        return _outcome(query, known, newline, Origin.REUSE, began)
     plan = plan_completion(query, memory, engine, settings)
     planned = time.perf_counter()
     place = _place(plan, settings)
-    next_line = place.below[0] if place.below else ""
-    stopper = Stopper(plan.syntax, plan.offset, place.scope, place.extent, next_line)
-    generation = await engine.generate(
-        Request(plan.prompt, settings.max_tokens, Sampling(settings.temperature, seed=settings.seed), on_text=stopper)
-    )
+    stopper = Stopper(plan.syntax, plan.offset, place.scope, place.extent, next(iter(place.below), ""))
+    sampling = Sampling(settings.temperature, seed=settings.seed)
+    generation = await engine.generate(Request(plan.prompt, settings.max_tokens, sampling, on_text=stopper))
     answered = time.perf_counter()
-    insert = _worth_showing(clean(generation.text, place), generation, query, settings)
-    memory.shown = remember(memory.shown, Shown(text, offset, insert))
-    outcome = _outcome(query, insert, text, offset, newline, Origin.MODEL, began)
-    own = (planned - began) + (time.perf_counter() - answered)
-    reason = outcome.reason or ("" if insert else _why_nothing(generation, query, settings))
-    ms = {"plan": 1000 * (planned - began), **_model_ms(generation), "own": 1000 * own, "total": outcome.ms["total"]}
-    return replace(outcome, usage=generation.usage, ms=ms, reason=reason, mean_logprob=generation.mean_logprob)
+    cleaned, reason = _judged(generation, place, query, settings)
+    memory.shown = remember(memory.shown, Shown(text, offset, cleaned.text, cleaned.overwrites))
+    outcome = _outcome(query, cleaned, newline, Origin.MODEL, began, reason)
+    own = 1000 * ((planned - began) + (time.perf_counter() - answered))
+    ms = {"plan": 1000 * (planned - began), **_model_ms(generation), "own": own, "total": outcome.ms["total"]}
+    return replace(outcome, usage=generation.usage, ms=ms, mean_logprob=generation.mean_logprob)
 
 
 def plan_completion(query: Query, memory: Memory, engine: Engine, settings: Settings) -> Plan:
@@ -75,10 +76,18 @@ def _as_if_accepted(query: Query) -> tuple[str, int, str]:
         text = text[: span.start] + query.selected.text + text[span.end :]
         offset = span.start + len(query.selected.text)
     if "\r" in text:
-        newline = "\r\n" if "\r\n" in text else "\r"
+        newline = _line_end(text, offset)
         offset = len(_lf(text[:offset]))
         text = _lf(text)
     return text, offset, newline
+
+
+def _line_end(text: str, offset: int) -> str:
+    """The line end of the cursor's line, else that of the line above it."""
+    found = _LINE_END.search(text, offset)
+    if found is None:
+        found = next(iter(_LINE_END.finditer(text, max(0, text.rfind("\n", 0, offset) - 1), offset)), None)
+    return found.group() if found is not None else "\n"
 
 
 def _lf(text: str) -> str:
@@ -100,33 +109,27 @@ def _place(plan: Plan, settings: Settings) -> Place:
     return replace(place, extent=extent_at(plan.scope, text_follows=not only_closers(place.rest)))
 
 
-def _worth_showing(insert: str, generation: Generation, query: Query, settings: Settings) -> str:
-    unsure = generation.mean_logprob < settings.min_confidence
-    return "" if unsure and not query.explicit else insert
-
-
-def _why_nothing(generation: Generation, query: Query, settings: Settings) -> str:
+def _judged(generation: Generation, place: Place, query: Query, settings: Settings) -> tuple[Cleaned, str]:
+    """What may be shown of an answer, or why nothing may."""
     if not generation.text.strip():
-        return "the model has nothing to add"
+        return Cleaned(""), "the model has nothing to add"
     if generation.mean_logprob < settings.min_confidence and not query.explicit:
-        return "the model is unsure"
-    return "nothing that is safe to accept was left"
+        return Cleaned(""), "the model is unsure"
+    cleaned = clean(generation.text, replace(place, cut_off=generation.finish is Finish.LENGTH))
+    return cleaned, "" if cleaned.text else "nothing that is safe to accept was left"
 
 
-def _outcome(query: Query, insert: str, text: str, offset: int, newline: str, origin: Origin, began: float) -> Outcome:
+def _outcome(
+    query: Query, cleaned: Cleaned, newline: str, origin: Origin, began: float, reason: str = "nothing to suggest here"
+) -> Outcome:
     ms = {"total": 1000 * (time.perf_counter() - began)}
-    if not insert:
-        return Outcome(None, origin, ms=ms, reason="nothing to suggest here" if origin is Origin.REUSE else "")
-    start = text.rfind("\n", 0, offset) + 1
-    end = text.find("\n", offset)
-    rest = text[offset : len(text) if end < 0 else end]
-    size = overwritten(insert, text[start:offset], rest)
-    selected = query.selected if query.selected is not None and _usable(query) else None
-    span = Span(query.offset, query.offset + size)
-    if selected is not None:
-        span = Span(selected.span.start, selected.span.end + size)
-        insert = selected.text + insert
-    return Outcome(Suggestion(uuid.uuid4().hex, span, insert.replace("\n", newline)), origin, ms=ms)
+    if not cleaned.text:
+        return Outcome(None, origin, ms=ms, reason=reason)
+    span, text = Span(query.offset, query.offset + cleaned.overwrites), cleaned.text
+    if query.selected is not None and _usable(query):
+        selected = query.selected
+        span, text = Span(selected.span.start, selected.span.end + cleaned.overwrites), selected.text + text
+    return Outcome(Suggestion(uuid.uuid4().hex, span, text.replace("\n", newline)), origin, ms=ms)
 
 
 def _model_ms(generation: Generation) -> dict[str, float]:

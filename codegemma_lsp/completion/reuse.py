@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codegemma_lsp.completion.clean import Cleaned
 from codegemma_lsp.completion.types import Shown
 
 _MOST_IN_HAND = 8
@@ -10,9 +11,9 @@ _LONGEST_AUTO_CLOSED = 4
 _LONG_TEXT = 500_000
 
 
-def remainder(shown: tuple[Shown, ...], text: str, offset: int) -> str | None:
-    """What is left of the latest suggestion that the document has grown into; "" where it is known that there is
-    nothing to suggest here; None where the model has to be asked."""
+def remainder(shown: tuple[Shown, ...], text: str, offset: int) -> Cleaned | None:
+    """What is left of the latest suggestion that the document has grown into; an empty text where it is known that
+    there is nothing to suggest here; None where the model has to be asked."""
     for entry in reversed(shown):
         rest = _remainder_of(entry, text, offset)
         if rest is not None:
@@ -26,23 +27,28 @@ def remember(shown: tuple[Shown, ...], entry: Shown) -> tuple[Shown, ...]:
     return (*kept, entry)
 
 
-def _remainder_of(entry: Shown, text: str, offset: int) -> str | None:
+def _remainder_of(entry: Shown, text: str, offset: int) -> Cleaned | None:
     typed = offset - entry.offset
     if typed < 0 or typed > len(entry.insert) or (typed == len(entry.insert) and entry.insert):
         return None
-    if not text.startswith(entry.insert[:typed], entry.offset) or not _same_tail(entry, text, offset):
+    if not text.startswith(entry.insert[:typed], entry.offset):
         return None
-    if text[: entry.offset] != entry.text[: entry.offset]:
+    added = _added_after(entry, text, offset)
+    if added is None or text[: entry.offset] != entry.text[: entry.offset]:
         return None
-    rest = entry.insert[typed:]
-    return rest if rest.strip() or not entry.insert else None
+    rest, overwrites = entry.insert[typed:], entry.overwrites + added
+    if entry.insert and (not rest.strip() or rest == text[offset : offset + overwrites]):
+        return None
+    return Cleaned(rest, overwrites)
 
 
-def _same_tail(entry: Shown, text: str, offset: int) -> bool:
-    """Whether what follows the cursor is what followed it then, but for brackets that the editor closed itself."""
+def _added_after(entry: Shown, text: str, offset: int) -> int | None:
+    """How many closing brackets the editor has put after the cursor since, or taken away when they were typed over;
+    None where what follows the cursor has changed otherwise."""
     added = (len(text) - offset) - (len(entry.text) - entry.offset)
-    if not 0 <= added <= _LONGEST_AUTO_CLOSED:
-        return False
-    if not _AUTO_CLOSED.issuperset(text[offset : offset + added]):
-        return False
-    return text[offset + added :] == entry.text[entry.offset :]
+    if not -entry.overwrites <= added <= _LONGEST_AUTO_CLOSED:
+        return None
+    if not _AUTO_CLOSED.issuperset(text[offset : offset + max(0, added)]):
+        return None
+    same = text[offset + max(0, added) :] == entry.text[entry.offset + max(0, -added) :]
+    return added if same else None

@@ -7,18 +7,23 @@ import re
 from codegemma_lsp.syntax import Extent, Scope, Syntax, is_complete, reparse
 
 _SAME_LINES = 3
-_ONE_UNIT = re.compile(r"(.{1,24}?)\1{5,}\W*$")
+_ONE_UNIT = re.compile(r"(?:(.{3,24}?)\1{3,}|(.{1,2}?)\2{29,})\W*$")
+_LONG_LOOP = 40
 _LONGEST_LOOP = 200
+_FIRST_WORD = 12
+"""Characters of a new line within which its first word ends, on which may depend whether the last line was the end."""
 
 
 class Stopper:
     """An ``OnText`` for one generation. Looks only where a line has ended or the next one has got its first
     character: nothing else can complete a piece."""
 
-    def __init__(self, syntax: Syntax, offset: int, scope: Scope, extent: Extent, next_line: str) -> None:
-        """``next_line``: the first line below the cursor with something on it, empty where there is none."""
-        self._syntax, self._offset, self._scope, self._extent = syntax, offset, scope, extent
-        self._prefix, self._next_line = syntax.text[:offset], next_line.rstrip()
+    def __init__(self, whole: Syntax, offset: int, scope: Scope, extent: Extent, next_line: str) -> None:
+        """``whole`` is the text as it stands; ``next_line`` the first line below the cursor with something on it,
+        empty where there is none."""
+        self._whole, self._grown = whole, whole
+        self._offset, self._scope, self._extent = offset, scope, extent
+        self._prefix, self._next_line = whole.text[:offset], next_line.rstrip()
         self._looked_at = 0
 
     def __call__(self, generated: str) -> bool:
@@ -27,15 +32,15 @@ class Stopper:
         if self._extent is Extent.LINE:
             return "\n" in generated
         fresh = generated[self._looked_at :]
-        line = generated[generated.rfind("\n") + 1 :]
-        at_line_start = "\n" in generated and len(line.strip()) <= len(fresh.strip())
+        line = generated[generated.rfind("\n") + 1 :].strip()
+        at_line_start = "\n" in generated and 0 < len(line) <= _FIRST_WORD
         self._looked_at = len(generated)
         if not generated.strip() or not ("\n" in fresh or at_line_start):
             return False
         if repeats(generated) or self._meets_suffix(generated):
             return True
-        self._syntax = reparse(self._syntax, self._prefix + generated)
-        return is_complete(self._syntax, self._offset, self._extent, self._scope.opener_indent) is not None
+        self._grown = reparse(self._grown, self._prefix + generated)
+        return is_complete(self._grown, self._offset, self._scope, self._extent, self._whole) is not None
 
     def _meets_suffix(self, generated: str) -> bool:
         """Whether the last finished line is the one that already follows."""
@@ -44,13 +49,13 @@ class Stopper:
 
 
 def loops(generated: str) -> bool:
-    """Whether the last line ends in one piece of text over and over; rulers and indentation do not count."""
+    """Whether the last line ends in a long run of one piece of text; rulers, indentation and literals are none."""
     end = generated[-_LONGEST_LOOP:]
-    unit = _ONE_UNIT.search(end[end.rfind("\n") + 1 :])
-    return unit is not None and any(c.isalnum() for c in unit.group(1))
+    run = _ONE_UNIT.search(end[end.rfind("\n") + 1 :])
+    return run is not None and len(run.group()) >= _LONG_LOOP and any(c.isalnum() for c in run.group())
 
 
 def repeats(generated: str) -> bool:
-    """Whether the last finished lines are all the same."""
-    lines = [line.strip() for line in generated.split("\n")[:-1] if line.strip()]
+    """Whether the last finished lines are all the same; lines of closing brackets do not count."""
+    lines = [line.rstrip() for line in generated.split("\n")[:-1] if any(c.isalnum() for c in line)]
     return len(lines) >= _SAME_LINES and len(set(lines[-_SAME_LINES:])) == 1

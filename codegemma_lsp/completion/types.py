@@ -61,11 +61,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A suggestion in hand: ``insert`` was offered at ``offset`` of ``text``; empty where there was nothing."""
+    """A suggestion in hand: ``insert`` was offered at ``offset`` of ``text``, over ``overwrites`` characters after
+    it; empty where there was nothing."""
 
     text: str
     offset: int
     insert: str
+    overwrites: int = 0
 
 
 @dataclass

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
+from codegemma_lsp.syntax.brackets import depth_change
+from codegemma_lsp.syntax.languages import Blocks, Language
 from codegemma_lsp.syntax.scope import Place, Scope
-from codegemma_lsp.syntax.tree import Leaf, Syntax
+from codegemma_lsp.syntax.tree import Leaf, Syntax, reparse
 
-_VOID_TAGS = frozenset(b"area base br col embed hr img input link meta source track wbr !doctype".split())
-"""HTML Standard, 13.1.2."""
 _CONTINUES = frozenset(
     "= += -= *= /= + - * / % , . -> => :: ? : && || & | ^ < ( [ and or not in is if else :=".split()  # noqa: SIM905
 )
+_CONTINUED_BY = re.compile(r"\s*(\.\w|\?\.|\?:|&&|\|\||[-+*/%](?![-+/*])|[:?]\s)")
+"""How a line begins that goes on with the statement above, in languages whose statements need no semicolon."""
+_BRANCH = re.compile(r"\s*\}?\s*(else|elif|elsif|except|finally|catch|while|rescue|ensure)\b")
+_STARTS_BRANCHES = re.compile(r"\s*(if|for|while|try|do|switch|when|match|unless|begin)\b")
+_PREFIX_LINE = re.compile(r"\s*(@[\w.:]+(\(.*\))?|#!?\[.*\]|\[[\w.]+(\(.*\))?\]|template\s*<.*>)\s*$")
+"""A decorator, attribute, annotation or template head: the first part of what follows it."""
+_UNDECIDED = re.compile(r"\s*(\w*|[.?&|:+*/%-])")
+"""A line that has not come far enough to tell whether it goes on with the statement above."""
 
 
 class Extent(Enum):
     """How much a suggestion may bring."""
 
     LINE = auto()
-    """The rest of the line."""
+    """The rest of the line and nothing else."""
+    REST = auto()
+    """The rest of the line, and more only while something that it opened is open."""
     STATEMENT = auto()
     """One statement with the block that belongs to it."""
     BLOCK = auto()
@@ -28,7 +38,7 @@ class Extent(Enum):
 
 
 def extent_at(scope: Scope, text_follows: bool) -> Extent:
-    """Several lines where a block has just been opened, one statement on an empty line, else the line's rest.
+    """Several lines where a block has just been opened, one statement on an empty line, else the statement's rest.
 
     ``text_follows``: something other than closing brackets stands between the cursor and the end of its line.
     """
@@ -36,7 +46,7 @@ def extent_at(scope: Scope, text_follows: bool) -> Extent:
         return Extent.LINE
     if scope.opened:
         return Extent.BLOCK
-    return Extent.STATEMENT if scope.place is Place.STATEMENT else Extent.LINE
+    return Extent.STATEMENT if scope.place is Place.STATEMENT else Extent.REST
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +57,43 @@ class _State:
     """Start of the token that closed something opened before the cursor, in bytes."""
 
 
-def is_complete(syntax: Syntax, offset: int, extent: Extent, opener_indent: int = 0) -> int | None:
-    """Where in ``syntax.text`` (code points) the generated text is complete, or None where it is not yet.
+def is_complete(grown: Syntax, offset: int, scope: Scope, extent: Extent, whole: Syntax | None = None) -> int | None:
+    """Where in ``grown.text`` (code points) the generated text is complete, or None where it is not yet.
 
-    ``syntax`` holds the prefix and what has been generated, nothing after it; ``offset`` is the cursor. What lies
-    beyond the returned offset belongs to the next statement or to an outer block and is to be cut. ``opener_indent``
-    is ``Scope.opener_indent``.
+    ``grown`` holds the prefix and what has been generated, nothing after it; ``offset`` is the cursor, ``scope`` its
+    scope. ``whole``, where given, is the document without the generated text: a text that would add an error to it
+    is not complete. What lies beyond the returned offset belongs to the next statement or to an outer block and is
+    to be cut. The answer may wait for the first word of the line that comes next.
     """
     if extent is Extent.LINE:
-        end = syntax.text.find("\n", offset)
+        end = grown.text.find("\n", offset)
         return None if end < 0 else end
-    if syntax.tree is None or syntax.language is None:
-        return _plain_complete(syntax.text, offset, extent)
-    boundaries = _boundaries(syntax.text, offset)
-    if syntax.language.blocks is Blocks.INDENT:
-        return _indent_complete(syntax, offset, extent, opener_indent, boundaries)
-    return _bracket_complete(syntax, syntax.language, offset, extent, boundaries)
+    if grown.tree is None or grown.language is None:
+        return _plain_complete(grown.text, offset, extent)
+    closers = whole is not None and bool(whole.text[offset:].split("\n", 1)[0].strip())
+    for at in _line_ends(grown.text, offset):
+        state = _scan(grown, grown.byte(offset), grown.byte(at))
+        if state.closed_at is not None and extent is not Extent.REST:
+            return _closed(grown, grown.language, offset, extent, grown.char(state.closed_at))
+        if state.depth > 0 or _in_string(grown, at) or grown.text.endswith("\\", offset, at):
+            continue
+        if not _ends_here(grown, grown.language, offset, scope, extent, at, state, closers):
+            continue
+        # Where it closes what was opened before the cursor, closing brackets below are overwritten, not added to.
+        if state.closed_at is not None or not _adds_error(grown, offset, at, whole):
+            return at
+    return _closed_in_last_line(grown, grown.language, offset, extent)
 
 
-def _boundaries(text: str, offset: int) -> list[int]:
+def _plain_complete(text: str, offset: int, extent: Extent) -> int | None:
+    """Without a grammar: a statement is a line, a block ends at an empty line."""
+    for at in _line_ends(text, offset):
+        if extent is not Extent.BLOCK or text[at + 1 :].startswith("\n"):
+            return at
+    return None
+
+
+def _line_ends(text: str, offset: int) -> list[int]:
     """Offsets of the line ends in the generated text that have something other than blanks before them."""
     found = []
     at = text.find("\n", offset)
@@ -76,63 +104,83 @@ def _boundaries(text: str, offset: int) -> list[int]:
     return found
 
 
-def _plain_complete(text: str, offset: int, extent: Extent) -> int | None:
-    """Without a grammar: a statement is a line, a block ends at an empty line."""
-    for at in _boundaries(text, offset):
-        if extent is Extent.STATEMENT or text[at + 1 :].startswith("\n"):
-            return at
-    return None
+def _closed_in_last_line(grown: Syntax, language: Language, offset: int, extent: Extent) -> int | None:
+    if language.blocks is Blocks.INDENT or extent is Extent.REST:
+        return None
+    state = _scan(grown, grown.byte(offset), len(grown.source))
+    if state.closed_at is None:
+        return None
+    return _closed(grown, language, offset, extent, grown.char(state.closed_at))
 
 
-def _indent_complete(syntax: Syntax, offset: int, extent: Extent, opener_indent: int, ends: list[int]) -> int | None:
-    """Complete at the end of the last logical line before one that is indented too little to belong."""
-    text = syntax.text
-    line_start = text.rfind("\n", 0, offset) + 1
-    column = len(text[line_start:offset]) if not text[line_start:offset].strip() else _indent_of(text, line_start)
-    least = opener_indent + 1 if extent is Extent.BLOCK else column + 1
-    for at in ends:
-        state = _scan(syntax, syntax.byte(offset), syntax.byte(at))
-        if state.closed_at is not None:
-            return syntax.char(state.closed_at)
-        if state.depth > 0 or _in_string(syntax, at):
-            continue
-        opens = state.last is not None and state.last.type == ":"
-        if extent is Extent.STATEMENT and not opens and at == ends[0]:
-            return at
-        next_line = _next_filled_line(text, at + 1)
-        if next_line is not None and not opens and _indent_of(text, next_line) < least:
-            return at
-    return None
-
-
-def _bracket_complete(syntax: Syntax, language: Language, offset: int, extent: Extent, ends: list[int]) -> int | None:
-    """Complete where an outer bracket is closed, or, for a statement, at a line's end with every bracket closed."""
-    start = syntax.byte(offset)
-    for at in [*ends, len(syntax.text)]:
-        state = _scan(syntax, start, syntax.byte(at))
-        if state.closed_at is not None:
-            closed = syntax.char(state.closed_at)
-            return closed if extent is Extent.STATEMENT else _with_rest_of_closer(syntax, closed)
-        if extent is Extent.BLOCK or at == len(syntax.text) or state.depth > 0 or _in_string(syntax, at):
-            continue
-        if state.last is not None and _ends_statement(state.last, language):
-            return at
-    return None
-
-
-def _with_rest_of_closer(syntax: Syntax, closed: int) -> int:
-    """The end of the closing token and of the punctuation that belongs to it, as in ``});``."""
-    end = closed
-    text = syntax.text
+def _closed(grown: Syntax, language: Language, offset: int, extent: Extent, at: int) -> int:
+    """Something opened before the cursor was closed at ``at``. A block ends with the closing token and what belongs
+    to it, as in ``});``; a statement before it."""
+    if extent is not Extent.BLOCK or language.blocks is Blocks.INDENT:
+        return at
+    end = at
+    text = grown.text
+    if "\n" not in text[offset:at]:
+        line_end = text.find("\n", at)
+        return len(text) if line_end < 0 else line_end
     while end < len(text) and (text[end].isalpha() or text[end] in ")]};,</>"):
         end += 1
     return end
 
 
-def _ends_statement(last: Leaf, language: Language) -> bool:
-    if last.type in _CONTINUES:
+def _ends_here(
+    grown: Syntax, language: Language, offset: int, scope: Scope, extent: Extent, at: int, state: _State, closers: bool
+) -> bool:
+    """Whether a line's end, with every bracket closed, is the end of what was asked for. ``closers``: closing
+    brackets follow the cursor on its line, so that nothing below can belong to the statement."""
+    first = grown.text[grown.text.rfind("\n", 0, offset) + 1 : at]
+    following, last = _next_filled(grown.text, at + 1), state.last
+    if language.blocks is Blocks.INDENT:
+        kind = last.type if last is not None else ""
+        opens = (kind == ":" and language.name != "yaml") or (kind == "," and closers)
+        return not opens and _ends_by_indent(first, scope, extent, following)
+    line = grown.text[max(offset, grown.text.rfind("\n", 0, at) + 1) : at]
+    if extent is Extent.BLOCK or last is None or last.type in _CONTINUES or _PREFIX_LINE.match(line):
         return False
-    return not language.semicolons or last.type in {";", "}", ":", ">"} or last.type in language.comments
+    if extent is Extent.STATEMENT and language.semicolons and not _may_end(last, language):
+        return False
+    if closers or language.name == "go":
+        return True
+    branches = last.type == "}" or bool(_STARTS_BRANCHES.match(first))
+    sure = last.type in {";", ","} or (language.semicolons and extent is Extent.REST)
+    if sure and not branches:
+        return True
+    if following is None or _UNDECIDED.fullmatch(following):
+        return False
+    return not _BRANCH.match(following) and (sure or not _CONTINUED_BY.match(following))
+
+
+def _may_end(last: Leaf, language: Language) -> bool:
+    return last.type in {";", "}", ":", ">"} or last.type in language.comments
+
+
+def _ends_by_indent(first: str, scope: Scope, extent: Extent, following: str | None) -> bool:
+    """Complete at the end of the last line before one that is indented too little to belong."""
+    indent = _width(first) if extent is not Extent.BLOCK else scope.opener_indent
+    begun = [line for line in first.split("\n") if line.strip()]
+    simple = extent is not Extent.BLOCK and len(begun) == 1 and not _PREFIX_LINE.match(begun[0])
+    if simple and not begun[0].rstrip().endswith(":"):
+        return True
+    if following is None or _UNDECIDED.fullmatch(following) or _width(following) > indent:
+        return False
+    if extent is Extent.BLOCK or _width(following) < indent:
+        return True
+    if _PREFIX_LINE.match(begun[-1]) or _BRANCH.match(following):
+        return False
+    heads = [line.strip() for line in begun if _width(line) == indent]
+    return not heads[-1].startswith("try")
+
+
+def _adds_error(grown: Syntax, offset: int, at: int, whole: Syntax | None) -> bool:
+    if whole is None or whole.tree is None:
+        return False
+    with_it = reparse(whole, grown.text[:at] + whole.text[offset:])
+    return with_it.error_count > whole.error_count
 
 
 def _scan(syntax: Syntax, start: int, end: int) -> _State:
@@ -140,48 +188,12 @@ def _scan(syntax: Syntax, start: int, end: int) -> _State:
     assert syntax.language is not None
     depth, last = 0, None
     for leaf in syntax.leaves(start, end):
-        change = _depth_change(leaf, syntax.language, syntax.source)
-        depth += change
+        depth += depth_change(leaf, syntax.language, syntax.source)
         if depth < 0:
             return _State(depth, leaf, leaf.start)
         if leaf.type not in syntax.language.comments:
             last = leaf
     return _State(depth, last, None)
-
-
-def _depth_change(leaf: Leaf, language: Language, source: bytes) -> int:
-    kind = leaf.type.lstrip("$#") or leaf.type
-    if language.blocks is Blocks.TAG:
-        return _tag_change(leaf, source)
-    if kind in BRACKETS or kind == "#{":
-        return 1
-    if kind in BRACKETS.values():
-        return -1
-    parent = leaf.node.parent
-    family = parent.type if parent is not None else ""
-    if kind in language.closers:
-        return -1
-    if kind not in language.openers or family.endswith("modifier"):
-        return 0
-    outer = parent.parent.type if parent is not None and parent.parent is not None else ""
-    loops = {"while", "until", "for", "while_statement", "for_statement", "repeat_statement"}
-    return 0 if kind == "do" and (family in loops or outer in loops) and "do" not in _loop_openers(language) else 1
-
-
-def _loop_openers(language: Language) -> frozenset[str]:
-    """``do`` counts as the opener of a loop where the loop's own keyword does not."""
-    return frozenset({"do"}) if "while" not in language.openers else frozenset()
-
-
-def _tag_change(leaf: Leaf, source: bytes) -> int:
-    if leaf.type == "</":
-        return -1
-    if leaf.type == "/>":
-        return -1
-    if leaf.type != "<":
-        return 0
-    name = source[leaf.end : leaf.end + 12].split(b">")[0].split(b" ")[0].split(b"/")[0].lower()
-    return 0 if name in _VOID_TAGS else 1
 
 
 def _in_string(syntax: Syntax, offset: int) -> bool:
@@ -192,18 +204,16 @@ def _in_string(syntax: Syntax, offset: int) -> bool:
     return any(n.type in whole and n.start_byte < byte < n.end_byte for n in syntax.ancestors(byte))
 
 
-def _next_filled_line(text: str, start: int) -> int | None:
+def _next_filled(text: str, start: int) -> str | None:
+    """The next line with something on it, as far as it has come."""
     while start < len(text):
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
         if text[start:end].strip():
-            return start
+            return text[start:end] + ("\n" if end < len(text) else "")
         start = end + 1
     return None
 
 
-def _indent_of(text: str, line_start: int) -> int:
-    end = line_start
-    while end < len(text) and text[end] in " \t":
-        end += 1
-    return end - line_start
+def _width(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))

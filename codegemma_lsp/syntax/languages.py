@@ -201,7 +201,7 @@ LANGUAGES: tuple[Language, ...] = (
         entry="language_php",
         functions=_words("function_definition method_declaration"),
         classes=_words("class_declaration interface_declaration trait_declaration enum_declaration"),
-        imports=_words("namespace_use_declaration namespace_definition"),
+        imports=_words("namespace_use_declaration"),
         strings=_words("string encapsed_string heredoc nowdoc"),
         semicolons=True,
     ),

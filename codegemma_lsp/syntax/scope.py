@@ -23,6 +23,7 @@ _KEYWORD_OPENER_LINE = re.compile(
     r"function|repeat|do|then)\b|.*\b(do|then|function)\b[^\n]*$|.*\{\s*$"
 )
 
+_BEFORE_PATTERNS = frozenset({"import", "export", "const", "let", "var"})
 _NEXT_FILLED_LINE = re.compile(r"(?:[ \t\r\f]*\n)*([ \t]*)\S")
 
 
@@ -132,7 +133,9 @@ def is_block(leaf: Leaf, language: Language) -> bool:
     """Whether an opening bracket starts a block of statements, not a list, a call or a literal."""
     if _bracket(leaf, language) != "{" or language.blocks is Blocks.INDENT:
         return False
-    parent = leaf.node.parent
+    parent, before = leaf.node.parent, leaf.node.prev_sibling
+    if parent is not None and parent.is_error and before is not None and before.type in _BEFORE_PATTERNS:
+        return False
     return parent is None or parent.type not in language.literals
 
 

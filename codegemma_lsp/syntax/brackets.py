@@ -1,0 +1,39 @@
+"""What opens and what closes, token by token."""
+
+from __future__ import annotations
+
+from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
+from codegemma_lsp.syntax.tree import Leaf
+
+_VOID_TAGS = frozenset(b"area base br col embed hr img input link meta source track wbr !doctype".split())
+"""HTML Standard, 13.1.2."""
+_LOOPS = frozenset({"while", "until", "for", "while_statement", "for_statement", "repeat_statement"})
+
+
+def depth_change(leaf: Leaf, language: Language, source: bytes) -> int:
+    """1 where the token opens something, -1 where it closes something, else 0."""
+    if language.blocks is Blocks.TAG:
+        return _tag_change(leaf, source)
+    kind = leaf.type.lstrip("$#") or leaf.type
+    if kind in BRACKETS:
+        return 1
+    if kind in BRACKETS.values() or kind in language.closers:
+        return -1
+    if kind not in language.openers:
+        return 0
+    parent = leaf.node.parent
+    family = parent.type if parent is not None else ""
+    if family.endswith("modifier"):
+        return 0
+    outer = parent.parent.type if parent is not None and parent.parent is not None else ""
+    counted_already = kind == "do" and "while" in language.openers and (family in _LOOPS or outer in _LOOPS)
+    return 0 if counted_already else 1
+
+
+def _tag_change(leaf: Leaf, source: bytes) -> int:
+    if leaf.type in ("</", "/>"):
+        return -1
+    if leaf.type != "<":
+        return 0
+    name = source[leaf.end : leaf.end + 12].split(b">")[0].split(b" ")[0].split(b"/")[0].lower()
+    return 0 if name in _VOID_TAGS else 1
