@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,11 +37,62 @@ def test_enclosing_headers_far_above_are_found() -> None:
     assert headers(BRACES, at, "javascript") == ["class A {", "m200(x) {"]
 
 
+def repeated(head: str, member: str, tail: str) -> str:
+    return head + "".join(member.replace("@", str(n)) for n in range(200)) + tail
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "at", "expected"),
+    [
+        (
+            "kotlin",
+            repeated("class A(\n    val x: Int,\n) : B {\n", "    fun m@(): Int {\n        return @\n    }\n\n", "}\n"),
+            "return 150",
+            ["class A(\n    val x: Int,\n) : B {", "fun m150(): Int {"],
+        ),
+        (
+            "python",
+            repeated("class A(\n    B,\n):\n", "    def m@(self):\n        return @\n\n", ""),
+            "return 150",
+            ["class A(\n    B,\n):", "def m150(self):"],
+        ),
+        (
+            "csharp",
+            repeated(
+                "namespace N\n{\n    class Foo\n    {\n",
+                "        int M@()\n        {\n            return @;\n        }\n\n",
+                "    }\n}\n",
+            ),
+            "return 150",
+            ["namespace N\n{", "class Foo\n    {", "int M150()\n        {"],
+        ),
+        (
+            "java",
+            repeated(
+                "public class A\n    extends B\n    implements C {\n", "  int m@() {\n    return @;\n  }\n\n", "}\n"
+            ),
+            "return 150",
+            ["public class A\n    extends B\n    implements C {", "int m150() {"],
+        ),
+        (
+            "javascript",
+            repeated('describe("x", () => {\n', '  it("does @", () => {\n    expect(@);\n  });\n\n', "});\n"),
+            "expect(150",
+            ["() => {", "() => {"],
+        ),
+    ],
+)
+def test_headers_over_several_lines(name: str, source: str, at: str, expected: list[str]) -> None:
+    offset = source.index(at) + 3
+    assert headers(source, offset, name) == expected
+    assert parse(excerpt(source, offset, find_language(name)).text, name).error_count == 0
+
+
 def test_it_is_short_and_sound() -> None:
     for source, name in ((LONG, "python"), (BRACES, "javascript")):
         for offset in range(0, len(source), 997):
             part = excerpt(source, offset, find_language(name))
-            assert part.text.count("\n") < 260
+            assert part.text.count("\n") < 320
             assert parse(part.text, name).error_count == 0
 
 

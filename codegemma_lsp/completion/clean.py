@@ -14,9 +14,9 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TypeAlias
 
-from codegemma_lsp.completion.closers import only_closers, overwritten_candidates, scan
+from codegemma_lsp.completion.closers import only_closers, overwritten_candidates
 from codegemma_lsp.completion.stop import loops, repeats
-from codegemma_lsp.syntax import Extent, Scope, Syntax, is_complete, reparse
+from codegemma_lsp.syntax import Extent, Scope, Syntax, is_complete, reparse, scan
 from codegemma_lsp.syntax import Place as Kind
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")

@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from codegemma_lsp.syntax import scan
 
 _CLOSERS_ONLY = re.compile(r"[\s)\]}>\"'`;:,]*$")
 _TRIPLE = frozenset({'"""', "'''"})
-_PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def only_closers(rest: str) -> bool:
     """Whether what stands after the cursor on its line is nothing that a suggestion has to fit around."""
     return bool(_CLOSERS_ONLY.match(rest))
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """``unmatched``: closing brackets and quotes whose opening partner is not in the text, with their offsets;
-    ``unclosed``: opening ones; ``quote``: the quote that is open at its end, or ""."""
-
-    unmatched: tuple[tuple[int, str], ...]
-    unclosed: str
-    quote: str
-
-
-def scan(text: str, quote: str, quotes: str) -> Scan:
-    """Of a text that begins inside a string begun by ``quote``; ``quotes`` are the characters that begin strings."""
-    found: list[tuple[int, str]] = []
-    stack: list[str] = []
-    escaped, outer = False, bool(quote)
-    for at, char in enumerate(text):
-        if escaped:
-            escaped = False
-        elif char == "\\":
-            escaped = True
-        elif quote:
-            if char == quote:
-                found += [(at, char)] if outer else []
-                quote, outer = "", False
-        elif char in quotes:
-            quote = char
-        elif char in "([{":
-            stack.append(char)
-        elif char in _PAIRS and stack and stack[-1] == _PAIRS[char]:
-            stack.pop()
-        elif char in _PAIRS:
-            found.append((at, char))
-    return Scan(tuple(found), "".join(stack), quote)
 
 
 def overwritten_candidates(text: str, before: str, rest: str, quotes: str) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Syntax at the cursor. The only room that imports tree_sitter; offsets in and out are code points."""
 
+from codegemma_lsp.syntax.brackets import Scan, scan
 from codegemma_lsp.syntax.complete import Extent, extent_at, is_complete
 from codegemma_lsp.syntax.excerpt import Excerpt, excerpt
 from codegemma_lsp.syntax.languages import LANGUAGES, find_language
@@ -13,6 +14,7 @@ __all__ = [
     "Excerpt",
     "Extent",
     "Place",
+    "Scan",
     "Scope",
     "Syntax",
     "excerpt",
@@ -23,5 +25,6 @@ __all__ = [
     "is_complete",
     "parse",
     "reparse",
+    "scan",
     "scope_at",
 ]

@@ -1,12 +1,15 @@
-"""What opens and what closes, token by token."""
+"""What opens and what closes: token by token where there is a tree, character by character where there is none."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
 from codegemma_lsp.syntax.tree import Leaf
 
 _VOID_TAGS = frozenset(b"area base br col embed hr img input link meta source track wbr !doctype".split())
 """HTML Standard, 13.1.2."""
+_PAIRS = {closer: opener for opener, closer in BRACKETS.items()}
 _LOOPS = frozenset({"while", "until", "for", "while_statement", "for_statement", "repeat_statement"})
 
 
@@ -37,3 +40,38 @@ def _tag_change(leaf: Leaf, source: bytes) -> int:
         return 0
     name = source[leaf.end : leaf.end + 12].split(b">")[0].split(b" ")[0].split(b"/")[0].lower()
     return 0 if name in _VOID_TAGS else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """``unmatched``: closing brackets and quotes whose opening partner is not in the text, with their offsets;
+    ``unclosed``: opening ones; ``quote``: the quote that is open at its end, or ""."""
+
+    unmatched: tuple[tuple[int, str], ...]
+    unclosed: str
+    quote: str
+
+
+def scan(text: str, quote: str, quotes: str) -> Scan:
+    """Of a text that begins inside a string begun by ``quote``; ``quotes`` are the characters that begin strings."""
+    found: list[tuple[int, str]] = []
+    stack: list[str] = []
+    escaped, outer = False, bool(quote)
+    for at, char in enumerate(text):
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif quote:
+            if char == quote:
+                found += [(at, char)] if outer else []
+                quote, outer = "", False
+        elif char in quotes:
+            quote = char
+        elif char in "([{":
+            stack.append(char)
+        elif char in _PAIRS and stack and stack[-1] == _PAIRS[char]:
+            stack.pop()
+        elif char in _PAIRS:
+            found.append((at, char))
+    return Scan(tuple(found), "".join(stack), quote)

@@ -2,7 +2,7 @@
 
 A line half typed makes the parser read all that follows it again, which in a long file takes longer than a keystroke
 may. So a long file is parsed as an excerpt: the lines around the cursor, from where a definition starts, below the
-header lines of the blocks that hold them (as editors pin them to the top of a window), and with those blocks closed.
+headers of the blocks that hold them (as editors pin them to the top of a window), and with those blocks closed.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from codegemma_lsp.syntax.languages import Blocks, Language
+from codegemma_lsp.syntax.brackets import scan
+from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
 
-WHOLE_FILE_LINES = 240
+WHOLE_FILE_LINES = 300
 ABOVE, BELOW = 120, 40
 """Lines of the file around the cursor; the window moves in steps, so that a new line does not move it."""
 _STEP = 20
 _MOST_HEADERS = 8
+_LONGEST_HEADER = 10
 _SEARCH_BACK = 262_144
 
 _DEFINITION = re.compile(
@@ -63,12 +65,14 @@ def excerpt(source: str, offset: int, language: Language | None, previous: Excer
     start = starts[first]
     indent = _indent(source, start) or 0
     end = _end(source, starts[here + 1 :], indent)
-    origins = _headers(source, start, indent, previous)
+    same = previous is not None and previous.start == start and previous.source[:start] == source[:start]
+    origins = previous.origins if previous is not None and same else _headers(source, 0, start, indent, language)
     lead = "".join(f"{_line(source, origin)}\n" for origin in origins)
     text = f"{lead}{source[start:end]}"
     if language.blocks is Blocks.BRACE:
-        open_at_end = _less_indented_lines(source, start, end, _indent(source, end) or 0)
-        text += "}" * sum(_line(source, origin).rstrip().endswith("{") for origin in (*origins, *open_at_end))
+        inner = _headers(source, start, end, _indent(source, end) or 0, language)
+        headers = lead + "".join(f"{_line(source, origin)}\n" for origin in inner)
+        text += "".join(BRACKETS[opener] for opener in reversed(scan(headers, "", '"').unclosed))
     return Excerpt(source, text, len(lead) + offset - start, start, len(lead), origins)
 
 
@@ -106,7 +110,7 @@ def _kind(source: str, start: int, indent: int) -> int:
     """How fit a line is for a border: 0 where a definition seems to start, 2 where something seems to end."""
     if _DEFINITION.match(source, start):
         return 0
-    return 2 if source[start + indent] in _NOT_A_HEADER else 1
+    return 2 if source[start + indent] in _NOT_A_HEADER or source[start + indent] == "{" else 1
 
 
 def _end(source: str, starts: list[int], indent: int) -> int:
@@ -126,31 +130,59 @@ def _end(source: str, starts: list[int], indent: int) -> int:
     return -best[2] if best is not None else starts[-1]
 
 
-def _headers(source: str, start: int, indent: int, previous: Excerpt | None) -> tuple[int, ...]:
-    """Offsets of the header lines above ``start``, outermost first: each the nearest line indented less."""
-    if previous is not None and previous.start == start and previous.source[:start] == source[:start]:
-        return previous.origins
-    return _less_indented_lines(source, max(0, start - _SEARCH_BACK), start, indent)
-
-
-def _less_indented_lines(source: str, first: int, at: int, indent: int) -> tuple[int, ...]:
-    """Offsets, from ``first`` on, of the nearest line above ``at`` indented less than ``indent``, of the nearest one
-    above that indented less still, and so on; outermost first."""
-    found: list[int] = []
+def _headers(source: str, first: int, at: int, indent: int, language: Language) -> tuple[int, ...]:
+    """Offsets, from ``first`` on, of the lines of the headers above ``at``, outermost first: of the nearest line
+    indented less than ``indent``, of the nearest above that indented less still, and so on, each with the lines after
+    it up to the one that opens its block."""
+    found: list[list[int]] = []
     while indent > 0 and len(found) < _MOST_HEADERS:
         match, size = None, 4096
         while match is None:
             begin = source.rfind("\n", 0, max(first, at - size)) + 1
             for match in _less_indented(indent - 1).finditer(source, max(first, begin), at):  # noqa: B007
                 pass
-            if begin <= first:
+            if begin <= first or size > _SEARCH_BACK:
                 break
             size *= 4
         if match is None:
             break
-        at, indent = match.start(), len(match.group())
-        found.append(at)
-    return tuple(reversed(found))
+        start = _declaration(source, match.start(), first)
+        found.append(_header_lines(source, start, at, language))
+        at, indent = start, _indent(source, start) or 0
+    return tuple(line for lines in reversed(found) for line in lines)
+
+
+def _declaration(source: str, start: int, first: int) -> int:
+    """Where a block begins whose opening bracket stands alone on the line at ``start``: at the declaration above."""
+    if _line(source, start).strip() != "{":
+        return start
+    indent, above = _indent(source, start) or 0, start
+    for _ in range(_LONGEST_HEADER):
+        if above <= first:
+            break
+        above = source.rfind("\n", 0, above - 1) + 1
+        here = _indent(source, above)
+        if here is not None and here <= indent:
+            return above
+    return start
+
+
+def _header_lines(source: str, start: int, end: int, language: Language) -> list[int]:
+    """Starts of a header's lines: up to the one after which its block is open."""
+    lines = [start]
+    if language.blocks not in (Blocks.BRACE, Blocks.INDENT):
+        return lines
+    while len(lines) < _LONGEST_HEADER:
+        line_end = source.find("\n", lines[-1])
+        header = source[start : line_end if line_end >= 0 else len(source)]
+        unclosed = scan(header, "", '"').unclosed
+        opened = unclosed.endswith("{") if language.blocks is Blocks.BRACE else header.rstrip().endswith(":")
+        if opened and (language.blocks is Blocks.BRACE or not unclosed):
+            return lines
+        if line_end < 0 or line_end + 1 >= end or header.rstrip().endswith(";"):
+            break
+        lines.append(line_end + 1)
+    return [start]
 
 
 def _less_indented(most: int) -> re.Pattern[str]:
