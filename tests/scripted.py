@@ -30,7 +30,7 @@ class ScriptedEngine:
     ) -> None:
         self.answer, self.logprob, self.error, self.finish = answer, logprob, error, finish
         self.requests: list[Request] = []
-        self.tokenizer = Bytes()
+        self.tokenizer: Bytes = Bytes()
 
     async def generate(self, request: Request) -> Generation:
         self.requests.append(request)

@@ -22,6 +22,7 @@ from codegemma_lsp.syntax import Place as Kind
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")
 _STRING_OVER_LINES = re.compile(r"\"\"\"|'''|`")
 _SIMILAR = 0.95
+_LONGEST_LINE = 2_000
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,16 @@ class Place:
 
     @property
     def before(self) -> str:
-        """The cursor's line up to the cursor."""
-        return self.syntax.text[self.syntax.text.rfind("\n", 0, self.offset) + 1 : self.offset]
+        """The cursor's line up to the cursor; of a very long one, its end."""
+        first = max(0, self.offset - _LONGEST_LINE)
+        return self.syntax.text[self.syntax.text.rfind("\n", first, self.offset) + 1 or first : self.offset]
 
     @cached_property
     def rest(self) -> str:
-        """The cursor's line from the cursor on."""
-        end = self.syntax.text.find("\n", self.offset)
-        return self.syntax.text[self.offset : len(self.syntax.text) if end < 0 else end]
+        """The cursor's line from the cursor on; of a very long one, its beginning."""
+        last = self.offset + _LONGEST_LINE
+        end = self.syntax.text.find("\n", self.offset, last)
+        return self.syntax.text[self.offset : last if end < 0 else end]
 
     @property
     def quotes(self) -> str:
