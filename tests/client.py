@@ -92,10 +92,11 @@ async def serving(
     capabilities: types.ClientCapabilities | None = None,
     wait: str = "Ready",
     command: tuple[str, ...] = (sys.executable, "-m", "codegemma_lsp", "serve"),
+    client: Client | None = None,
 ) -> AsyncIterator[Client]:
     """A server of its own, initialized with ``options``; leaves it by ``shutdown`` and ``exit`` and checks how it
     left."""
-    client = Client()
+    client = client or Client()
     await client.start_io(*command)
     capabilities = capabilities or types.ClientCapabilities(
         general=types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind(encoding.value)]),
@@ -110,7 +111,7 @@ async def serving(
             await client.ready(wait)
         yield client
     finally:
-        with suppress(JsonRpcException, asyncio.TimeoutError):
+        with suppress(JsonRpcException, TimeoutError):
             await asyncio.wait_for(client.shutdown_async(None), 10)
         client.exit(None)
         for _ in range(500):

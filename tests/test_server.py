@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import random
 import statistics
 import sys
@@ -15,6 +16,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from codegemma_lsp.document import Edit, Encoding, Span
+from codegemma_lsp.server import Protocol
 from tests.client import REQUEST_CANCELLED, Client, serving
 
 SOURCE = (Path(__file__).parents[1] / "codegemma_lsp" / "completion" / "clean.py").read_text("utf-8")
@@ -30,7 +32,7 @@ async def type_and_ask(client: Client, at: int, typed: str, rng: random.Random) 
         msg_id = f"key-{i}"
         request = client.request(client.position(at + i + 1), msg_id)
         if rng.random() < 1 / 3:
-            await asyncio.sleep(rng.random() * 0.05)
+            await asyncio.sleep(rng.random() ** 2 * 0.02)
             client.cancel_request(types.CancelParams(id=msg_id))
         elif rng.random() < 0.8:
             await asyncio.wait([request], timeout=20)
@@ -207,24 +209,17 @@ async def test_settings_come_by_workspace_configuration() -> None:
     capabilities = types.ClientCapabilities(workspace=types.WorkspaceClientCapabilities(configuration=True))
     answers = [{"enabled": True, "reportCompletions": True, "maxTokens": None}]
     client = Client()
-    original = Client.__init__
-
-    def with_configuration(self: Client) -> None:
-        original(self)
-        self.feature(types.WORKSPACE_CONFIGURATION)(lambda params: answers)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Client, "__init__", with_configuration)
-        async with serving({"maxTokens": 16}, capabilities=capabilities) as client:
-            client.open("def add(a, b):\n    return ")
-            await asyncio.sleep(0.2)
-            await client.complete(len(client.document.text), explicit=True)
-            assert client.completed[-1].tokens.generated <= 16
-            answers[0] = {"enabled": False, "reportCompletions": True, "maxTokens": None}
-            client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
-            await asyncio.sleep(0.2)
-            assert await client.complete(len(client.document.text), explicit=True) == []
-            assert client.completed[-1].reason == "suggestions are off"
+    client.feature(types.WORKSPACE_CONFIGURATION)(lambda params: answers)
+    async with serving({"maxTokens": 16}, capabilities=capabilities, client=client):
+        client.open("def add(a, b):\n    return ")
+        await asyncio.sleep(0.2)
+        await client.complete(len(client.document.text), explicit=True)
+        assert client.completed[-1].tokens.generated <= 16
+        answers[0] = {"enabled": False, "reportCompletions": True, "maxTokens": None}
+        client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
+        await asyncio.sleep(0.2)
+        assert await client.complete(len(client.document.text), explicit=True) == []
+        assert client.completed[-1].reason == "suggestions are off"
 
 
 @pytest.mark.parametrize(
@@ -324,3 +319,50 @@ async def test_nothing_of_the_source_is_logged_and_nothing_else_is_on_stdout(tmp
         await client.complete(4, explicit=True)
     assert "hunter2" not in log.read_text()
     assert "secret_" not in log.read_text()
+
+
+async def test_progress_begins_before_it_reports_and_ends_once() -> None:
+    """Also with a client that takes its time, or refuses the token."""
+
+    async def slowly(params: object) -> None:
+        await asyncio.sleep(1)
+
+    def refuse(params: object) -> None:
+        raise JsonRpcException("no")
+
+    for handler in (slowly, refuse):
+        client = Client()
+        client.protocol.fm.features.pop(types.WINDOW_WORK_DONE_PROGRESS_CREATE)
+        client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(handler)
+        async with serving(OPTIONS, client=client):
+            await asyncio.sleep(1.2)
+            kinds = [value["kind"] for value in client.loading]
+            assert kinds in ([], ["begin", *["report"] * (len(kinds) - 2), "end"])
+            if handler is refuse:
+                assert kinds == []
+
+
+async def test_after_shutdown_requests_are_refused() -> None:
+    async with serving(OPTIONS) as client:
+        client.open("x = ")
+        await client.shutdown_async(None)
+        with pytest.raises(JsonRpcException, match="shutting down"):
+            await asyncio.wait_for(client.request(types.Position(0, 4), "late"), 10)
+
+
+async def test_leaving_without_shutdown_is_an_error() -> None:
+    client = Client()
+    await client.start_io(sys.executable, "-m", "codegemma_lsp", "serve")
+    await client.initialize_async(types.InitializeParams(types.ClientCapabilities()))
+    client.exit(None)
+    async with asyncio.timeout(10):
+        while client.crashed is None:
+            await asyncio.sleep(0.01)
+    await client.stop()  # type: ignore[no-untyped-call]
+    assert client.crashed == 1
+
+
+def test_nothing_is_kept_of_a_notification() -> None:
+    """pygls keeps a future for each notification whose handler is a generator."""
+    for name in ("did_open", "did_change", "did_close"):
+        assert not inspect.isgeneratorfunction(getattr(Protocol, f"lsp_text_document__{name}"))
