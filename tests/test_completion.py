@@ -207,6 +207,18 @@ FRAGMENTS = [
     *("def f(x):", "if x {", "}", ")", "]", "(", "[", "{", '"', "'", "`", "\n", "\n    ", "\n\t", "\r\n", "  ", ";"),
     *("return x", "x = 1", "<|fim_middle|>", "<bos>", "é", "\U0001f600", "\x00", "\ufffd", "#", "//", "/*", "*/", ":"),
     *("<ul>", "</ul>", "end", "do", "=>", ",", "x" * 50, '"""'),
+    *(
+        "class A",
+        "module M",
+        "function f",
+        "interface I",
+        "fn f",
+        "impl A",
+        "func f()",
+        "namespace N",
+        "struct S",
+        "enum",
+    ),
 ]
 pieces = st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join)
 

@@ -12,6 +12,19 @@ from tests.scripted import ScriptedEngine
 
 # Language, document with cursor, what the model says, and the document after accepting (None: no suggestion).
 CASES: list[tuple[str, str, str, str | None]] = [
+    (
+        "python",
+        "def f(n):\n    <CURSOR>\n",
+        "    return g(n)\n\n    def h(n):\n        return n\n",
+        "def f(n):\n    return g(n)\n",
+    ),
+    ("python", "if a:\n<CURSOR>\n", "    b()\n    c()\nd()\n", "if a:\n    b()\n    c()\n"),
+    (
+        "python",
+        "def f():\n    a()\n    <CURSOR>\n",
+        "    if b:\n            c()\n",
+        "def f():\n    a()\n    if b:\n        c()\n",
+    ),
     ("python", 'def f(a):\n    """<CURSOR>"""\n', 'Return a."""\n    return a', 'def f(a):\n    """Return a."""\n'),
     ("python", 'print(f"{<CURSOR>}")\n', 'x.name}")', 'print(f"{x.name}")\n'),
     ("javascript", "let s = `a ${<CURSOR>}`;\n", "b.c}`;", "let s = `a ${b.c}`;\n"),

@@ -110,6 +110,17 @@ def printable(text: str, place: Place) -> str:
     return text[: found.start()] if found else text
 
 
+def from_the_cursors_column(text: str, place: Place) -> str:
+    """Without indentation on top of the one that the cursor already has, where nothing asks for a deeper one."""
+    before = place.before
+    deeper = place.scope.opened and len(before) <= place.scope.opener_indent
+    extra = text[: len(text) - len(text.lstrip(" \t"))]
+    if not before or before.strip() or not extra or deeper:
+        return text
+    lines = text[len(extra) :].split("\n")
+    return "\n".join([lines[0], *(line.replace(before + extra, before, 1) for line in lines[1:])])
+
+
 def within_extent(text: str, place: Place) -> str:
     """The line, the statement or the block that the cursor's position asks for, and nothing of what comes after."""
     if place.extent is Extent.LINE:
@@ -222,6 +233,7 @@ def indented_as_the_file(text: str, place: Place) -> str:
 
 FILTERS: tuple[Filter, ...] = (
     printable,
+    from_the_cursors_column,
     within_extent,
     without_unfinished_line,
     without_loops,

@@ -137,8 +137,9 @@ def _ends_here(
     following, last = _next_filled(grown.text, at + 1), state.last
     if language.blocks is Blocks.INDENT:
         kind = last.type if last is not None else ""
+        opener_here = bool(grown.text[grown.text.rfind("\n", 0, offset) + 1 : offset].strip())
         opens = (kind == ":" and language.name != "yaml") or (kind == "," and closers)
-        return not opens and _ends_by_indent(first, scope, extent, following)
+        return not opens and _ends_by_indent(first, scope, extent, following, opener_here)
     line = grown.text[max(offset, grown.text.rfind("\n", 0, at) + 1) : at]
     if extent is Extent.BLOCK or last is None or last.type in _CONTINUES or _PREFIX_LINE.match(line):
         return False
@@ -159,17 +160,21 @@ def _may_end(last: Leaf, language: Language) -> bool:
     return last.type in {";", "}", ":", ">"} or last.type in language.comments
 
 
-def _ends_by_indent(first: str, scope: Scope, extent: Extent, following: str | None) -> bool:
-    """Complete at the end of the last line before one that is indented too little to belong."""
+def _ends_by_indent(first: str, scope: Scope, extent: Extent, following: str | None, opener_here: bool) -> bool:
+    """Complete at the end of the last line before one that is indented too little to belong. ``opener_here``: the
+    cursor's line is itself the one that opened the block."""
     indent = _width(first) if extent is not Extent.BLOCK else scope.opener_indent
     begun = [line for line in first.split("\n") if line.strip()]
     simple = extent is not Extent.BLOCK and len(begun) == 1 and not _PREFIX_LINE.match(begun[0])
     if simple and not begun[0].rstrip().endswith(":"):
         return True
-    if following is None or _UNDECIDED.fullmatch(following) or _width(following) > indent:
+    if following is None or _UNDECIDED.fullmatch(following):
         return False
-    if extent is Extent.BLOCK or _width(following) < indent:
-        return True
+    if extent is Extent.BLOCK:
+        body = begun[0] if not opener_here else next(iter(begun[1:]), "")
+        return _width(following) < max(_width(body), indent + 1)
+    if _width(following) != indent:
+        return _width(following) < indent
     if _PREFIX_LINE.match(begun[-1]) or _BRANCH.match(following):
         return False
     heads = [line.strip() for line in begun if _width(line) == indent]

@@ -81,7 +81,8 @@ def definition_headers(syntax: Syntax, byte: int) -> tuple[Span, ...]:
     last = max(0, len(syntax.source[:byte].rstrip()) - 1)
     spans = []
     for node in syntax.ancestors(last):
-        if node.type in syntax.language.definitions and _holds(syntax, node, byte):
+        # A keyword may be called as the definition that it begins: class.
+        if node.is_named and node.type in syntax.language.definitions and _holds(syntax, node, byte):
             body = body_of(node)
             line_end = syntax.source.find(b"\n", node.start_byte)
             end = body.start_byte if body is not None else min(line_end if line_end >= 0 else byte, byte)
@@ -103,8 +104,10 @@ def _holds(syntax: Syntax, node: tree_sitter.Node, byte: int) -> bool:
         return False
     if node.end_byte > byte:
         return True
-    closer = node.children[-1].children[-1] if node.children[-1].children else node.children[-1]
-    return closer.is_missing or closer.type not in {"}", "end"}
+    last = node
+    while last.children:
+        last = last.children[-1]
+    return last.is_missing or last.type not in {"}", "end"}
 
 
 def body_of(node: tree_sitter.Node) -> tree_sitter.Node | None:
