@@ -12,6 +12,7 @@ from tests.scripted import ScriptedEngine
 
 # Language, document with cursor, what the model says, and the document after accepting (None: no suggestion).
 CASES: list[tuple[str, str, str, str | None]] = [
+    ("python", "x = 1\n  <CURSOR>\n", "\n\ny = 2\nz = 3\n", "x = 1\n  \n\ny = 2\n"),
     (
         "python",
         "def f(n):\n    <CURSOR>\n",

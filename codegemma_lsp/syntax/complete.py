@@ -163,8 +163,8 @@ def _may_end(last: Leaf, language: Language) -> bool:
 def _ends_by_indent(first: str, scope: Scope, extent: Extent, following: str | None, opener_here: bool) -> bool:
     """Complete at the end of the last line before one that is indented too little to belong. ``opener_here``: the
     cursor's line is itself the one that opened the block."""
-    indent = _width(first) if extent is not Extent.BLOCK else scope.opener_indent
     begun = [line for line in first.split("\n") if line.strip()]
+    indent = _width(begun[0]) if extent is not Extent.BLOCK else scope.opener_indent
     simple = extent is not Extent.BLOCK and len(begun) == 1 and not _PREFIX_LINE.match(begun[0])
     if simple and not begun[0].rstrip().endswith(":"):
         return True

@@ -34,13 +34,15 @@ _NOT_A_HEADER = frozenset(")]}#*/<>'\"")
 class Excerpt:
     """``text`` is header lines, then ``source[start:end]``, then closing brackets; ``offset`` is the cursor in it.
 
-    ``lead`` is the length of the header lines; ``origins`` has for each the offset of its line in ``source``.
+    ``lead`` is the length of the header lines; ``origins`` has for each the offset of its line in ``source``. ``top``
+    is the first line that was looked at.
     """
 
     source: str
     text: str
     offset: int
     start: int
+    top: int = 0
     lead: int = 0
     origins: tuple[int, ...] = ()
 
@@ -59,33 +61,45 @@ def excerpt(source: str, offset: int, language: Language | None, previous: Excer
     if language is None or lines <= WHOLE_FILE_LINES:
         return Excerpt(source, source, offset, 0)
     top, bottom = max(0, line // _STEP * _STEP - ABOVE), (line // _STEP + 1) * _STEP + BELOW
-    starts = _starts_around(source, offset, line - top, bottom - line)
-    here = line - top if line >= top else 0
-    first = _first_line(source, starts[: here + 1])
-    start = starts[first]
-    indent = _indent(source, start) or 0
-    end = _end(source, starts[here + 1 :], indent)
-    same = previous is not None and previous.start == start and previous.source[:start] == source[:start]
-    origins = previous.origins if previous is not None and same else _headers(source, 0, start, indent, language)
+    if previous is not None and previous.top == top and _still_starts(previous, source, offset):
+        start, origins = previous.start, previous.origins
+        indent = _indent(source, start) or 0
+    else:
+        start = _first_line(source, _starts_above(source, offset, line - top))
+        indent = _indent(source, start) or 0
+        origins = _headers(source, 0, start, indent, language)
+    end = _end(source, _starts_below(source, offset, bottom - line), indent)
     lead = "".join(f"{_line(source, origin)}\n" for origin in origins)
     text = f"{lead}{source[start:end]}"
     if language.blocks is Blocks.BRACE:
         inner = _headers(source, start, end, _indent(source, end) or 0, language)
         headers = lead + "".join(f"{_line(source, origin)}\n" for origin in inner)
         text += "".join(BRACKETS[opener] for opener in reversed(scan(headers, "", '"').unclosed))
-    return Excerpt(source, text, len(lead) + offset - start, start, len(lead), origins)
+    return Excerpt(source, text, len(lead) + offset - start, start, top, len(lead), origins)
 
 
-def _starts_around(source: str, offset: int, above: int, below: int) -> list[int]:
-    """Starts of the cursor's line, of ``above`` lines before it and of ``below`` after it, ascending."""
+def _still_starts(previous: Excerpt, source: str, offset: int) -> bool:
+    """Whether an excerpt of this text may start where the previous one did: nothing has changed above."""
+    start = previous.start
+    return 0 < start <= offset and previous.source[:start] == source[:start]
+
+
+def _starts_above(source: str, offset: int, count: int) -> list[int]:
+    """Starts of the cursor's line and of ``count`` lines before it, ascending."""
     starts = [source.rfind("\n", 0, offset) + 1]
-    for _ in range(above):
+    for _ in range(count):
         if starts[-1] == 0:
             break
         starts.append(source.rfind("\n", 0, starts[-1] - 1) + 1)
     starts.reverse()
+    return starts
+
+
+def _starts_below(source: str, offset: int, count: int) -> list[int]:
+    """Starts of ``count`` lines after the cursor's, ascending; fewer at the text's end."""
+    starts = []
     end = source.find("\n", offset)
-    for _ in range(below):
+    for _ in range(count):
         if end < 0:
             break
         starts.append(end + 1)
@@ -94,16 +108,16 @@ def _starts_around(source: str, offset: int, above: int, below: int) -> list[int
 
 
 def _first_line(source: str, starts: list[int]) -> int:
-    """Index of the line to begin with: the topmost of the least indented ones that look like a definition, so that
+    """Start of the line to begin with: the topmost of the least indented ones that look like a definition, so that
     the excerpt begins neither within a statement nor within a string."""
     best: tuple[int, int, int] | None = None
-    for i, start in enumerate(starts):
+    for start in starts:
         indent = _indent(source, start)
         if indent is None:
             continue
-        rank = (_kind(source, start, indent), indent, i)
+        rank = (_kind(source, start, indent), indent, start)
         best = rank if best is None or rank < best else best
-    return best[2] if best is not None else 0
+    return best[2] if best is not None else starts[0]
 
 
 def _kind(source: str, start: int, indent: int) -> int:

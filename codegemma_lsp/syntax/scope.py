@@ -12,7 +12,7 @@ from codegemma_lsp.document import Span
 from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
 from codegemma_lsp.syntax.tree import Leaf, Syntax
 
-_LOOK_BACK = 8_000
+_LOOK_BACK = 3_000
 """Bytes before the cursor in which open brackets are looked for, where no definition starts nearer."""
 
 _INDENT_OPENERS = re.compile(
