@@ -8,6 +8,7 @@ import inspect
 import random
 import statistics
 import sys
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -205,6 +206,12 @@ async def test_a_bad_setting_is_named_and_its_default_used(options: object, said
         await client.complete(4)
 
 
+async def completes_until(client: Client, reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not reached():
+            await client.complete(len(client.document.text), explicit=True)
+
+
 async def test_settings_come_by_workspace_configuration() -> None:
     capabilities = types.ClientCapabilities(workspace=types.WorkspaceClientCapabilities(configuration=True))
     answers = [{"enabled": True, "reportCompletions": True, "maxTokens": None}]
@@ -212,14 +219,12 @@ async def test_settings_come_by_workspace_configuration() -> None:
     client.feature(types.WORKSPACE_CONFIGURATION)(lambda params: answers)
     async with serving({"maxTokens": 16}, capabilities=capabilities, client=client):
         client.open("def add(a, b):\n    return ")
-        await asyncio.sleep(0.2)
-        await client.complete(len(client.document.text), explicit=True)
+        await completes_until(client, lambda: bool(client.completed))
         assert client.completed[-1].tokens.generated <= 16
         answers[0] = {"enabled": False, "reportCompletions": True, "maxTokens": None}
         client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
-        await asyncio.sleep(0.2)
+        await completes_until(client, lambda: client.completed[-1].reason == "suggestions are off")
         assert await client.complete(len(client.document.text), explicit=True) == []
-        assert client.completed[-1].reason == "suggestions are off"
 
 
 @pytest.mark.parametrize(
