@@ -166,7 +166,7 @@ def print_in_place(console: Console, place: Place, document: Document, offset: i
         after = outcome.suggestion.span.end
     body.append(document.text[after:end])
     for line in body.split("\n", allow_blank=True):
-        console.print(Styled("  │ ", "dim") + line, soft_wrap=True)
+        console.print(Styled.assemble(("  │ ", "dim"), line), soft_wrap=True)
     console.print(Styled(f"  {_summary(outcome)}\n", "dim"), soft_wrap=True)
 
 

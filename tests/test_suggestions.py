@@ -12,6 +12,8 @@ from tests.scripted import ScriptedEngine
 
 # Language, document with cursor, what the model says, and the document after accepting (None: no suggestion).
 CASES: list[tuple[str, str, str, str | None]] = [
+    ("python", "<CURSOR>", "        x = 1\n        y = 2\n", "x = 1"),
+    ("python", "def f():\n    a = 1\n<CURSOR>\n", "        return a\n", "def f():\n    a = 1\n    return a\n"),
     ("python", "x = 1\n  <CURSOR>\n", "\n\ny = 2\nz = 3\n", "x = 1\n  \n\ny = 2\n"),
     (
         "python",

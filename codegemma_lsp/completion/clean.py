@@ -65,6 +65,13 @@ class Place:
         return tuple(line for line in lines if line.strip())[:12]
 
     @cached_property
+    def indent_above(self) -> str:
+        """Indentation of the nearest line above with something on it."""
+        above = self.syntax.text[max(0, self.offset - 4000) : self.offset - len(self.before)].rstrip()
+        line = above[above.rfind("\n") + 1 :]
+        return line[: len(line) - len(line.lstrip(" \t"))]
+
+    @cached_property
     def _around(self) -> str:
         return self.syntax.text[max(0, self.offset - 8000) : self.offset + 4000]
 
@@ -111,14 +118,18 @@ def printable(text: str, place: Place) -> str:
 
 
 def from_the_cursors_column(text: str, place: Place) -> str:
-    """Without indentation on top of the one that the cursor already has, where nothing asks for a deeper one."""
+    """Without indentation on top of what the cursor already has, or what the line above has where the cursor is at
+    the line's start; where a block has just been opened, it may be deeper."""
     before = place.before
     deeper = place.scope.opened and len(before) <= place.scope.opener_indent
-    extra = text[: len(text) - len(text.lstrip(" \t"))]
-    if not before or before.strip() or not extra or deeper:
+    indent = text[: len(text) - len(text.lstrip(" \t"))]
+    extra = indent[len(place.indent_above) :] if not before else indent
+    if before.strip() or not extra or deeper or place.scope.place is not Kind.STATEMENT:
         return text
-    lines = text[len(extra) :].split("\n")
-    return "\n".join([lines[0], *(line.replace(before + extra, before, 1) for line in lines[1:])])
+    kept = indent[: len(indent) - len(extra)]
+    lines = text[len(indent) :].split("\n")
+    column = before + kept
+    return "\n".join([kept + lines[0], *(line.replace(column + extra, column, 1) for line in lines[1:])])
 
 
 def within_extent(text: str, place: Place) -> str:
