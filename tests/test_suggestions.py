@@ -12,6 +12,68 @@ from tests.scripted import ScriptedEngine
 
 # Language, document with cursor, what the model says, and the document after accepting (None: no suggestion).
 CASES: list[tuple[str, str, str, str | None]] = [
+    (
+        "javascript",
+        "function f(<CURSOR>)\n",
+        "a, b) {\n  return a + b;\n}\n\nfunction g() {",
+        "function f(a, b) {\n  return a + b;\n}\n",
+    ),
+    (
+        "java",
+        "class A {\n  void f() {\n    if (<CURSOR>)\n  }\n}\n",
+        "a > 0) {\n      b();\n    }\n    c();\n",
+        "class A {\n  void f() {\n    if (a > 0) {\n      b();\n    }\n  }\n}\n",
+    ),
+    (
+        "javascript",
+        "items.forEach((<CURSOR>))\n",
+        "item) => {\n  console.log(item);\n});\n\nfoo();\n",
+        "items.forEach((item) => {\n  console.log(item);\n});\n",
+    ),
+    (
+        "go",
+        "package a\n\nfunc f(<CURSOR>)\n",
+        "a int) int {\n\treturn a\n}\n\nfunc g",
+        "package a\n\nfunc f(a int) int {\n\treturn a\n}\n",
+    ),
+    (
+        "javascript",
+        "function f() {\n  foo({<CURSOR>})\n}\n",
+        "\n    a: 1,\n    b: 2\n  });\n  return 1;\n",
+        "function f() {\n  foo({\n    a: 1,\n    b: 2\n  });\n}\n",
+    ),
+    ("python", "x = {<CURSOR>}\n", "\n    'a': 1,\n    'b': 2\n}\ny = 1\n", "x = {\n    'a': 1,\n    'b': 2\n}\n"),
+    ("javascript", 'it("<CURSOR>")\n', 'works", () => {\n  expect(1).toBe(1);\n});\n', 'it("works")\n'),
+    (
+        "javascript",
+        "function C() {\n  useEffect(() => {\n    <CURSOR>\n}\n",
+        "fetch(a);\n  }, [a]);\n\n  return 1;\n",
+        "function C() {\n  useEffect(() => {\n    fetch(a);\n  }, [a]);\n}\n",
+    ),
+    (
+        "go",
+        "package a\n\nfunc f() {\n\tgo func() {<CURSOR>}\n}\n",
+        "\n\t\tb()\n\t}()\n\tc()\n",
+        "package a\n\nfunc f() {\n\tgo func() {\n\t\tb()\n\t}()\n}\n",
+    ),
+    (
+        "c",
+        "typedef struct {\n    <CURSOR>\n",
+        "int a;\n    int b;\n} point_t;\n\nint c;\n",
+        "typedef struct {\n    int a;\n    int b;\n} point_t;\n",
+    ),
+    (
+        "java",
+        "class A {\n  int f() {\n    return <CURSOR>;\n  }\n}\n",
+        "a + b;\n  }\n",
+        "class A {\n  int f() {\n    return a + b;\n  }\n}\n",
+    ),
+    (
+        "python",
+        "if a:\n\tb = 2\n\tif b:\n\t\t<CURSOR>\n" + "def f():\n    a = 1\n    b = 2\n" * 9,
+        "c = 1\n\t\td = 2\n",
+        "if a:\n\tb = 2\n\tif b:\n\t\tc = 1\n\t\td = 2\n" + "def f():\n    a = 1\n    b = 2\n" * 9,
+    ),
     ("python", "<CURSOR>", "        x = 1\n        y = 2\n", "x = 1"),
     ("python", "def f():\n    a = 1\n<CURSOR>\n", "        return a\n", "def f():\n    a = 1\n    return a\n"),
     ("python", "x = 1\n  <CURSOR>\n", "\n\ny = 2\nz = 3\n", "x = 1\n  \n\ny = 2\n"),
@@ -220,3 +282,43 @@ async def test_what_is_accepted(language: str, marked: str, said: str, after: st
     suggestion = (await complete(query, Memory(), ScriptedEngine(said), Settings())).suggestion
     got = suggestion and text[: suggestion.span.start] + suggestion.text + text[suggestion.span.end :]
     assert got == after
+
+
+METHODS = {
+    "python": ("class A:\n", "    def m@(self, x):\n        return x + @\n\n", ""),
+    "javascript": ("class A {\n", "  m@(x) {\n    return x + @;\n  }\n\n", "}\n"),
+    "php": ("<?php\nclass A {\n", "    public function m@($x) {\n        return $x;\n    }\n\n", "}\n"),
+    "shellscript": ("", "m@() {\n  local x=@\n  echo $x\n}\n\n", ""),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "marked", "said", "after"),
+    [
+        ("python", "a = A()\n<CURSOR>\nprint(a.m1(2))\n", "print(a.m1(2))\n", None),
+        ("javascript", "const a = foo(\n  <CURSOR>\n);\nb();\n", "1,\n);\nb();\n", "const a = foo(\n  1,\n);\nb();\n"),
+        (
+            "shellscript",
+            "for f in *; do\n  <CURSOR>\ndone\n",
+            'echo "$f"\ndone\n',
+            'for f in *; do\n  echo "$f"\ndone\n',
+        ),
+        (
+            "php",
+            "function f($a) {\n    <CURSOR>\n}\n",
+            "return $a;\n}\n\nfunction g",
+            "function f($a) {\n    return $a;\n}\n",
+        ),
+    ],
+)
+async def test_so_it_is_below_many_methods(language: str, marked: str, said: str, after: str | None) -> None:
+    """In a file of which only an excerpt is parsed."""
+    head, method, tail = METHODS[language]
+    above = head + "".join(method.replace("@", str(n)) for n in range(100)) + tail + "\n"
+    await test_what_is_accepted(language, above + marked, said, after and above + after)
+
+
+async def test_half_a_character_beside_others() -> None:
+    text = "é = '\ud83d' + "
+    query = Query(Document("file:///a", text, "python"), len(text), "a")
+    assert await complete(query, Memory(), ScriptedEngine("x"), Settings()) is not None

@@ -76,12 +76,13 @@ class Place:
         return self.syntax.text[max(0, self.offset - 8000) : self.offset + 4000]
 
     @cached_property
-    def tab_lines(self) -> int:
-        return len(re.findall(r"^\t", self._around, re.MULTILINE))
-
-    @cached_property
-    def space_lines(self) -> int:
-        return len(re.findall(r"^ {2}", self._around, re.MULTILINE))
+    def indents_with_tabs(self) -> bool | None:
+        """As the cursor's line does, else as most lines around it; None where none is indented."""
+        if self.before[:1] in ("\t", " "):
+            return self.before[0] == "\t"
+        tabs = len(re.findall(r"^\t", self._around, re.MULTILINE))
+        spaces = len(re.findall(r"^ {2}", self._around, re.MULTILINE))
+        return None if tabs == spaces else tabs > spaces
 
     @cached_property
     def indent_width(self) -> int:
@@ -225,7 +226,8 @@ def edges(text: str, place: Place) -> str:
 def indented_as_the_file(text: str, place: Place) -> str:
     """Indentation in the file's own unit: tabs where it uses tabs, spaces where it does not. A remainder smaller
     than one level, as before the ``*`` of a comment, stays; so does a text with strings over several lines."""
-    if place.tab_lines == place.space_lines or _STRING_OVER_LINES.search(text):
+    tabs = place.indents_with_tabs
+    if tabs is None or _STRING_OVER_LINES.search(text):
         return text
     lines = text.split("\n")
     start = 0 if not place.before.strip() else 1
@@ -234,9 +236,9 @@ def indented_as_the_file(text: str, place: Place) -> str:
     for i in range(start, len(lines)):
         body = lines[i].lstrip(" \t")
         indent = lines[i][: len(lines[i]) - len(body)]
-        if place.tab_lines > place.space_lines and indent.strip(" ") == "":
+        if tabs and indent.strip(" ") == "":
             indent = "\t" * (len(indent) // width) + " " * (len(indent) % width)
-        elif place.space_lines > place.tab_lines and indent.strip("\t") == "":
+        elif not tabs and indent.strip("\t") == "":
             indent = " " * (place.indent_width * len(indent))
         lines[i] = indent + body if body else ""
     return "\n".join(lines)
@@ -270,7 +272,15 @@ def without_new_errors(text: str, place: Place) -> Cleaned:
         if best.errors <= allowed and kept != place.rest[: best.overwrites]:
             return Cleaned(kept, best.overwrites)
         lines.pop()
-    return Cleaned("")
+    closing = _end_of_string(text, place)
+    return without_new_errors(text[:closing], place) if closing else Cleaned("")
+
+
+def _end_of_string(text: str, place: Place) -> int:
+    """Where a text closes the string that the cursor is in; 0 where it is in none, or the text does not."""
+    quote = scan(place.before, "", place.quotes).quote
+    unmatched = scan(text, quote, place.quotes).unmatched if quote else ()
+    return next((at for at, char in unmatched if char == quote), 0)
 
 
 @dataclass(frozen=True, slots=True)

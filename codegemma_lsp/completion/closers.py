@@ -34,7 +34,7 @@ def overwritten_candidates(text: str, before: str, rest: str, quotes: str) -> tu
             break
     lead = len(closers) - len(closers.lstrip())
     if closers[lead] == ">" and ">" in text:
-        sizes.append(lead + 1)
+        sizes += [len(closers), lead + 1]
     return tuple(dict.fromkeys([*sizes, 0]))
 
 
@@ -44,6 +44,6 @@ def _by_count(text: str, before: str, closers: str, quotes: str) -> int:
         blanks = len(closers) - at - len(closers[at:].lstrip())
         if at + blanks < len(closers) and closers[at + blanks] == char:
             at += blanks + 1
-    if at and at == len(closers) - 1 and closers[-1] in ";:," and text.endswith(closers[-1]):
+    if at == len(closers) - 1 and closers[-1] in ";:," and text.endswith(closers[-1]):
         at += 1
     return at

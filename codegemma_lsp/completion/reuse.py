@@ -37,9 +37,9 @@ def _remainder_of(entry: Shown, text: str, offset: int) -> Cleaned | None:
     if added is None or text[: entry.offset] != entry.text[: entry.offset]:
         return None
     rest, overwrites = entry.insert[typed:], entry.overwrites + added
-    if entry.insert and (not rest.strip() or rest == text[offset : offset + overwrites]):
-        return None
-    return Cleaned(rest, overwrites)
+    if entry.insert and rest == text[offset : offset + overwrites]:
+        return Cleaned("")
+    return Cleaned(rest, overwrites) if rest.strip() or not entry.insert else None
 
 
 def _added_after(entry: Shown, text: str, offset: int) -> int | None:

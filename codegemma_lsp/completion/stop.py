@@ -40,7 +40,11 @@ class Stopper:
         if repeats(generated) or self._meets_suffix(generated):
             return True
         self._grown = reparse(self._grown, self._prefix + generated)
-        return is_complete(self._grown, self._offset, self._scope, self._extent, self._whole) is not None
+        # Of the lines that have ended, only the last one with something on it can still depend on what comes.
+        lines = generated[: generated.rfind("\n") + 1].rstrip()
+        since = self._offset + max(0, lines.rfind("\n"))
+        grown, whole = self._grown, self._whole
+        return is_complete(grown, self._offset, self._scope, self._extent, whole, since) is not None
 
     def _meets_suffix(self, generated: str) -> bool:
         """Whether the last finished line is the one that already follows."""

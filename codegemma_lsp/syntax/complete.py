@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from codegemma_lsp.syntax.brackets import depth_change
+from codegemma_lsp.syntax.brackets import depth_change, scan
 from codegemma_lsp.syntax.languages import Blocks, Language
 from codegemma_lsp.syntax.scope import Place, Scope
 from codegemma_lsp.syntax.tree import Leaf, Syntax, reparse
@@ -54,16 +54,19 @@ class _State:
     depth: int
     last: Leaf | None
     closed_at: int | None
-    """Start of the token that closed something opened before the cursor, in bytes."""
+    """Start of the first token that closed something opened before the cursor, in bytes."""
 
 
-def is_complete(grown: Syntax, offset: int, scope: Scope, extent: Extent, whole: Syntax | None = None) -> int | None:
+def is_complete(
+    grown: Syntax, offset: int, scope: Scope, extent: Extent, whole: Syntax | None = None, since: int = 0
+) -> int | None:
     """Where in ``grown.text`` (code points) the generated text is complete, or None where it is not yet.
 
     ``grown`` holds the prefix and what has been generated, nothing after it; ``offset`` is the cursor, ``scope`` its
     scope. ``whole``, where given, is the document without the generated text: a text that would add an error to it
     is not complete. What lies beyond the returned offset belongs to the next statement or to an outer block and is
-    to be cut. The answer may wait for the first word of the line that comes next.
+    to be cut. Line ends before ``since`` are known not to be the place. The answer may wait for the first word of
+    the line that comes next.
     """
     if extent is Extent.LINE:
         end = grown.text.find("\n", offset)
@@ -72,6 +75,8 @@ def is_complete(grown: Syntax, offset: int, scope: Scope, extent: Extent, whole:
         return _plain_complete(grown.text, offset, extent)
     closers = whole is not None and bool(whole.text[offset:].split("\n", 1)[0].strip())
     for at in _line_ends(grown.text, offset):
+        if at < since:
+            continue
         state = _scan(grown, grown.byte(offset), grown.byte(at))
         if state.closed_at is not None and extent is not Extent.REST:
             return _closed(grown, grown.language, offset, extent, grown.char(state.closed_at))
@@ -110,6 +115,8 @@ def _closed_in_last_line(grown: Syntax, language: Language, offset: int, extent:
     state = _scan(grown, grown.byte(offset), len(grown.source))
     if state.closed_at is None:
         return None
+    if extent is Extent.BLOCK and "\n" not in grown.text[grown.char(state.closed_at) :]:
+        return None  # what belongs to the closing token may still come
     return _closed(grown, language, offset, extent, grown.char(state.closed_at))
 
 
@@ -118,11 +125,11 @@ def _closed(grown: Syntax, language: Language, offset: int, extent: Extent, at: 
     to it, as in ``});``; a statement before it."""
     if extent is not Extent.BLOCK or language.blocks is Blocks.INDENT:
         return at
-    end = at
-    text = grown.text
-    if "\n" not in text[offset:at]:
-        line_end = text.find("\n", at)
-        return len(text) if line_end < 0 else line_end
+    end, text = at, grown.text
+    line_end = text.find("\n", at)
+    line_end = len(text) if line_end < 0 else line_end
+    if "\n" not in text[offset:at] or not scan(text[at:line_end], "", "\"'`").unclosed:
+        return line_end
     while end < len(text) and (text[end].isalpha() or text[end] in ")]};,</>"):
         end += 1
     return end
@@ -134,6 +141,8 @@ def _ends_here(
     """Whether a line's end, with every bracket closed, is the end of what was asked for. ``closers``: closing
     brackets follow the cursor on its line, so that nothing below can belong to the statement."""
     first = grown.text[grown.text.rfind("\n", 0, offset) + 1 : at]
+    if closers and state.closed_at is None and grown.text[offset:at].lstrip(" \t").startswith("\n"):
+        return False  # begun on a line of its own within the brackets, it ends where they do
     following, last = _next_filled(grown.text, at + 1), state.last
     if language.blocks is Blocks.INDENT:
         kind = last.type if last is not None else ""
@@ -191,14 +200,14 @@ def _adds_error(grown: Syntax, offset: int, at: int, whole: Syntax | None) -> bo
 def _scan(syntax: Syntax, start: int, end: int) -> _State:
     """Bracket depth at ``end`` relative to ``start`` (bytes), and the last token that is not a comment."""
     assert syntax.language is not None
-    depth, last = 0, None
+    depth, last, closed_at = 0, None, None
     for leaf in syntax.leaves(start, end):
         depth += depth_change(leaf, syntax.language, syntax.source)
         if depth < 0:
-            return _State(depth, leaf, leaf.start)
+            depth, closed_at = 0, leaf.start if closed_at is None else closed_at
         if leaf.type not in syntax.language.comments:
             last = leaf
-    return _State(depth, last, None)
+    return _State(depth, last, closed_at)
 
 
 def _in_string(syntax: Syntax, offset: int) -> bool:

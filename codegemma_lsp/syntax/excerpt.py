@@ -67,7 +67,7 @@ def excerpt(source: str, offset: int, language: Language | None, previous: Excer
     else:
         start = _first_line(source, _starts_above(source, offset, line - top))
         indent = _indent(source, start) or 0
-        origins = _headers(source, 0, start, indent, language)
+        origins = (*_php_opener(source, start, language), *_headers(source, 0, start, indent, language))
     end = _end(source, _starts_below(source, offset, bottom - line), indent)
     lead = "".join(f"{_line(source, origin)}\n" for origin in origins)
     text = f"{lead}{source[start:end]}"
@@ -79,9 +79,19 @@ def excerpt(source: str, offset: int, language: Language | None, previous: Excer
 
 
 def _still_starts(previous: Excerpt, source: str, offset: int) -> bool:
-    """Whether an excerpt of this text may start where the previous one did: nothing has changed above."""
+    """Whether an excerpt of this text may start where the previous one did: nothing has changed above, and no block
+    around that start has ended before the cursor."""
     start = previous.start
-    return 0 < start <= offset and previous.source[:start] == source[:start]
+    if not 0 < start <= offset or previous.source[:start] != source[:start]:
+        return False
+    indent = _indent(source, start) or 0
+    return not indent or re.compile(rf"^[ \t]{{0,{indent - 1}}}\S", re.MULTILINE).search(source, start, offset) is None
+
+
+def _php_opener(source: str, start: int, language: Language) -> tuple[int, ...]:
+    """The line with the tag without which nothing after it is PHP."""
+    tag = source.rfind("<?php", 0, start) if language.name == "php" else -1
+    return (source.rfind("\n", 0, tag) + 1,) if tag > source.rfind("?>", 0, start) else ()
 
 
 def _starts_above(source: str, offset: int, count: int) -> list[int]:
@@ -109,12 +119,15 @@ def _starts_below(source: str, offset: int, count: int) -> list[int]:
 
 def _first_line(source: str, starts: list[int]) -> int:
     """Start of the line to begin with: the topmost of the least indented ones that look like a definition, so that
-    the excerpt begins neither within a statement nor within a string."""
+    the excerpt begins neither within a statement nor within a string. Blocks that have ended before the cursor, which
+    are the lines indented deeper than one below them, are passed over."""
     best: tuple[int, int, int] | None = None
-    for start in starts:
+    least: int | None = None
+    for start in reversed(starts):
         indent = _indent(source, start)
-        if indent is None:
+        if indent is None or (least is not None and indent > least):
             continue
+        least = indent
         rank = (_kind(source, start, indent), indent, start)
         best = rank if best is None or rank < best else best
     return best[2] if best is not None else starts[0]

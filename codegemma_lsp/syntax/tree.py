@@ -39,7 +39,7 @@ class Syntax:
 
     def byte(self, offset: int) -> int:
         """Byte offset of a code point offset."""
-        return offset if self._ascii else len(self.text[:offset].encode())
+        return offset if self._ascii else len(self.text[:offset].encode("utf-8", "replace"))
 
     def char(self, byte: int) -> int:
         """Code point offset of a byte offset, which must not be inside a code point."""
