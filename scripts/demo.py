@@ -35,7 +35,7 @@ STOPS = (
     Stop("codegemma_lsp/session.py", "        self.initial: dict"),
     Stop("codegemma_lsp/document.py", '    at = text.find("\\n", first -'),
     Stop("codegemma_lsp/document.py", "    def line_count(self) -> int:\n        return "),
-    Stop("tests/data/cart.js", "    let sum"),
+    Stop("tests/data/cart.js", "    let sum ="),
     Stop("tests/data/cart.js", "    if (sum >= this.discountFrom"),
 )
 

@@ -12,6 +12,8 @@ from tests.scripted import ScriptedEngine
 
 # Language, document with cursor, what the model says, and the document after accepting (None: no suggestion).
 CASES: list[tuple[str, str, str, str | None]] = [
+    ("javascript", "if (a > b<CURSOR>\n  c();\n}\n", ") {\n  return d;\n}\n", "if (a > b) {\n  c();\n}\n"),
+    ("python", "if a <CURSOR>\n    c()\n", "> b:\n    return d\n", "if a > b:\n    c()\n"),
     (
         "javascript",
         "function f(<CURSOR>)\n",

@@ -64,6 +64,12 @@ class Place:
         lines = self.syntax.text[start : start + 4000].split("\n")
         return tuple(line for line in lines if line.strip())[:12]
 
+    @property
+    def deeper_below(self) -> bool:
+        """Whether the next line with something on it is indented deeper than the cursor's."""
+        here = len(self.before) - len(self.before.lstrip(" \t"))
+        return bool(self.below) and len(self.below[0]) - len(self.below[0].lstrip(" \t")) > here
+
     @cached_property
     def indent_above(self) -> str:
         """Indentation of the nearest line above with something on it."""

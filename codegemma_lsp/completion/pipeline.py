@@ -106,7 +106,9 @@ def _place(plan: Plan, settings: Settings) -> Place:
     place = Place(plan.syntax, plan.offset, plan.scope, Extent.LINE)
     if not settings.multiline:
         return place
-    return replace(place, extent=extent_at(plan.scope, text_follows=not only_closers(place.rest)))
+    extent = extent_at(plan.scope, text_follows=not only_closers(place.rest))
+    # A block that the line would open has its statements below already.
+    return replace(place, extent=Extent.LINE if extent is Extent.REST and place.deeper_below else extent)
 
 
 def _judged(generation: Generation, place: Place, query: Query, settings: Settings) -> tuple[Cleaned, str]:
