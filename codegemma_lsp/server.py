@@ -289,7 +289,7 @@ async def on_shutdown(params: None) -> None:
 
 def serve(log_level: str = "warning") -> None:
     """Serves over stdio until the client leaves. Nothing but the protocol reaches stdout: what any library prints
-    there goes to stderr. pygls logs whole messages, so below ``debug`` only its failures are kept."""
+    there goes to stderr. pygls logs whole messages, so it is silent unless at ``debug``."""
     level = logging.getLevelNamesMapping()[log_level.upper()]
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     if level > logging.DEBUG:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from codegemma_lsp.completion.closers import only_closers, overwritten_candidates
 from codegemma_lsp.completion.stop import loops, repeats
-from codegemma_lsp.syntax import Extent, Scope, Syntax, is_complete, reparse, scan
+from codegemma_lsp.syntax import Extent, Scope, Syntax, indentation, is_complete, reparse, scan
 from codegemma_lsp.syntax import Place as Kind
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")
@@ -67,15 +67,13 @@ class Place:
     @property
     def deeper_below(self) -> bool:
         """Whether the next line with something on it is indented deeper than the cursor's."""
-        here = len(self.before) - len(self.before.lstrip(" \t"))
-        return bool(self.below) and len(self.below[0]) - len(self.below[0].lstrip(" \t")) > here
+        return bool(self.below) and len(indentation(self.below[0])) > len(indentation(self.before))
 
     @cached_property
     def indent_above(self) -> str:
         """Indentation of the nearest line above with something on it."""
         above = self.syntax.text[max(0, self.offset - 4000) : self.offset - len(self.before)].rstrip()
-        line = above[above.rfind("\n") + 1 :]
-        return line[: len(line) - len(line.lstrip(" \t"))]
+        return indentation(above[above.rfind("\n") + 1 :])
 
     @cached_property
     def _around(self) -> str:
@@ -129,7 +127,7 @@ def from_the_cursors_column(text: str, place: Place) -> str:
     the line's start; where a block has just been opened, it may be deeper."""
     before = place.before
     deeper = place.scope.opened and len(before) <= place.scope.opener_indent
-    indent = text[: len(text) - len(text.lstrip(" \t"))]
+    indent = indentation(text)
     extra = indent[len(place.indent_above) :] if not before else indent
     if before.strip() or not extra or deeper or place.scope.place is not Kind.STATEMENT:
         return text
@@ -176,11 +174,10 @@ def without_loops(text: str, place: Place) -> str:
 
 def not_already_below(text: str, place: Place) -> str:
     """Nothing, where the suggestion says again what the next lines say: exactly, or nearly so if it is long."""
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    first = (place.before.lstrip() + text.split("\n", 1)[0]).strip()
-    if not place.below or len(first) < 4 or not lines:
+    first, *others = text.split("\n")
+    said = [(place.before.lstrip() + first).strip(), *[line.strip() for line in others if line.strip()]]
+    if not place.below or len(said[0]) < 4:
         return text
-    said = [first, *[line.strip() for line in text.split("\n")[1:] if line.strip()]]
     stands = [line.strip() for line in place.below[: len(said)]]
     if len(said) < 3:
         return "" if said == stands else text
@@ -240,8 +237,8 @@ def indented_as_the_file(text: str, place: Place) -> str:
     spaces = [len(line) - len(line.lstrip(" ")) for line in lines[start:] if line.strip()]
     width = 4 if all(n % 4 < 2 for n in spaces) else 2
     for i in range(start, len(lines)):
-        body = lines[i].lstrip(" \t")
-        indent = lines[i][: len(lines[i]) - len(body)]
+        indent = indentation(lines[i])
+        body = lines[i][len(indent) :]
         if tabs and indent.strip(" ") == "":
             indent = "\t" * (len(indent) // width) + " " * (len(indent) % width)
         elif not tabs and indent.strip("\t") == "":
@@ -268,16 +265,12 @@ def without_new_errors(text: str, place: Place) -> Cleaned:
     """The most lines of the suggestion that add nothing the parser cannot make sense of, over as much of the rest of
     the line as gives the fewest errors; nothing where none does, or where nothing would change."""
     allowed = place.syntax.error_count
-    lines = text.split("\n")
-    while lines:
-        kept = "\n".join(lines)
-        kept = kept if not kept[-1:].isspace() or len(lines) == len(text.split("\n")) else kept.rstrip()
-        if not kept.strip():
-            break
+    kept = text
+    while kept.strip():
         best = best_fit(kept, place)
         if best.errors <= allowed and kept != place.rest[: best.overwrites]:
             return Cleaned(kept, best.overwrites)
-        lines.pop()
+        kept = kept.rpartition("\n")[0].rstrip()
     closing = _end_of_string(text, place)
     return without_new_errors(text[:closing], place) if closing else Cleaned("")
 

@@ -32,7 +32,7 @@ async def complete(query: Query, memory: Memory, engine: Engine, settings: Setti
     known = remainder(memory.shown, text, offset)
     if known is not None and (known.text or not query.explicit):
         return _outcome(query, known, newline, Origin.REUSE, began)
-    plan = plan_completion(query, memory, engine, settings)
+    plan = _plan(text, offset, query, memory, engine, settings)
     planned = time.perf_counter()
     place = _place(plan, settings)
     stopper = Stopper(plan.syntax, plan.offset, place.scope, place.extent, next(iter(place.below), ""))
@@ -53,6 +53,10 @@ def plan_completion(query: Query, memory: Memory, engine: Engine, settings: Sett
     Raises ``BudgetTooSmall`` where the settings leave no room for a prompt.
     """
     text, offset, _ = _as_if_accepted(query)
+    return _plan(text, offset, query, memory, engine, settings)
+
+
+def _plan(text: str, offset: int, query: Query, memory: Memory, engine: Engine, settings: Settings) -> Plan:
     language = find_language(query.document.language, query.path)
     name = language.name if language is not None else ""
     part = excerpt(text, offset, language, memory.excerpt)

@@ -233,7 +233,6 @@ class _Run:
         if outcome is Decoded.DONE:
             self.slot.tokens += batch
             return len(batch)
-        self.slot.tokens += batch
         cut_to(self.slot, self.native, before)
         return 0
 

@@ -4,6 +4,7 @@ from codegemma_lsp.syntax.brackets import Scan, scan
 from codegemma_lsp.syntax.complete import Extent, extent_at, is_complete
 from codegemma_lsp.syntax.excerpt import Excerpt, excerpt
 from codegemma_lsp.syntax.languages import LANGUAGES, find_language
+from codegemma_lsp.syntax.lines import indentation
 from codegemma_lsp.syntax.outline import head_of, imports
 from codegemma_lsp.syntax.scope import Place, Scope, scope_at
 from codegemma_lsp.syntax.tree import MAX_CHARS, Syntax, parse, reparse
@@ -22,6 +23,7 @@ __all__ = [
     "find_language",
     "head_of",
     "imports",
+    "indentation",
     "is_complete",
     "parse",
     "reparse",

@@ -8,6 +8,7 @@ from enum import Enum, auto
 
 from codegemma_lsp.syntax.brackets import depth_change, scan
 from codegemma_lsp.syntax.languages import Blocks, Language
+from codegemma_lsp.syntax.lines import indentation
 from codegemma_lsp.syntax.scope import Place, Scope
 from codegemma_lsp.syntax.tree import Leaf, Syntax, reparse
 
@@ -230,4 +231,4 @@ def _next_filled(text: str, start: int) -> str | None:
 
 
 def _width(line: str) -> int:
-    return len(line) - len(line.lstrip(" \t"))
+    return len(indentation(line))

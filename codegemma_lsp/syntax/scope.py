@@ -10,6 +10,7 @@ import tree_sitter
 
 from codegemma_lsp.document import Span
 from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
+from codegemma_lsp.syntax.lines import indentation
 from codegemma_lsp.syntax.tree import Leaf, Syntax
 
 _LOOK_BACK = 3_000
@@ -71,7 +72,7 @@ def scope_at(syntax: Syntax, offset: int) -> Scope:
     place = Place.STATEMENT if at_start else Place.EXPRESSION
     if not opened:
         return Scope(place, headers)
-    return Scope(place, headers, True, len(_indent(_line_of(text, syntax.char(leaves[-1].start)))))
+    return Scope(place, headers, True, len(indentation(_line_of(text, syntax.char(leaves[-1].start)))))
 
 
 def definition_headers(syntax: Syntax, byte: int) -> tuple[Span, ...]:
@@ -193,7 +194,7 @@ def _opens_block(syntax: Syntax, language: Language, leaves: list[Leaf], offset:
         opens = last.type == ">" and last.node.parent is not None and last.node.parent.type == "start_tag"
     else:
         opens = is_block(last, language)
-    return opens and _empty_below(syntax.text, offset, len(_indent(line)))
+    return opens and _empty_below(syntax.text, offset, len(indentation(line)))
 
 
 def _empty_below(text: str, offset: int, opener_indent: int) -> bool:
@@ -207,7 +208,3 @@ def _line_of(text: str, offset: int) -> str:
     start = text.rfind("\n", 0, offset) + 1
     end = text.find("\n", offset)
     return text[start : len(text) if end < 0 else end]
-
-
-def _indent(line: str) -> str:
-    return line[: len(line) - len(line.lstrip(" \t"))]
