@@ -175,6 +175,24 @@ async def test_a_bracket_that_the_editor_closes_does_not_end_reuse() -> None:
     assert outcome.suggestion.span == Span(6, 7)
 
 
+async def test_a_bracket_that_the_editor_closed_is_not_eaten() -> None:
+    """Where the rest of the suggestion does not bring it, the model is asked."""
+    memory, engine = Memory(), ScriptedEngine("g(a")
+    first = await typed_into(memory, engine, "x = (\n", 5)
+    assert first.suggestion is not None
+    outcome = await typed_into(memory, engine, "x = (g()\n", 7)
+    assert len(engine.requests) == 2
+    assert outcome.suggestion is None or outcome.suggestion.span == Span(7, 7)
+    for typed, rest in (("g", "('a')"), ("g('", "a')")):
+        memory, engine = Memory(), ScriptedEngine("g('a')")
+        await typed_into(memory, engine, "x = \n", 4)
+        closed = "')" if "'" in typed else ""
+        outcome = await typed_into(memory, engine, f"x = {typed}{closed}\n", 4 + len(typed))
+        assert outcome.suggestion is not None
+        assert (outcome.suggestion.text, len(outcome.suggestion.span)) == (rest, len(closed))
+        assert len(engine.requests) == 1
+
+
 async def test_nothing_is_asked_twice_of_the_same_text() -> None:
     memory, engine = Memory(), ScriptedEngine("")
     assert (await typed_into(memory, engine, "x = ", 4)).origin is Origin.MODEL

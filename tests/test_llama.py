@@ -92,7 +92,7 @@ def test_counts_add_up(fresh_engine: LlamaEngine) -> None:
 
 
 TIE = 0.2
-"""Logits: llama.cpp rounds differently in batches of different size, with the bundled model by up to 0.06."""
+"""Logits: llama.cpp rounds differently in batches of different size."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codegemma_lsp.completion.clean import Cleaned
 from codegemma_lsp.completion.types import Shown
+from codegemma_lsp.syntax import scan
 
 _MOST_IN_HAND = 8
 _AUTO_CLOSED = frozenset(")]}>\"'`")
@@ -37,9 +38,18 @@ def _remainder_of(entry: Shown, text: str, offset: int) -> Cleaned | None:
     if added is None or text[: entry.offset] != entry.text[: entry.offset]:
         return None
     rest, overwrites = entry.insert[typed:], entry.overwrites + added
+    if added > 0 and not _brings(rest, text[text.rfind("\n", 0, offset) + 1 : offset], text[offset : offset + added]):
+        return None
     if entry.insert and rest == text[offset : offset + overwrites]:
         return Cleaned("")
     return Cleaned(rest, overwrites) if rest.strip() or not entry.insert else None
+
+
+def _brings(rest: str, before: str, closers: str) -> bool:
+    """Whether what is left of a suggestion closes, in this order, what the editor has closed already."""
+    quotes = "\"'`"
+    unmatched = iter(scan(rest, scan(before, "", quotes).quote, quotes).unmatched)
+    return all(any(char == closer for _, char in unmatched) for closer in closers)
 
 
 def _added_after(entry: Shown, text: str, offset: int) -> int | None:
