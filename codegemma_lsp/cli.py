@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,10 @@ from rich.console import Console
 
 from codegemma_lsp import __version__
 from codegemma_lsp.engines.base import EngineError
+from codegemma_lsp.evaluate.reference import EMPTY, ORACLE
+from codegemma_lsp.evaluate.tasks import Split
 from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.models.packaged import PACKAGED
 from codegemma_lsp.settings import Settings, parse
 
 app = typer.Typer(
@@ -23,6 +27,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+evaluation = typer.Typer(help="Judge suggestions, by running them and by what was there.", no_args_is_help=True)
+app.add_typer(evaluation, name="eval")
+
+RAW_SETTINGS = ("layout=psm", "heal=false", "maxTokens=128")
+"""How papers ask: the setting of CodeGemma's own figures."""
+
+NAMED = frozenset({*PACKAGED, ORACLE, EMPTY})
+"""Models that eval knows by name, besides the bundled one."""
 
 
 class Failure(Exception):
@@ -138,6 +152,35 @@ def doctor(model: Model = None, settings: Settings_ = None) -> None:
         raise Failure(f"{failed} of the checks failed; see above what to do.")
 
 
+@evaluation.command()
+def infilling(
+    split: Annotated[Split, typer.Option(help="Which of HumanEval-Infilling's splits.")] = Split.SINGLE_LINE,
+    folder: Annotated[
+        Path | None, typer.Option("--from", metavar="DIR", help="Tasks cut from these sources instead.")
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The model's output as it comes, as papers report it.")] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="nano, a path, smollm2-135m, gemma3-270m, oracle or empty; may be repeated."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many tasks of a split, drawn by --seed.")] = None,
+    seed: Annotated[int, typer.Option(help="For drawing tasks and spans.")] = 0,
+    settings: Settings_ = None,
+    results: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where each task's result goes.")] = None,
+    summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summaries.")] = None,
+    picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw the summaries.")] = None,
+) -> None:
+    """Fill in what is missing, and judge it by running the tests that go with it."""
+    from codegemma_lsp.evaluate import command
+
+    pairs = [*(RAW_SETTINGS if raw else ()), *(settings or ())]
+    try:
+        chosen = [read_settings(name, pairs) for name in model or [BUNDLED]]
+        command.infilling(chosen, split, folder, raw, limit, seed, results, summary, picture)
+    except command.ERRORS as error:
+        raise Failure(str(error)) from None
+
+
 def read_settings(model: str | None, pairs: list[str] | None) -> Settings:
     """Settings from ``--model`` and ``NAME=VALUE`` pairs, whose values are JSON or else text. Raises ``Usage``."""
     raw: dict[str, Any] = {} if model is None else {"model": model}
@@ -152,6 +195,6 @@ def read_settings(model: str | None, pairs: list[str] | None) -> Settings:
     settings, problems = parse(raw)
     if problems:
         raise Usage(problems[0])
-    if settings.model != BUNDLED:
+    if settings.model != BUNDLED and settings.model not in NAMED:
         settings = settings.model_copy(update={"model": str(model_path(settings.model).absolute())})
     return settings

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from codegemma_lsp.engines.base import EngineError, Finish, Generation, Request, Usage
+from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
 
 
 class Bytes:
     """A vocabulary of single bytes."""
+
+    begins_with_bos = True
 
     def encode(self, text: str) -> list[int]:
         return list(text.encode("utf-8", "replace"))
 
     def piece(self, token: int) -> bytes:
         return bytes([token])
+
+    def special(self, special: Special) -> int:
+        return CODEGEMMA_IDS[special]
 
 
 class ScriptedEngine:

@@ -64,7 +64,7 @@ def _plan(text: str, offset: int, query: Query, memory: Memory, engine: Engine, 
     memory.syntax = syntax = parse(part.text, name, memory.syntax)
     memory.head = head = parse(head_of(text), name, memory.head)
     scope = scope_at(syntax, part.offset)
-    site = site_at(part, offset, scope, head, query.path)
+    site = site_at(part, offset, scope, head, query.path, query.other_files)
     room = min(settings.context_tokens, engine.context_tokens)
     budget = Budget(prompt=room - min(settings.max_tokens, room // 2))
     prompt, frame = build_fim(site, settings.layout, budget, engine.tokenizer, settings.heal, memory.frame)

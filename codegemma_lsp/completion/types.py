@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from codegemma_lsp.document import Document, Span
 from codegemma_lsp.engines.base import Usage
-from codegemma_lsp.prompt import Frame, Prompt
+from codegemma_lsp.prompt import Frame, Prompt, Text
 from codegemma_lsp.syntax import Excerpt, Scope, Syntax
 
 
@@ -21,13 +21,15 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to complete. ``explicit``: the user asked, so that doubt is no reason to show nothing."""
+    """What to complete. ``explicit``: the user asked, so that doubt is no reason to show nothing. ``other_files``:
+    pieces of other files that the model may see."""
 
     document: Document
     offset: int
     path: str
     explicit: bool = False
     selected: Selected | None = None
+    other_files: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

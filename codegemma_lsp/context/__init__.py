@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from codegemma_lsp.prompt import Site
+from codegemma_lsp.prompt import Site, Text
 from codegemma_lsp.syntax import Excerpt, Scope, Syntax, imports
 
 
-def site_at(excerpt: Excerpt, offset: int, scope: Scope, head: Syntax, path: str) -> Site:
+def site_at(
+    excerpt: Excerpt, offset: int, scope: Scope, head: Syntax, path: str, other_files: tuple[Text, ...] = ()
+) -> Site:
     """The cursor's site: the file's text, its imports, and the headers of the definitions around the cursor.
 
     ``scope`` is that of the cursor in ``excerpt``; ``head`` is the syntax of the file's head.
@@ -17,4 +19,5 @@ def site_at(excerpt: Excerpt, offset: int, scope: Scope, head: Syntax, path: str
         offset,
         tuple((span.start, head.text[span.start : span.end]) for span in imports(head)),
         tuple((excerpt.original(span.start), excerpt.text[span.start : span.end]) for span in scope.headers),
+        other_files,
     )

@@ -12,8 +12,8 @@ __all__ = ["Engine", "load"]
 _NEEDED = (Special.BOS, Special.FIM_PREFIX, Special.FIM_SUFFIX, Special.FIM_MIDDLE)
 
 
-def load(settings: Settings, on_progress: OnProgress = lambda _: True) -> Engine:
-    """Loads the completion model; blocks, so call it in a thread.
+def load(settings: Settings, on_progress: OnProgress = lambda _: True, *, infill: bool = True) -> Engine:
+    """Loads a model, which must be able to infill unless ``infill`` is false; blocks, so call it in a thread.
 
     Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``.
     """
@@ -28,7 +28,7 @@ def load(settings: Settings, on_progress: OnProgress = lambda _: True) -> Engine
     )
     engine = LlamaEngine(model_path(settings.model), options, on_progress)
     try:
-        for special in _NEEDED:
+        for special in _NEEDED if infill else ():
             engine.tokenizer.special(special)
     except ModelUnusable:
         engine.close()

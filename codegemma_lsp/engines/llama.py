@@ -86,7 +86,12 @@ class LlamaEngine:
         specials = self._native.specials()
         spellings = [self._native.text(token) for token in specials.values()]
         self._vocabulary = Vocabulary(
-            self._native.pieces(), specials, spellings, self._native.controls(), self._native.encode
+            self._native.pieces(),
+            specials,
+            spellings,
+            self._native.controls(),
+            self._native.encode,
+            self._native.begins_with_bos(),
         )
         self._thread = threading.Thread(target=self._work, name="codegemma-llama", daemon=True)
         self._thread.start()

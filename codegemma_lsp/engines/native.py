@@ -184,6 +184,9 @@ class Native:
             if llama.llama_vocab_get_attr(self.vocab, token) & unusable or llama.llama_vocab_is_eog(self.vocab, token)
         )
 
+    def begins_with_bos(self) -> bool:
+        return bool(llama.llama_vocab_get_add_bos(self.vocab))
+
     def specials(self) -> dict[Special, int]:
         """Ids of the special tokens: by the file's metadata, else by their text, else CodeGemma's own; each confirmed
         by tokenizing the token's text. Those that the model lacks are left out."""

@@ -28,8 +28,10 @@ class Vocabulary:
         spellings: Iterable[str],
         controls: frozenset[int],
         encode: Callable[[bytes], list[int]],
+        begins_with_bos: bool = True,
     ) -> None:
         self.pieces = pieces
+        self.begins_with_bos = begins_with_bos
         self.specials = dict(specials)
         texts = sorted({*spellings, *Special})
         self._spelled_special = re.compile("|".join(f"{re.escape(s[0])}(?={re.escape(s[1:])})" for s in texts if s))

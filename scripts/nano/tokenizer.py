@@ -43,6 +43,7 @@ def main() -> None:
         allow_whitespace_only_pieces=True,
         character_coverage=0.9995,
         num_threads=2,
+        minloglevel=2,
         max_sentence_length=20000,
     )
     sample.unlink()

@@ -1,7 +1,8 @@
 """Stage 4: train the model, resuming from the last checkpoint. Matrices by Muon, the rest by AdamW.
 
-The learning rate warms up, stays constant, and falls to zero over the last ``decay_steps`` (Hu et al. 2024, MiniCPM),
-so that ``steps`` can be raised or lowered in the configuration while a run is under way: stop it, edit, start again.
+The learning rate warms up, stays constant, and falls to zero over the last ``decay_steps`` (Hu et al. 2024, MiniCPM).
+The state in which the fall begins is kept (``stable.safetensors``), so a finished run can be gone on with: raise
+``steps`` in the configuration and start again.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 from common import BOS, EOS, PAD, configuration
+from loss import LinearCrossEntropy
 from safetensors.torch import load_file, save_file
 from transformers import GemmaConfig, GemmaForCausalLM
+
+Optimizers = list[torch.optim.Optimizer]
 
 
 def main() -> None:
@@ -24,10 +28,9 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = build(config).to(device)
     optimizers = make_optimizers(model, config["train"])
-    first = resume(model, optimizers, work)
+    first = resume(model, optimizers, config["train"], work)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters on {device}, from step {first}", flush=True)
-    forward = torch.compile(model) if config["train"].get("compile") else model
-    train(forward, model, optimizers, config, work, first, device)
+    train(model, optimizers, config, work, first, device)
 
 
 def build(config: dict[str, Any]) -> GemmaForCausalLM:
@@ -51,7 +54,7 @@ def build(config: dict[str, Any]) -> GemmaForCausalLM:
     )
 
 
-def make_optimizers(model: torch.nn.Module, train: dict[str, Any]) -> list[torch.optim.Optimizer]:
+def make_optimizers(model: torch.nn.Module, train: dict[str, Any]) -> Optimizers:
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     muon = torch.optim.Muon(
@@ -65,35 +68,32 @@ def make_optimizers(model: torch.nn.Module, train: dict[str, Any]) -> list[torch
 
 
 def train(
-    forward: Any,
-    model: GemmaForCausalLM,
-    optimizers: list[torch.optim.Optimizer],
-    config: dict[str, Any],
-    work: Path,
-    first: int,
-    device: str,
+    model: GemmaForCausalLM, optimizers: Optimizers, config: dict[str, Any], work: Path, first: int, device: str
 ) -> None:
     settings, rows = config["train"], np.load(work / "train.npy", mmap_mode="r")
     order = np.random.default_rng(config["seed"]).permutation(len(rows))
+    loss_of = losses(model, settings, device)
     log = (work / "loss.jsonl").open("a", encoding="utf-8")
     began = time.monotonic()
     for step in range(first, settings["steps"]):
-        factor = schedule(step, settings)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * factor
+        if step == settings["steps"] - settings["decay_steps"]:
+            save(model, optimizers, settings, work / "stable.safetensors", step)
+        for group in (g for optimizer in optimizers for g in optimizer.param_groups):
+            group["lr"] = group["peak"] * schedule(step, settings)
         picked = [order[(step * settings["batch"] + i) % len(rows)] for i in range(settings["batch"])]
-        loss = batch_loss(forward, rows[picked], device)
+        loss = loss_of(rows[picked])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         done = step + 1
+        if done % settings["log_steps"] and done != settings["steps"]:
+            continue
         record = {"step": done, "loss": round(loss.item(), 4), "seconds": round(time.monotonic() - began, 1)}
         if done % settings["checkpoint_steps"] == 0 or done == settings["steps"]:
-            record["validation"] = round(validate(forward, work, settings["batch"], device), 4)
-            checkpoint(model, optimizers, work, done)
+            record["validation"] = round(validate(loss_of, work, settings), 4)
+            save(model, optimizers, settings, work / "checkpoint.safetensors", done)
         log.write(json.dumps(record) + "\n")
         log.flush()
         print(record, flush=True)
@@ -105,37 +105,56 @@ def schedule(step: int, train: dict[str, Any]) -> float:
     return float(min(1.0, rise, fall))
 
 
-def batch_loss(forward: Any, rows: np.ndarray[Any, Any], device: str) -> torch.Tensor:
-    ids = torch.from_numpy(rows.astype(np.int64)).to(device)
-    logits = forward(input_ids=ids).logits[:, :-1]
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=PAD)
+def losses(model: GemmaForCausalLM, train: dict[str, Any], device: str) -> Any:
+    """A function from rows of ids to their mean loss in nats a token; layers in bfloat16, weights in float32."""
+    trunk = torch.compile(model.model) if train["compile"] else model.model
+
+    def loss_of(rows: np.ndarray[Any, Any]) -> torch.Tensor:
+        ids = torch.from_numpy(rows.astype(np.int64)).to(device)
+        with torch.autocast(device, torch.bfloat16):
+            hidden = trunk(input_ids=ids[:, :-1]).last_hidden_state
+        weight = model.model.embed_tokens.weight
+        return LinearCrossEntropy.apply(
+            hidden.flatten(0, 1).float(), weight, ids[:, 1:].flatten(), PAD, train["loss_chunk"]
+        )
+
+    return loss_of
 
 
 @torch.no_grad()
-def validate(forward: Any, work: Path, batch: int, device: str) -> float:
-    """Mean loss in nats a token over the first rows of the held-out files."""
-    rows = np.load(work / "validation.npy", mmap_mode="r")[: 4 * batch]
-    losses = [batch_loss(forward, rows[i : i + batch], device).item() for i in range(0, len(rows) - batch + 1, batch)]
-    return float(np.mean(losses))
+def validate(loss_of: Any, work: Path, train: dict[str, Any]) -> float:
+    """Mean loss in nats a token over the first rows of the packages held out."""
+    rows = np.load(work / "validation.npy", mmap_mode="r")[: train["validation_rows"]]
+    batches = range(0, len(rows) - train["batch"] + 1, train["batch"])
+    return float(np.mean([loss_of(rows[i : i + train["batch"]]).item() for i in batches]))
 
 
-def checkpoint(model: GemmaForCausalLM, optimizers: list[torch.optim.Optimizer], work: Path, step: int) -> None:
+def save(model: GemmaForCausalLM, optimizers: Optimizers, train: dict[str, Any], path: Path, step: int) -> None:
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
     for number, optimizer in enumerate(optimizers):
         for index, values in optimizer.state_dict()["state"].items():
             state |= {f"optimizer.{number}.{index}.{key}": torch.as_tensor(v).clone() for key, v in values.items()}
-    state["step"] = torch.tensor(step)
-    unfinished = work / "checkpoint.unfinished"
+    state["step"], state["schedule"] = torch.tensor(step), torch.tensor([train["steps"], train["decay_steps"]])
+    unfinished = path.with_suffix(".unfinished")
     save_file(state, unfinished)
-    unfinished.replace(work / "checkpoint.safetensors")
+    unfinished.replace(path)
 
 
-def resume(model: GemmaForCausalLM, optimizers: list[torch.optim.Optimizer], work: Path) -> int:
-    path = work / "checkpoint.safetensors"
-    if not path.exists():
-        return 0
-    state = load_file(path)
-    step = int(state.pop("step"))
+def resume(model: GemmaForCausalLM, optimizers: Optimizers, train: dict[str, Any], work: Path) -> int:
+    """Loads the state to go on from and returns its step: the last one, unless it fell under another schedule."""
+    for name in ("checkpoint", "stable"):
+        path = work / f"{name}.safetensors"
+        if not path.exists():
+            continue
+        state = load_file(path)
+        step, (steps, decay) = int(state.pop("step")), state.pop("schedule").tolist()
+        if step <= steps - decay or (steps, decay) == (train["steps"], train["decay_steps"]):
+            restore(model, optimizers, state)
+            return step
+    return 0
+
+
+def restore(model: GemmaForCausalLM, optimizers: Optimizers, state: dict[str, torch.Tensor]) -> None:
     for number, optimizer in enumerate(optimizers):
         saved = optimizer.state_dict()
         restored: dict[int, dict[str, torch.Tensor]] = {}
@@ -144,7 +163,6 @@ def resume(model: GemmaForCausalLM, optimizers: list[torch.optim.Optimizer], wor
             restored.setdefault(int(index), {})[key] = state.pop(name)
         optimizer.load_state_dict({"state": restored, "param_groups": saved["param_groups"]})
     model.load_state_dict(state, strict=False)
-    return step
 
 
 if __name__ == "__main__":

@@ -1,89 +1,29 @@
-"""CodeGemma's prompt formats: the only place that knows its special tokens and how infills are laid out.
+"""How infills are laid out, and which part of a document they show.
 
-Sources: CodeGemma model card and report (arXiv:2406.11409), section 2; Bavarian et al. 2022 (arXiv:2207.14255) for
-PSM and SPM. ``anchored`` is PSM whose middle is already begun: in distribution for any infilling model, and what is
-typed only ever appends to it.
+Sources: CodeGemma report (arXiv:2406.11409), section 2; Bavarian et al. 2022 (arXiv:2207.14255) for PSM and SPM.
+``anchored`` is PSM whose middle is already begun: in distribution for any infilling model, and what is typed only ever
+appends to it.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Protocol, TypeAlias
 
-
-class Special(StrEnum):
-    """Special tokens, with the text that spells them in CodeGemma's vocabulary."""
-
-    BOS = "<bos>"
-    EOS = "<eos>"
-    FIM_PREFIX = "<|fim_prefix|>"
-    FIM_MIDDLE = "<|fim_middle|>"
-    FIM_SUFFIX = "<|fim_suffix|>"
-    FILE_SEPARATOR = "<|file_separator|>"
-    START_OF_TURN = "<start_of_turn>"
-    END_OF_TURN = "<end_of_turn>"
-
-
-CODEGEMMA_IDS = {
-    Special.EOS: 1,
-    Special.BOS: 2,
-    Special.FIM_PREFIX: 67,
-    Special.FIM_MIDDLE: 68,
-    Special.FIM_SUFFIX: 69,
-    Special.FILE_SEPARATOR: 70,
-    Special.START_OF_TURN: 106,
-    Special.END_OF_TURN: 107,
-}
-"""The ids in CodeGemma's own vocabulary."""
-
-FIM_STOPS = frozenset({Special.EOS, Special.FIM_PREFIX, Special.FIM_MIDDLE, Special.FIM_SUFFIX, Special.FILE_SEPARATOR})
-"""What ends an infill. The file separator is not marked as end-of-generation in GGUF files, so it is named here."""
-
-
-class BudgetTooSmall(ValueError):
-    """The prompt may not even hold the format's own tokens."""
-
-
-class Layout(StrEnum):
-    """Where an infill's parts stand."""
-
-    PSM = "psm"
-    SPM = "spm"
-    ANCHORED = "anchored"
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Text of the prompt, and why it is there. It is tokenized on its own and never becomes a special token."""
-
-    text: str
-    reason: str
-
-
-Segment: TypeAlias = Special | Text
-
-
-class Tokenizer(Protocol):
-    """Text to token ids. ``encode`` never yields a special token."""
-
-    def encode(self, text: str) -> list[int]: ...
-
-    def piece(self, token: int) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """``spell``: bytes left out of the end of the text before the cursor, which generation must begin by spelling
-    (token healing); empty where generation is free. ``tokens``: exact count of what the segments encode to."""
-
-    segments: tuple[Segment, ...]
-    stops: frozenset[Special]
-    tokens: int
-    spell: bytes = b""
+from codegemma_lsp.prompt.heal import healed, line_start
+from codegemma_lsp.prompt.types import (
+    FIM_STOPS,
+    BudgetTooSmall,
+    Layout,
+    Prompt,
+    Segment,
+    Special,
+    Text,
+    Tokenizer,
+    count_text,
+    count_tokens,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +94,7 @@ def build_fim(
     middle = site.text[frame.anchor : site.offset]
     prefix = frame.before if layout is Layout.ANCHORED else frame.before + middle
     tail = middle if layout is Layout.ANCHORED else prefix
-    kept, spell = _healed(tail, tokenizer) if heal else (tail, b"")
+    kept, spell = healed(tail, tokenizer) if heal else (tail, b"")
     if layout is Layout.ANCHORED:
         middle = kept
     else:
@@ -170,14 +110,6 @@ def build_fim(
     return Prompt(segments, FIM_STOPS, count_tokens(segments, tokenizer), spell), frame
 
 
-def count_tokens(segments: Sequence[Segment], tokenizer: Tokenizer) -> int:
-    return sum(1 if isinstance(s, Special) else _count(tokenizer, s.text) for s in segments)
-
-
-def _count(tokenizer: Tokenizer, text: str) -> int:
-    return len(tokenizer.encode(text)) if text else 0
-
-
 def _texts(*pairs: tuple[str, str]) -> tuple[Text, ...]:
     return tuple(Text(text, reason) for text, reason in pairs if text)
 
@@ -187,11 +119,11 @@ def _lead(site: Site, budget: Budget, tokenizer: Tokenizer) -> tuple[Segment, ..
     left = budget.prompt // 4
     path = Text(f"{site.path}\n", "file path")
     lead: list[Segment] = []
-    left -= _count(tokenizer, path.text)
+    left -= count_text(tokenizer, path.text)
     if site.path and left >= 0:
         lead.append(path)
     for other in reversed(site.other_files):
-        left -= _count(tokenizer, other.text) + 1
+        left -= count_text(tokenizer, other.text) + 1
         if left < 0:
             break
         lead[:0] = [other, Special.FILE_SEPARATOR]
@@ -211,14 +143,20 @@ def _kept_frame(
         return None
     if site.offset - frame.anchor > _LONGEST_PIECE * room:
         return None
-    middle = _count(tokenizer, site.text[frame.anchor : site.offset])
+    middle = count_text(tokenizer, site.text[frame.anchor : site.offset])
     if layout is Layout.ANCHORED and middle > min(budget.middle, budget.prompt // 4):
         return None
     suffix = frame.suffix
     to_the_end = site.offset + len(suffix) == len(site.text)
     if not site.text.startswith(suffix, site.offset) or frame.to_the_end != to_the_end:
         suffix = _suffix(site, int(room * budget.suffix_share), tokenizer)
-    used = _count(tokenizer, frame.outside) + middle + _count(tokenizer, frame.before) + _count(tokenizer, suffix) + 1
+    used = (
+        count_text(tokenizer, frame.outside)
+        + middle
+        + count_text(tokenizer, frame.before)
+        + count_text(tokenizer, suffix)
+        + 1
+    )
     if used > room:
         return None
     return replace(frame, suffix=suffix, to_the_end=site.offset + len(suffix) == len(site.text))
@@ -227,10 +165,10 @@ def _kept_frame(
 def _new_frame(site: Site, room: int, budget: Budget, tokenizer: Tokenizer) -> Frame:
     """A frame whose head leaves an eighth of the prefix's room free, so that it can stay while lines are added."""
     suffix = _suffix(site, int(room * budget.suffix_share), tokenizer)
-    free = room - _count(tokenizer, suffix) - 1
+    free = room - count_text(tokenizer, suffix) - 1
     wanted = free - free // 8
     head = _head(site, wanted, budget.head_step, tokenizer)
-    anchor = max(head, _line_start(site.text, site.offset))
+    anchor = max(head, line_start(site.text, site.offset))
     outside = _outside_window(site, head, wanted // 4, tokenizer)
     to_the_end = site.offset + len(suffix) == len(site.text)
     return Frame(head, anchor, outside, site.text[head:anchor], suffix, to_the_end)
@@ -250,29 +188,25 @@ def _fits(site: Site, head: int, tokens: int, tokenizer: Tokenizer) -> bool:
     if site.offset - head > _LONGEST_PIECE * tokens:
         return False
     outside = _outside_window(site, head, tokens // 4, tokenizer)
-    return _count(tokenizer, outside) + _count(tokenizer, site.text[head : site.offset]) <= tokens
+    return count_text(tokenizer, outside) + count_text(tokenizer, site.text[head : site.offset]) <= tokens
 
 
 def _line_starts_before(site: Site, budget_chars: int) -> list[int]:
     """Starts of the lines before the cursor, ascending, as far back as the budget could possibly reach."""
-    first = _line_start(site.text, max(0, site.offset - budget_chars))
+    first = line_start(site.text, max(0, site.offset - budget_chars))
     return [first, *(m.end() for m in re.compile(r"\n").finditer(site.text, first, site.offset))]
 
 
 def _cut_line(site: Site, wanted: int, tokenizer: Tokenizer) -> int:
     """For a line too long to fit: a point within it, quantised, from which it fits without anything around it."""
-    line_start = _line_start(site.text, site.offset)
+    begin = line_start(site.text, site.offset)
     step = LONGEST_LINE
     while step >= 1:
-        start = line_start + max(0, (site.offset - line_start - step) // step * step)
+        start = begin + max(0, (site.offset - begin - step) // step * step)
         if _fits(site, start, wanted, tokenizer):
             return start
         step //= 2
     return site.offset
-
-
-def _line_start(text: str, offset: int) -> int:
-    return text.rfind("\n", 0, offset) + 1
 
 
 def _suffix(site: Site, tokens: int, tokenizer: Tokenizer) -> str:
@@ -281,14 +215,14 @@ def _suffix(site: Site, tokens: int, tokenizer: Tokenizer) -> str:
     while end < len(site.text):
         line_end = site.text.find("\n", end, end + LONGEST_LINE)
         stop = line_end + 1 if line_end >= 0 else min(len(site.text), end + LONGEST_LINE)
-        cost = _count(tokenizer, site.text[end:stop])
+        cost = count_text(tokenizer, site.text[end:stop])
         if used + cost > tokens:
             break
         end, used = stop, used + cost
     if end > site.offset or end == len(site.text):
         return site.text[site.offset : end]
     size = LONGEST_LINE
-    while size > 1 and _count(tokenizer, site.text[end : end + size]) > tokens:
+    while size > 1 and count_text(tokenizer, site.text[end : end + size]) > tokens:
         size //= 2
     return site.text[end : end + size] if tokens > size // 2 else ""
 
@@ -302,26 +236,10 @@ def _outside_window(site: Site, head: int, tokens: int, tokenizer: Tokenizer) ->
     for start, text in (*reversed(site.headers), *site.imports):
         if start >= head or start in kept:
             continue
-        indent = site.text[_line_start(site.text, start) : start]
+        indent = site.text[line_start(site.text, start) : start]
         line = f"{indent if not indent.strip() else ''}{text}\n"
-        tokens -= _count(tokenizer, line)
+        tokens -= count_text(tokenizer, line)
         if tokens < 0:
             break
         kept[start] = line
     return "".join(kept[start] for start in sorted(kept))
-
-
-def _healed(text: str, tokenizer: Tokenizer) -> tuple[str, bytes]:
-    """The text without its last piece, and that piece's bytes; pieces are taken until they end a code point."""
-    line = _line_start(text, len(text))
-    line = line if line < len(text) else _line_start(text, max(0, len(text) - 1))
-    tokens = tokenizer.encode(text[line:])
-    spell = b""
-    while tokens:
-        spell = tokenizer.piece(tokens.pop()) + spell
-        try:
-            size = len(spell.decode())
-        except UnicodeDecodeError:
-            continue
-        return (text[:-size], spell) if text.endswith(spell.decode()) else (text, b"")
-    return text, b""

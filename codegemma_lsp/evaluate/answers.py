@@ -1,0 +1,99 @@
+"""The two ways to answer a task: the model's output as it comes, and what a user would be shown."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from codegemma_lsp.completion import Memory, Query, complete
+from codegemma_lsp.document import Document
+from codegemma_lsp.engines.base import Engine, ModelUnusable, Request, Sampling, Usage
+from codegemma_lsp.evaluate.tasks import Split, Task
+from codegemma_lsp.prompt import Budget, Site, Special, build_fim, build_prefix
+from codegemma_lsp.settings import Settings
+
+
+class Mode(StrEnum):
+    """``RAW`` is what papers report; ``PREFIX`` the same of a model that cannot infill; ``PIPELINE`` what users get."""
+
+    RAW = "raw"
+    PREFIX = "prefix-only"
+    PIPELINE = "pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A text to put at the cursor, over ``overwrites`` characters after it; ``after`` is what an editor has there
+    that the task has not (the end of the empty line that the cursor is on). Milliseconds as a user waits."""
+
+    text: str
+    overwrites: int = 0
+    after: str = ""
+    usage: Usage = field(default_factory=Usage)
+    ms: float = 0.0
+    reason: str = ""
+
+    def net(self, task: Task) -> str:
+        """What it adds: without the end that it repeats of what it overwrites."""
+        return self.text.removesuffix(task.suffix[: self.overwrites]) if self.overwrites else self.text
+
+    def applied(self, task: Task) -> str:
+        """The whole text once it is accepted."""
+        return task.prefix + self.text + self.after + task.suffix[self.overwrites :]
+
+
+def mode_for(engine: Engine, raw: bool) -> Mode:
+    """Whether an engine can be asked to infill. Raises ``ModelUnusable`` where only that would do."""
+    try:
+        for special in (Special.FIM_PREFIX, Special.FIM_SUFFIX, Special.FIM_MIDDLE):
+            engine.tokenizer.special(special)
+    except ModelUnusable:
+        if not raw:
+            raise
+        return Mode.PREFIX
+    return Mode.RAW if raw else Mode.PIPELINE
+
+
+async def answer(task: Task, engine: Engine, settings: Settings, mode: Mode) -> Answer:
+    """Raises what ``Engine.generate`` raises."""
+    if mode is Mode.PIPELINE:
+        return await _suggested(task, engine, settings)
+    return await _generated(task, engine, settings, mode)
+
+
+async def _generated(task: Task, engine: Engine, settings: Settings, mode: Mode) -> Answer:
+    """The output up to the model's own end, or to the end of the line where a line is asked for."""
+    began = time.perf_counter()
+    one_line = task.split == Split.SINGLE_LINE
+
+    def ends(text: str) -> bool:
+        return one_line and "\n" in text.lstrip("\n")
+
+    room = min(settings.context_tokens, engine.context_tokens) - settings.max_tokens
+    if mode is Mode.PREFIX:
+        prompt = build_prefix(task.prefix, room, engine.tokenizer)
+    else:
+        site = Site(task.path, task.prefix + task.suffix, len(task.prefix), other_files=task.other_files)
+        prompt, _ = build_fim(site, settings.layout, Budget(room), engine.tokenizer, settings.heal)
+    sampling = Sampling(settings.temperature, seed=settings.seed)
+    generation = await engine.generate(Request(prompt, settings.max_tokens, sampling, on_text=ends))
+    text = generation.text
+    if ends(text):
+        blanks = len(text) - len(text.lstrip("\n"))
+        text = text[: text.index("\n", blanks) + 1]
+    return Answer(text, usage=generation.usage, ms=1000 * (time.perf_counter() - began))
+
+
+async def _suggested(task: Task, engine: Engine, settings: Settings) -> Answer:
+    """What the pipeline shows when it is asked. Whole lines are asked for on an empty line, as in an editor."""
+    began = time.perf_counter()
+    after = "\n" if task.whole_lines else ""
+    document = Document(f"file:///{task.path or task.id}", task.prefix + after + task.suffix, task.language)
+    query = Query(document, len(task.prefix), task.path, explicit=True, other_files=task.other_files)
+    outcome = await complete(query, Memory(), engine, settings)
+    ms = 1000 * (time.perf_counter() - began)
+    if outcome.suggestion is None:
+        return Answer("", after=after, usage=outcome.usage, ms=ms, reason=outcome.reason)
+    overwrites = outcome.suggestion.span.end - len(task.prefix)
+    return Answer(outcome.suggestion.text, overwrites, after, outcome.usage, ms)

@@ -1,0 +1,105 @@
+"""Several models on the same tasks, one after the other: what ``codegemma-lsp eval`` does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from codegemma_lsp import engines
+from codegemma_lsp.engines.base import Engine
+from codegemma_lsp.evaluate import report
+from codegemma_lsp.evaluate.answers import Mode, mode_for
+from codegemma_lsp.evaluate.reference import EMPTY, ORACLE, ReferenceEngine
+from codegemma_lsp.evaluate.run import Result, Setup, run, stamp
+from codegemma_lsp.evaluate.tasks import BadTasks, Task
+from codegemma_lsp.models import model_path
+from codegemma_lsp.models.packaged import PACKAGED, NotPackaged, packaged_path
+from codegemma_lsp.settings import Settings
+
+OnStart: TypeAlias = Callable[[Setup], Callable[[Result], None]]
+"""Called when a run begins, with what it is; returns what each of its results is told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``settings.model`` names the model: a GGUF file, a folder, ``oracle``, ``empty``, or one that a package carries.
+    ``tasks`` are of one split."""
+
+    settings: Settings
+    tasks: Sequence[Task]
+    raw: bool
+    cross_file: bool = False
+
+
+def pick(tasks: Sequence[Task], limit: int | None, seed: int) -> list[Task]:
+    """At most ``limit`` tasks, drawn evenly by the seed, in their own order."""
+    if limit is None or limit >= len(tasks):
+        return list(tasks)
+    chosen = sorted(random.Random(seed).sample(range(len(tasks)), limit))
+    return [tasks[i] for i in chosen]
+
+
+def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[dict[str, Any]]:
+    """Does the runs in order and returns their summaries; results go to files in ``folder``.
+
+    Raises ``BadTasks``, ``NotPackaged``, and what engines raise.
+    """
+    summaries = []
+    for plan in plans:
+        if not plan.tasks:
+            raise BadTasks("There is nothing to ask; raise --limit, or name a folder with sources in it.")
+        engine = load(plan)
+        try:
+            setup = _setup(plan, engine)
+            results = run(setup, plan.tasks, engine, plan.settings, _file(folder, setup, plan.tasks), on_start(setup))
+        finally:
+            engine.close()
+        summaries.append(report.summary(setup, results))
+    return summaries
+
+
+def load(plan: Plan) -> Engine:
+    """The plan's engine. Raises ``NotPackaged``, and what ``engines.load`` raises."""
+    name = plan.settings.model
+    if name in (ORACLE, EMPTY):
+        return ReferenceEngine(name, plan.tasks if name == ORACLE else ())
+    return engines.load(plan.settings.model_copy(update={"model": str(_path(name))}), infill=not plan.raw)
+
+
+def _path(model: str) -> Path:
+    return packaged_path(model) if model in PACKAGED else model_path(model)
+
+
+def _setup(plan: Plan, engine: Engine) -> Setup:
+    settings = plan.settings
+    reference = isinstance(engine, ReferenceEngine)
+    mode = mode_for(engine, plan.raw)
+    return Setup(
+        engine=type(engine).__name__.removesuffix("Engine").lower(),
+        model=settings.model if settings.model in PACKAGED else engine.name,
+        model_stamp="" if reference else stamp(_path(settings.model)),
+        split=plan.tasks[0].split,
+        mode=mode,
+        layout="" if mode is Mode.PREFIX else settings.layout.value,
+        heal=settings.heal and mode is not Mode.PREFIX,
+        max_tokens=settings.max_tokens,
+        temperature=settings.temperature,
+        seed=settings.seed,
+        cross_file=plan.cross_file,
+        tasks=len(plan.tasks),
+    )
+
+
+def _file(folder: Path, setup: Setup, tasks: Sequence[Task]) -> Path:
+    """Where a run's results go: the same file for the same question, so that it can go on."""
+    asked = json.dumps([setup.model_dump(mode="json"), [task.id for task in tasks]])
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
+    return folder / f"{setup.model}-{setup.split}-{setup.mode}-{digest}.jsonl"
+
+
+__all__ = ["BadTasks", "NotPackaged", "Plan", "carry_out", "load", "pick"]

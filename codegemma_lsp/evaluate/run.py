@@ -1,0 +1,171 @@
+"""A run: every task answered and judged, each result a line of a file, so that an interrupted run can go on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeAlias
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from codegemma_lsp.engines.base import Engine
+from codegemma_lsp.evaluate import sandbox
+from codegemma_lsp.evaluate.answers import Answer, Mode, answer
+from codegemma_lsp.evaluate.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
+from codegemma_lsp.evaluate.tasks import BadTasks, Task
+from codegemma_lsp.settings import Settings
+
+OnResult: TypeAlias = Callable[["Result"], None]
+
+
+class Setup(BaseModel):
+    """What was asked of whom: the first line of a run's file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    engine: str
+    model: str
+    model_stamp: str
+    split: str
+    mode: Mode
+    layout: str
+    heal: bool
+    max_tokens: int
+    temperature: float
+    seed: int
+    cross_file: bool
+    tasks: int
+
+    @property
+    def label(self) -> str:
+        how = self.mode.value if self.mode is Mode.PREFIX else f"{self.mode}, {self.layout}"
+        return f"{self.model} ({how}{'' if self.heal or self.mode is Mode.PREFIX else ', no healing'})"
+
+
+class Result(BaseModel):
+    """One task's: ``passed`` is None where there is nothing to run. Tokens and milliseconds are those of the answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    split: str
+    answer: str
+    passed: bool | None
+    reason: str
+    exact: bool
+    similarity: float
+    breaks_syntax: bool
+    duplicates_suffix: bool
+    prompt: int
+    read: int
+    generated: int
+    ms: float
+
+
+class Finished(BaseModel):
+    """The last line of a run that was not interrupted."""
+
+    finished: int
+
+
+def stamp(path: Path) -> str:
+    """What tells a model file from the one that had its name before: size in bytes and time of change."""
+    if not path.exists():
+        return ""
+    about = path.stat()
+    return f"{about.st_size}-{about.st_mtime_ns}"
+
+
+def read(path: Path) -> tuple[Setup, list[Result], bool]:
+    """A run's setup, its results so far, and whether it was finished. Raises ``BadTasks`` where it is no run."""
+    try:
+        first, *lines = path.read_text("utf-8").splitlines()
+        setup = Setup.model_validate_json(first)
+        finished = bool(lines) and '"finished"' in lines[-1][:12]
+        return setup, list(_results(lines[:-1] if finished else lines)), finished
+    except (OSError, ValueError) as error:
+        raise BadTasks(
+            f"{path} is not a run of this program ({type(error).__name__}); delete it, or name another file."
+        ) from None
+
+
+def _results(lines: list[str]) -> Iterator[Result]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield Result.model_validate_json(line)
+        except ValidationError:
+            if number < len(lines):  # the last line may have been cut off
+                raise
+
+
+def run(
+    setup: Setup, tasks: Sequence[Task], engine: Engine, settings: Settings, path: Path, on_result: OnResult
+) -> list[Result]:
+    """Answers and judges the tasks, writing each result to ``path``; goes on with an interrupted run of the same setup.
+
+    Raises what the engine raises, with all results so far on disk.
+    """
+    done: dict[str, Result] = {}
+    if path.exists():
+        before, results, finished = read(path)
+        if before == setup and not finished:
+            done = {result.id: result for result in results}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+
+        def write(line: BaseModel) -> None:
+            file.write(line.model_dump_json() + "\n")
+            file.flush()
+
+        write(setup)
+        for result in done.values():
+            write(result)
+            on_result(result)
+
+        def keep(result: Result) -> None:
+            done[result.id] = result
+            write(result)
+            on_result(result)
+
+        asyncio.run(_run([t for t in tasks if t.id not in done], engine, settings, setup.mode, keep))
+        write(Finished(finished=len(done)))
+    return [done[task.id] for task in tasks]
+
+
+async def _run(tasks: Sequence[Task], engine: Engine, settings: Settings, mode: Mode, keep: OnResult) -> None:
+    """Answers one after the other, because timings are the point; judges beside it."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2), "codegemma-judge") as judges:
+        waiting: list[asyncio.Future[Result]] = []
+        for task in tasks:
+            given = await answer(task, engine, settings, mode)
+            waiting.append(loop.run_in_executor(judges, judge, task, given))
+            while waiting and (waiting[0].done() or len(waiting) > 4):
+                keep(await waiting.pop(0))
+        for result in waiting:
+            keep(await result)
+
+
+def judge(task: Task, given: Answer) -> Result:
+    """Runs the task's tests on the answer, where it has any, and measures it."""
+    verdict = sandbox.run(f"{given.applied(task)}\n{task.test}") if task.test else None
+    usage = given.usage
+    return Result(
+        id=task.id,
+        split=task.split,
+        answer=given.text,
+        # A few lines could as well not be there; saying nothing is not to fill them in.
+        passed=verdict.passed and bool(given.text.strip()) if verdict else None,
+        reason=given.reason or (verdict.reason if verdict else ""),
+        exact=exact_match(task, given),
+        similarity=round(edit_similarity(task, given), 4),
+        breaks_syntax=breaks_syntax(task, given),
+        duplicates_suffix=duplicates_suffix(task, given),
+        prompt=usage.prompt,
+        read=usage.read,
+        generated=usage.generated,
+        ms=round(given.ms, 2),
+    )

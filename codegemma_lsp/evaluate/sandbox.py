@@ -1,0 +1,46 @@
+"""Whether a program that a model wrote runs to its end: in a process of its own, within limits."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+_GUARD = Path(__file__).with_name("guard.py")
+_MEGABYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``reason`` names what ended a program that did not pass: an exception's name, or ``timeout`` or ``killed``."""
+
+    passed: bool
+    reason: str = ""
+
+
+def run(program: str, seconds: float = 3.0) -> Verdict:
+    """Runs Python source and says whether it came to its end, without an exception, an exit, or too much of anything.
+
+    Blocks for at most ``seconds`` of wall time. What the program may not do is in ``guard.py``.
+    """
+    secret = secrets.token_hex(16)
+    command = [sys.executable, "-I", "-S", str(_GUARD), secret, str(int(seconds) + 1), str(_MEGABYTES)]
+    with tempfile.TemporaryDirectory(prefix="codegemma-eval-") as folder:
+        try:
+            done = subprocess.run(
+                command,
+                input=program.encode("utf-8", "replace"),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=folder,
+                env={},
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Verdict(False, "timeout")
+    said = done.stdout.decode(errors="replace")
+    return Verdict(True) if said == secret else Verdict(False, said or "killed")

