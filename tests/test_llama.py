@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codegemma_lsp.engines import llama
+from codegemma_lsp.engines import loop
 from codegemma_lsp.engines.base import (
     EngineFailed,
     Finish,
@@ -25,7 +25,7 @@ from codegemma_lsp.engines.base import (
     Sampling,
 )
 from codegemma_lsp.engines.llama import LlamaEngine, Options
-from codegemma_lsp.engines.native import Decoded
+from codegemma_lsp.engines.loop import Decoded
 from codegemma_lsp.engines.sampling import Choice, Ids, Logits, choose
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import CODEGEMMA_IDS, FIM_STOPS, Budget, Layout, Prompt, Site, Special, Text, build_fim
@@ -113,7 +113,7 @@ def traced(engine: LlamaEngine, request: Request) -> Traced:
         return choice
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(llama, "choose", tracing)
+        patch.setattr(loop, "choose", tracing)
         return Traced(engine.run(request), tuple(choices))
 
 
@@ -202,7 +202,7 @@ def test_special_tokens_never_reach_the_text(engine: LlamaEngine) -> None:
 async def cancelled_when(engine: LlamaEngine, read: int) -> tuple[Generation, int]:
     """Cancels a long prompt once ``read`` tokens are in the cache; the outcome, and the tokens read after it."""
     cancelled = threading.Event()
-    decode = engine._native.decode
+    decode = engine._backend.decode
     batches: list[int] = []
 
     def spying(slot: int, tokens: Sequence[int], position: int) -> Decoded:
@@ -212,16 +212,16 @@ async def cancelled_when(engine: LlamaEngine, read: int) -> tuple[Generation, in
             cancelled.set()
         return outcome
 
-    engine._native.decode = spying  # type: ignore[method-assign]
+    engine._backend.decode = spying  # type: ignore[method-assign]
     try:
         generation = await asyncio.to_thread(engine.run, request_at(engine), cancelled)
     finally:
-        engine._native.decode = decode  # type: ignore[method-assign]
+        engine._backend.decode = decode  # type: ignore[method-assign]
     return generation, sum(batches) - read
 
 
 async def test_cancelling_a_prefill_frees_the_engine_within_one_small_batch(fresh_engine: LlamaEngine) -> None:
-    batch = fresh_engine._native.batch_tokens
+    batch = fresh_engine._backend.batch_tokens
     generation, after = await cancelled_when(fresh_engine, 2 * batch)
     assert generation.finish is Finish.CANCELLED
     assert generation.usage.read < generation.usage.prompt
@@ -254,7 +254,7 @@ async def test_an_abort_inside_a_batch_leaves_the_slot_true(fresh_engine: LlamaE
     stop.set()
     assert (await running).finish in (Finish.CANCELLED, Finish.LENGTH, Finish.STOP_TOKEN)
     for slot in fresh_engine._slots.all:
-        assert fresh_engine._native.trim(slot.number, len(slot.tokens)) == len(slot.tokens)
+        assert fresh_engine._backend.trim(slot.number, len(slot.tokens)) == len(slot.tokens)
     check_same(traced(fresh_engine, request_at(fresh_engine)), expected)
 
 
@@ -336,7 +336,7 @@ def test_logprobs_are_those_of_the_model(engine: LlamaEngine) -> None:
     """Against a log-softmax in double precision over the logits that chose the token."""
     prompt = prompt_at(engine, SOURCE, AT, heal=False)
     generation = engine.run(Request(prompt, 1))
-    logits = engine._native.logits().astype(np.float64)
+    logits = engine._backend.logits().astype(np.float64)
     expected = logits.max() - np.log(np.exp(logits - logits.max()).sum()) - logits.max()
     if generation.logprobs:
         assert generation.logprobs[0] == pytest.approx(expected, abs=1e-4)

@@ -70,10 +70,12 @@ class Place:
         return bool(self.below) and len(indentation(self.below[0])) > len(indentation(self.before))
 
     @cached_property
-    def indent_above(self) -> str:
-        """Indentation of the nearest line above with something on it."""
+    def indent_around(self) -> str:
+        """The longer indentation of the nearest lines above and below with something on them: between a block's
+        header and its statements it is that of the statements."""
         above = self.syntax.text[max(0, self.offset - 4000) : self.offset - len(self.before)].rstrip()
-        return indentation(above[above.rfind("\n") + 1 :])
+        around = (above[above.rfind("\n") + 1 :], *self.below[:1])
+        return max((indentation(line) for line in around), key=len)
 
     @cached_property
     def _around(self) -> str:
@@ -123,12 +125,12 @@ def printable(text: str, place: Place) -> str:
 
 
 def from_the_cursors_column(text: str, place: Place) -> str:
-    """Without indentation on top of what the cursor already has, or what the line above has where the cursor is at
-    the line's start; where a block has just been opened, it may be deeper."""
+    """Without indentation on top of what the cursor already has, or what the lines around it have where the cursor
+    is at the line's start; where a block has just been opened, it may be deeper."""
     before = place.before
     deeper = place.scope.opened and len(before) <= place.scope.opener_indent
     indent = indentation(text)
-    extra = indent[len(place.indent_above) :] if not before else indent
+    extra = indent[len(place.indent_around) :] if not before else indent
     if before.strip() or not extra or deeper or place.scope.place is not Kind.STATEMENT:
         return text
     kept = indent[: len(indent) - len(extra)]

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from codegemma_lsp.engines.base import Engine, ModelUnusable, OnProgress
 from codegemma_lsp.models import model_path
 from codegemma_lsp.prompt import Special
 from codegemma_lsp.settings import Settings
+
+if TYPE_CHECKING:
+    from codegemma_lsp.engines.llama import LlamaEngine
+    from codegemma_lsp.engines.transformers import TransformersEngine
 
 __all__ = ["Engine", "load"]
 
@@ -17,7 +24,7 @@ def load(settings: Settings, on_progress: OnProgress = lambda _: True, *, infill
 
     Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``.
     """
-    from codegemma_lsp.engines.llama import LlamaEngine, Options
+    from codegemma_lsp.engines.llama import Options
 
     options = Options(
         context_tokens=settings.context_tokens,
@@ -26,7 +33,7 @@ def load(settings: Settings, on_progress: OnProgress = lambda _: True, *, infill
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
     )
-    engine = LlamaEngine(model_path(settings.model), options, on_progress)
+    engine = _kind(path := model_path(settings.model))(path, options, on_progress)
     try:
         for special in _NEEDED if infill else ():
             engine.tokenizer.special(special)
@@ -34,3 +41,19 @@ def load(settings: Settings, on_progress: OnProgress = lambda _: True, *, infill
         engine.close()
         raise
     return engine
+
+
+def _kind(path: Path) -> type[LlamaEngine] | type[TransformersEngine]:
+    """The engine for a model: a folder is Hugging Face's format, a file GGUF. Raises ``ModelUnusable``."""
+    if not path.is_dir():
+        from codegemma_lsp.engines.llama import LlamaEngine
+
+        return LlamaEngine
+    try:
+        from codegemma_lsp.engines.transformers import TransformersEngine
+    except ImportError as error:
+        raise ModelUnusable(
+            f"{path} is a folder, which needs the package {error.name}; install it with:"
+            " pip install 'codegemma-lsp[transformers]'"
+        ) from None
+    return TransformersEngine

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import logging
 from collections.abc import Callable, Sequence
-from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import llama_cpp as llama
 import numpy as np
 
 from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress
+from codegemma_lsp.engines.loop import Decoded
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
 
@@ -36,13 +36,6 @@ def _log(level: int, text: bytes, _: Any) -> None:
 
 
 _on_log = llama.llama_log_callback(_log)
-
-
-class Decoded(Enum):
-    """What became of a batch."""
-
-    DONE = auto()
-    ABORTED = auto()
 
 
 class Native:

@@ -1,0 +1,152 @@
+"""The engine on Hugging Face's transformers: the only importer of torch, transformers and tokenizers.
+
+The second opinion: the same loop, the same choice of tokens, other arithmetic. Weights come from safetensors files in a
+folder on this machine, code from the installed packages; nothing is unpickled, run or fetched from anywhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoConfig, DynamicCache, GemmaForCausalLM
+from transformers.utils import logging as transformers_logging
+
+from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress
+from codegemma_lsp.engines.llama import Options
+from codegemma_lsp.engines.loop import Backend, Decoded, LoopEngine
+from codegemma_lsp.engines.sampling import Logits
+from codegemma_lsp.engines.vocabulary import Vocabulary
+from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
+
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+_UNUSED = re.compile(r"<unused\d+>|<pad>|<unk>|<mask>|<2mass>|\[@BOS@\]")
+
+
+class TransformersEngine(LoopEngine):
+    """An ``Engine`` on a folder as ``save_pretrained`` writes it. Making one blocks until the model is in memory."""
+
+    def __init__(self, path: Path, options: Options, on_progress: OnProgress = lambda _: True) -> None:
+        """Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``."""
+        self._path, self._options, self._on_progress = path, options, on_progress
+        super().__init__(path.name, options.slots)
+
+    def _open(self) -> tuple[Backend, Vocabulary]:
+        check_folder(self._path)
+        if not self._on_progress(0.0):
+            raise LoadCancelled(f"Loading {self._path} was given up.")
+        try:
+            tokenizer = Tokenizer.from_file(str(self._path / "tokenizer.json"))
+        except Exception as error:  # the library raises nothing narrower
+            raise ModelUnusable(f"{self._path / 'tokenizer.json'} cannot be read ({error}).") from error
+        backend = Torch(self._path, self._options, self._should_stop)
+        if not self._on_progress(1.0):
+            backend.close()
+            raise LoadCancelled(f"Loading {self._path} was given up.")
+        return backend, vocabulary_of(tokenizer, backend.size)
+
+
+class Torch:
+    """A Gemma and one cache for each slot."""
+
+    def __init__(self, path: Path, options: Options, stopped: Callable[[], bool]) -> None:
+        self.batch_tokens = options.batch_tokens
+        self._stopped = stopped
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+        try:
+            config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+            if config.model_type != "gemma":
+                raise ModelUnusable(f"{path} holds a model of type {config.model_type}; choose a CodeGemma model.")
+            model: Any = GemmaForCausalLM.from_pretrained(
+                path, local_files_only=True, use_safetensors=True, dtype="auto"
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = str(error).strip().split("\n")[0].rstrip(".")
+            raise ModelUnusable(f"The model in {path} cannot be loaded ({reason}); download it again.") from error
+        torch.set_num_threads(options.threads or max(1, (os.cpu_count() or 2) // 2))
+        self._device = "cuda" if torch.cuda.is_available() and options.gpu_layers else "cpu"
+        self._model: Any = model.to(self._device).eval()
+        self.size = int(config.vocab_size)
+        self.context_tokens = min(options.context_tokens, int(config.max_position_embeddings))
+        self._caches: list[Any] = [DynamicCache(config=config) for _ in range(options.slots)]
+        self._logits: Logits = np.zeros(self.size, dtype=np.float32)
+
+    def decode(self, slot: int, tokens: Sequence[int], position: int) -> Decoded:
+        """Reads tokens into a slot; a request that was given up is noticed before it, not within."""
+        if self._stopped():
+            return Decoded.ABORTED
+        ids = torch.tensor([list(tokens)], device=self._device)
+        at = torch.arange(position, position + len(tokens), device=self._device)[None]
+        cache = self._caches[slot]
+        try:
+            with torch.inference_mode():
+                answer = self._model(
+                    input_ids=ids, position_ids=at, past_key_values=cache, use_cache=True, logits_to_keep=1
+                )
+        except RuntimeError as error:
+            raise EngineFailed(f"torch could not process {len(tokens)} tokens ({error}); it starts again.") from error
+        self._logits = answer.logits[0, -1].float().cpu().numpy()
+        return Decoded.DONE
+
+    def logits(self) -> Logits:
+        return self._logits
+
+    def trim(self, slot: int, length: int) -> int:
+        cache = self._caches[slot]
+        if (more := int(cache.get_seq_length()) - length) > 0:
+            cache.crop(-more)
+        return int(cache.get_seq_length())
+
+    def close(self) -> None:
+        self._model = None
+        self._caches = []
+
+
+def check_folder(path: Path) -> None:
+    """Raises ``ModelNotFound`` or ``ModelUnusable`` for what transformers would refuse with less to say."""
+    if not path.is_dir():
+        raise ModelNotFound(f"There is no model folder at {path}; correct the setting model, or remove it to use nano.")
+    for name, what in (("config.json", "its configuration"), ("tokenizer.json", "its tokenizer")):
+        if not (path / name).exists():
+            raise ModelUnusable(f"{path} has no {name}, {what}; download the whole model again.")
+    if not any(path.glob("*.safetensors")):
+        raise ModelUnusable(f"{path} has no safetensors file, and no other format is read; convert the model.")
+
+
+def vocabulary_of(tokenizer: Any, size: int) -> Vocabulary:
+    """A Gemma tokenizer's pieces as bytes: its special tokens stand for no text."""
+    added = tokenizer.get_added_tokens_decoder()
+    controls = {token for token, about in added.items() if about.special or _UNUSED.fullmatch(about.content)}
+    specials = {s: t for s, known in CODEGEMMA_IDS.items() if (t := find(tokenizer, s, known)) is not None}
+    controls |= set(specials.values())
+    pieces = [b"" if token in controls else piece_bytes(tokenizer.id_to_token(token)) for token in range(size)]
+    spellings = [about.content for about in added.values() if about.content.strip()]
+    return Vocabulary(
+        pieces,
+        specials,
+        spellings,
+        frozenset(controls),
+        lambda text: list(tokenizer.encode(text.decode("utf-8", "replace"), add_special_tokens=False).ids),
+    )
+
+
+def find(tokenizer: Any, special: Special, known: int) -> int | None:
+    """A special token's id: by its text, and as CodeGemma's own where the text agrees."""
+    token = tokenizer.token_to_id(special.value)
+    return known if tokenizer.id_to_token(known) == special.value else token
+
+
+def piece_bytes(piece: str | None) -> bytes:
+    """A piece as SentencePiece writes it: a low line for a blank, ``<0x..>`` for a byte."""
+    if piece is None:
+        return b""
+    if match := _BYTE.fullmatch(piece):
+        return bytes([int(match.group(1), 16)])
+    return piece.replace("\u2581", " ").encode()
