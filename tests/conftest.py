@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from codegemma_lsp.engines.llama import LlamaEngine, Options
+from codegemma_lsp.engines.base import Options
+from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.models import BUNDLED, model_path
 
 # On CI the same examples each time; elsewhere new ones.

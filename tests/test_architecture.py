@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "document": set(),
     "prompt": set(),
     "models": set(),
+    "evaluate": {"completion", "context", "document", "engines", "models", "prompt", "settings", "syntax"},
     "settings": {"prompt"},
     "syntax": {"document"},
     "context": {"document", "prompt", "syntax"},
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "server": {"completion", "convert", "keeper", "session", "settings"},
     "headless": {"completion", "document", "engines", "prompt", "settings", "syntax"},
     "doctor": {"completion", "document", "engines", "models", "prompt", "settings", "syntax"},
-    "cli": {"doctor", "engines", "headless", "models", "server", "settings"},
+    "cli": {"doctor", "engines", "evaluate", "headless", "models", "server", "settings"},
     "__main__": {"cli"},
 }
 HOME_OF = {
@@ -32,8 +33,12 @@ HOME_OF = {
     "pygls": {"server"},
     "tree_sitter": {"syntax"},
     "llama_cpp": {"engines/native.py"},
+    "torch": {"engines/transformers.py"},
+    "transformers": {"engines/transformers.py"},
+    "tokenizers": {"engines/transformers.py"},
+    "matplotlib": {"evaluate/report.py"},
     "typer": {"cli"},
-    "rich": {"cli", "headless"},
+    "rich": {"cli", "evaluate", "headless"},
 }
 
 

@@ -6,13 +6,12 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from codegemma_lsp.engines import loop
 from codegemma_lsp.engines.base import (
     EngineFailed,
     Finish,
@@ -20,28 +19,19 @@ from codegemma_lsp.engines.base import (
     LoadCancelled,
     ModelNotFound,
     ModelUnusable,
+    Options,
     PromptTooLong,
     Request,
     Sampling,
 )
-from codegemma_lsp.engines.llama import LlamaEngine, Options
+from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.engines.loop import Decoded
-from codegemma_lsp.engines.sampling import Choice, Ids, Logits, choose
 from codegemma_lsp.models import BUNDLED, model_path
-from codegemma_lsp.prompt import CODEGEMMA_IDS, FIM_STOPS, Budget, Layout, Prompt, Site, Special, Text, build_fim
+from codegemma_lsp.prompt import CODEGEMMA_IDS, FIM_STOPS, Prompt, Special, Text
 from tests.marks import at_cursor
+from tests.traced import AT, SOURCE, check_same, prompt_at, request_at, traced
 
-SOURCE = (Path(__file__).parents[1] / "codegemma_lsp" / "document.py").read_text("utf-8")
-AT = SOURCE.index("    def line_text")
 MODEL = model_path(BUNDLED).read_bytes()
-
-
-def prompt_at(engine: LlamaEngine, text: str, offset: int, *, heal: bool = True) -> Prompt:
-    return build_fim(Site("document.py", text, offset), Layout.ANCHORED, Budget(700), engine.tokenizer, heal)[0]
-
-
-def request_at(engine: LlamaEngine, offset: int = AT, max_tokens: int = 24) -> Request:
-    return Request(prompt_at(engine, SOURCE, offset), max_tokens)
 
 
 def test_codegemmas_ids_are_found_and_confirmed(engine: LlamaEngine) -> None:
@@ -89,41 +79,6 @@ def test_counts_add_up(fresh_engine: LlamaEngine) -> None:
     assert (second.usage.reused, second.usage.read) == (request.prompt.tokens - 1, 1)
     assert second.usage.generated >= len(second.logprobs) > 0
     assert second.mean_logprob < 0
-
-
-TIE = 0.2
-"""Logits: llama.cpp rounds differently in batches of different size."""
-
-
-@dataclass(frozen=True)
-class Traced:
-    """A generation, and how far each token that was chosen was ahead of the next best, in logits."""
-
-    generation: Generation
-    choices: tuple[tuple[int, float], ...]
-
-
-def traced(engine: LlamaEngine, request: Request) -> Traced:
-    choices: list[tuple[int, float]] = []
-
-    def tracing(logits: Logits, sampling: Sampling, rng: np.random.Generator, candidates: Ids | None = None) -> Choice:
-        choice = choose(logits, sampling, rng, candidates)
-        best = np.sort(logits if candidates is None else logits[candidates])[-2:]
-        choices.append((choice.token, float(best[-1] - best[0]) if len(best) > 1 else np.inf))
-        return choice
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "choose", tracing)
-        return Traced(engine.run(request), tuple(choices))
-
-
-def check_same(one: Traced, other: Traced) -> None:
-    """The same tokens, or up to the first one that was a tie but for rounding."""
-    for (token, ahead), (other_token, other_ahead) in zip(one.choices, other.choices, strict=False):
-        if token != other_token:
-            assert max(ahead, other_ahead) < TIE
-            return
-    assert one.generation.text == other.generation.text
 
 
 def test_reuse_changes_no_token(fresh_engine: LlamaEngine) -> None:

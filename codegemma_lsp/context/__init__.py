@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from codegemma_lsp.context.imported import ReadFile, imported_definitions
 from codegemma_lsp.prompt import Site, Text
 from codegemma_lsp.syntax import Excerpt, Scope, Syntax, imports
+
+__all__ = ["ReadFile", "imported_definitions", "site_at"]
 
 
 def site_at(

@@ -24,7 +24,7 @@ def load(settings: Settings, on_progress: OnProgress = lambda _: True, *, infill
 
     Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``.
     """
-    from codegemma_lsp.engines.llama import Options
+    from codegemma_lsp.engines.base import Options
 
     options = Options(
         context_tokens=settings.context_tokens,

@@ -53,6 +53,18 @@ class Sampling:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``batch_tokens``: prompt tokens read between two looks at the cancel flag. ``threads`` 0: half of the
+    processors, because a second thread that spins on a busy machine costs more than it brings."""
+
+    context_tokens: int = 2048
+    slots: int = 4
+    batch_tokens: int = 64
+    threads: int = 0
+    gpu_layers: int = -1
+
+
 OnProgress: TypeAlias = Callable[[float], bool]
 """Called in the loading thread with shares from 0 to 1; False gives loading up."""
 

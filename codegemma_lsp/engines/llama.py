@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
-from codegemma_lsp.engines.base import OnProgress
+from codegemma_lsp.engines.base import OnProgress, Options
 from codegemma_lsp.engines.loop import Backend, LoopEngine
 from codegemma_lsp.engines.native import Native
 from codegemma_lsp.engines.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """``batch_tokens``: prompt tokens read between two looks at the cancel flag. ``threads`` 0: half of the
-    processors, because a second thread that spins on a busy machine costs more than it brings."""
-
-    context_tokens: int = 2048
-    slots: int = 4
-    batch_tokens: int = 64
-    threads: int = 0
-    gpu_layers: int = -1
 
 
 class LlamaEngine(LoopEngine):

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import AutoConfig, DynamicCache, GemmaForCausalLM
 from transformers.utils import logging as transformers_logging
 
-from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress
-from codegemma_lsp.engines.llama import Options
+from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress, Options
 from codegemma_lsp.engines.loop import Backend, Decoded, LoopEngine
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.engines.vocabulary import Vocabulary
@@ -67,7 +67,7 @@ class Torch:
             model: Any = GemmaForCausalLM.from_pretrained(
                 path, local_files_only=True, use_safetensors=True, dtype="auto"
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             reason = str(error).strip().split("\n")[0].rstrip(".")
             raise ModelUnusable(f"The model in {path} cannot be loaded ({reason}); download it again.") from error
         torch.set_num_threads(options.threads or max(1, (os.cpu_count() or 2) // 2))

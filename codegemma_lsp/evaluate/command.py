@@ -12,13 +12,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from codegemma_lsp.evaluate import report
 from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
+from codegemma_lsp.evaluate.folder import folder_tasks, with_other_files
 from codegemma_lsp.evaluate.humaneval import infilling as humaneval
 from codegemma_lsp.evaluate.run import Result, Setup
 from codegemma_lsp.evaluate.tasks import BadTasks, Split
 from codegemma_lsp.models.packaged import NotPackaged
 from codegemma_lsp.settings import Settings
+from codegemma_lsp.syntax import Cut
 
 ERRORS = (BadTasks, NotPackaged)
+TASKS_OF_A_KIND = 100
 
 
 def infilling(
@@ -34,8 +37,8 @@ def infilling(
 ) -> None:
     """Runs each model on the same tasks. Raises ``BadTasks``, ``NotPackaged``, and what engines raise."""
     check_writable(summary, picture)
-    tasks = pick(humaneval(split, seed), limit, seed)
-    plans = [Plan(one, tasks, raw) for one in settings]
+    plans = _cut_plans(settings, folder, raw, limit, seed) if folder else None
+    plans = plans or [Plan(one, pick(humaneval(split, seed), limit, seed), raw) for one in settings]
     where = results or user_cache_path("codegemma-lsp") / "eval"
     with progress() as shown:
         summaries = carry_out(plans, where, lambda setup: _told(shown, setup))
@@ -50,6 +53,18 @@ def infilling(
         report.plot(summaries, picture)
 
 
+def _cut_plans(settings: Sequence[Settings], folder: Path, raw: bool, limit: int | None, seed: int) -> list[Plan]:
+    """Each model on lines, blocks and expressions of a folder's files, without and with pieces of other files."""
+    plans = []
+    for cut in Cut:
+        tasks = folder_tasks(folder, cut, limit or TASKS_OF_A_KIND, seed)
+        both = [(tasks, False), (with_other_files(tasks, folder), True)]
+        plans += [Plan(one, asked, raw, cross_file) for one in settings for asked, cross_file in both if asked]
+    if not plans:
+        raise BadTasks(f"There are no sources in {folder} that can be cut; name another folder.")
+    return plans
+
+
 def check_writable(*paths: Path | None) -> None:
     """Before an hour's work and not after it. Raises ``BadTasks``."""
     for path in paths:
@@ -58,13 +73,15 @@ def check_writable(*paths: Path | None) -> None:
 
 
 def progress() -> Progress:
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[right]}"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
+        disable=not console.is_terminal,
     )
 
 

@@ -18,6 +18,9 @@ from codegemma_lsp.evaluate.measures import breaks_syntax, duplicates_suffix, ed
 from codegemma_lsp.evaluate.tasks import BadTasks, Task
 from codegemma_lsp.settings import Settings
 
+_AHEAD = 4
+"""Answers that may wait for their judgement."""
+
 OnResult: TypeAlias = Callable[["Result"], None]
 
 
@@ -140,13 +143,15 @@ async def _run(tasks: Sequence[Task], engine: Engine, settings: Settings, mode: 
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2), "codegemma-judge") as judges:
         waiting: list[asyncio.Future[Result]] = []
-        for task in tasks:
-            given = await answer(task, engine, settings, mode)
-            waiting.append(loop.run_in_executor(judges, judge, task, given))
-            while waiting and (waiting[0].done() or len(waiting) > 4):
-                keep(await waiting.pop(0))
-        for result in waiting:
-            keep(await result)
+        try:
+            for task in tasks:
+                given = await answer(task, engine, settings, mode)
+                waiting.append(loop.run_in_executor(judges, judge, task, given))
+                while waiting and (waiting[0].done() or len(waiting) > _AHEAD):
+                    keep(await waiting.pop(0))
+        finally:
+            for result in waiting:
+                keep(await result)
 
 
 def judge(task: Task, given: Answer) -> Result:

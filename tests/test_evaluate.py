@@ -1,0 +1,276 @@
+"""The benchmark itself: its tasks, its judge, its two modes, its runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codegemma_lsp.engines.base import Generation, Request
+from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.evaluate import report, sandbox
+from codegemma_lsp.evaluate.answers import Answer, Mode
+from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
+from codegemma_lsp.evaluate.folder import folder_tasks, source_files, with_other_files
+from codegemma_lsp.evaluate.humaneval import infilling
+from codegemma_lsp.evaluate.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
+from codegemma_lsp.evaluate.reference import ReferenceEngine
+from codegemma_lsp.evaluate.run import Result, Setup, run
+from codegemma_lsp.evaluate.tasks import BadTasks, Split, Task
+from codegemma_lsp.prompt import Layout
+from codegemma_lsp.settings import Settings
+from codegemma_lsp.syntax import Cut
+
+
+@pytest.mark.parametrize(("split", "count"), [("single-line", 1033), ("multi-line", 5815), ("random-span", 1640)])
+def test_a_split_has_the_published_size_and_every_task_gives_back_its_program(split: str, count: int) -> None:
+    tasks = infilling(Split(split))
+    assert len({task.id for task in tasks}) == len(tasks) == count
+    programs: dict[str, set[str]] = {}
+    for task in tasks:
+        whole = task.prefix + task.middle + task.suffix
+        programs.setdefault(task.id.rsplit("/", 1)[0], set()).add(whole.replace("\n\n", "\n"))
+        assert task.middle
+        assert split == "random-span" or (task.prefix.endswith("\n") and task.middle.endswith("\n"))
+    assert len(programs) == 164
+    assert all(len(texts) == 1 for texts in programs.values())
+
+
+def test_spans_and_picked_tasks_repeat_by_seed() -> None:
+    spans = infilling(Split.RANDOM_SPAN, seed=1)
+    assert spans == infilling(Split.RANDOM_SPAN, seed=1) != infilling(Split.RANDOM_SPAN, seed=2)
+    assert pick(spans, 5, 3) == pick(spans, 5, 3) != pick(spans, 5, 4)
+    assert pick(spans, None, 0) == spans
+
+
+@pytest.mark.parametrize(
+    ("program", "verdict"),
+    [
+        ("assert sum([1, 2]) == 3", ""),
+        ("print('hello')", ""),
+        ("assert False", "AssertionError"),
+        ("def f(:", "SyntaxError"),
+        ("raise SystemExit(0)", "SystemExit"),
+        ("import os\nos._exit(0)", "killed"),
+        ("while True:\n    pass", "timeout"),
+        ("x = 'a' * 10 ** 10", "MemoryError"),
+        ("def f():\n    f()\nf()", "RecursionError"),
+        ("open('written', 'w')", "PermissionError"),
+        ("import socket\nsocket.socket()", "PermissionError"),
+        ("import subprocess\nsubprocess.run(['true'])", "PermissionError"),
+        ("import os\nos.remove(__import__('tempfile').__file__)", "PermissionError"),
+    ],
+)
+def test_the_sandbox(program: str, verdict: str) -> None:
+    judged = sandbox.run(program, seconds=1.0 if verdict == "timeout" else 10.0)
+    assert (judged.passed, judged.reason) == (verdict == "", verdict)
+
+
+LINE = Task("t", "single-line", "def f(x):\n", "    return y\n", "    y = g(x)\n", whole_lines=True)
+REST = Task("t", "random-span", "print(", ")\n", "x")
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "exact", "breaks", "repeats"),
+    [
+        (LINE, Answer("    y = g(x)\n"), True, False, False),
+        (LINE, Answer("    y = g(x)", after="\n"), True, False, False),
+        (LINE, Answer("    y = g(x\n"), False, True, False),
+        (LINE, Answer("    y = g(x)\n    return y\n"), False, False, True),
+        (LINE, Answer(""), False, False, False),
+        (REST, Answer("x"), True, False, False),
+        (REST, Answer("x)", overwrites=1), True, False, False),
+        (REST, Answer("x)"), False, True, False),
+        (replace(REST, suffix=" + 1)\n"), Answer("x + 1)"), False, True, True),
+    ],
+)
+def test_measures(task: Task, answer: Answer, exact: bool, breaks: bool, repeats: bool) -> None:
+    assert exact_match(task, answer) is exact
+    assert breaks_syntax(task, answer) is breaks
+    assert duplicates_suffix(task, answer) is repeats
+    assert (edit_similarity(task, answer) == 1.0) is exact
+
+
+def handful(split: Split) -> list[Task]:
+    return pick(infilling(split), 6, seed=1)
+
+
+def summaries(model: str, tasks: Sequence[Task], raw: bool, folder: Path, **settings: Any) -> dict[str, Any]:
+    chosen = Settings(model=model, threads=1, **settings)
+    (one,) = carry_out([Plan(chosen, tasks, raw)], folder, lambda _: lambda _: None)
+    return one
+
+
+@pytest.mark.parametrize("split", list(Split))
+@pytest.mark.parametrize("layout", list(Layout))
+def test_an_oracle_is_always_right_and_an_empty_engine_never(split: Split, layout: Layout, tmp_path: Path) -> None:
+    oracle = summaries("oracle", handful(split), True, tmp_path, layout=layout)
+    assert (oracle["n"], oracle["pass_at_1"], oracle["exact_match"], oracle["edit_similarity"]) == (6, 1, 1, 1)
+    assert (oracle["syntax_break_rate"], oracle["duplicate_suffix_rate"]) == (0, 0)
+    empty = summaries("empty", handful(split), True, tmp_path, layout=layout)
+    assert (empty["pass_at_1"], empty["exact_match"], empty["edit_similarity"]) == (0, 0, 0)
+
+
+def test_the_pipeline_takes_nothing_from_a_perfect_line(tmp_path: Path) -> None:
+    oracle = summaries("oracle", pick(infilling(Split.SINGLE_LINE), 40, seed=3), False, tmp_path)
+    assert (oracle["mode"], oracle["pass_at_1"], oracle["exact_match"]) == ("pipeline", 1, 1)
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_the_bundled_model_is_measured(raw: bool, tmp_path: Path) -> None:
+    told: list[Result] = []
+    plan = Plan(Settings(threads=1), handful(Split.SINGLE_LINE), raw)
+    (one,) = carry_out([plan], tmp_path, lambda _: told.append)
+    assert (one["engine"], one["model"], one["mode"]) == ("llama", "nano", "raw" if raw else "pipeline")
+    assert one["n"] == len(told) == 6
+    assert all(0 <= one[name] <= 1 for name in ("pass_at_1", "exact_match", "edit_similarity", "syntax_break_rate"))
+    assert one["tokens_read"] > 0
+    assert 0 < one["ms_p50"] <= one["ms_p95"]
+
+
+async def test_a_model_that_cannot_infill_is_asked_to_go_on(engine: LlamaEngine) -> None:
+    from codegemma_lsp.evaluate.answers import answer
+
+    task = handful(Split.SINGLE_LINE)[0]
+    given = await answer(task, engine, Settings(), Mode.PREFIX)
+    assert given.usage.prompt < len(engine.tokenizer.encode(task.prefix)) + 2
+    assert given.text.strip("\n").count("\n") == 0
+
+
+class Breaking(ReferenceEngine):
+    """Knows every answer, and is killed before a given one."""
+
+    def __init__(self, tasks: Sequence[Task], breaks_at: int) -> None:
+        super().__init__("oracle", tasks)
+        self.asked, self.breaks_at = 0, breaks_at
+
+    async def generate(self, request: Request) -> Generation:
+        self.asked += 1
+        if self.asked > self.breaks_at:
+            raise KeyboardInterrupt
+        return await super().generate(request)
+
+
+def test_an_interrupted_run_goes_on_and_a_finished_one_starts_anew(tmp_path: Path) -> None:
+    tasks, path, settings = handful(Split.SINGLE_LINE), tmp_path / "run.jsonl", Settings()
+    setup = Setup(
+        engine="reference", model="oracle", model_stamp="", split="single-line", mode=Mode.RAW, layout="psm",
+        heal=False, max_tokens=96, temperature=0, seed=0, cross_file=False, tasks=6,
+    )  # fmt: skip
+
+    def go(breaks_at: int) -> tuple[int, list[Result]]:
+        engine, told = Breaking(tasks, breaks_at), list[Result]()
+        results = run(setup, tasks, engine, settings, path, told.append)
+        assert told == results
+        return engine.asked, results
+
+    with pytest.raises(KeyboardInterrupt):
+        go(4)
+    with path.open("a") as file:
+        file.write('{"id": "cut o')
+    asked, results = go(99)
+    assert 2 <= asked < 6
+    assert [result.id for result in results] == [task.id for task in tasks]
+    assert go(99)[0] == 6
+
+
+def test_a_file_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
+    from codegemma_lsp.evaluate.run import read
+
+    (tmp_path / "x.jsonl").write_text("not json\n")
+    with pytest.raises(BadTasks, match="is not a run of this program"):
+        read(tmp_path / "x.jsonl")
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    files = {
+        ".gitignore": "made/\n",
+        "shop/price.py": 'def total(items, rate=0.2):\n    """The price of all items."""\n'
+        "    return sum(items) * rate\n",
+        "shop/cart.py": "from shop.price import total\n\ndef pay(cart):\n    amount = total(cart.items)\n"
+        "    if amount > 100:\n        amount = amount - 10\n    return amount\n",
+        "web/cart.ts": 'import { total } from "./price";\n\nexport function pay(cart: number[]): number {\n'
+        "  const amount = total(cart);\n  return amount > 100 ? amount - 10 : amount;\n}\n",
+        "web/price.ts": "export function total(items: number[], rate = 0.2): number {\n"
+        "  return items.length * rate;\n}\n",
+        "made/out.py": "x_is_made = 1\n",
+        ".hidden/secret.py": "x_is_secret = 1\n",
+        "notes.txt": "no source\n",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, "utf-8")
+    return root
+
+
+def test_a_folder_gives_its_own_files_and_no_ignored_or_hidden_ones(sources: Path) -> None:
+    found = [path.relative_to(sources).as_posix() for path in source_files(sources)]
+    assert found == ["shop/cart.py", "shop/price.py", "web/cart.ts", "web/price.ts"]
+
+
+@pytest.mark.parametrize("cut", list(Cut))
+def test_tasks_cut_from_a_folder(cut: Cut, sources: Path, tmp_path: Path) -> None:
+    tasks = folder_tasks(sources, cut, 8, seed=0)
+    assert tasks == folder_tasks(sources, cut, 8, seed=0)
+    assert {task.language for task in tasks} == {"python", "typescript"}
+    for task in tasks:
+        assert task.prefix + task.middle + task.suffix == (sources / task.path).read_text("utf-8")
+    oracle = summaries("oracle", tasks, True, tmp_path)
+    assert (oracle["pass_at_1"], oracle["exact_match"], oracle["split"]) == (None, 1, cut)
+
+
+def test_other_files_say_what_imported_names_are(sources: Path) -> None:
+    tasks = with_other_files(folder_tasks(sources, Cut.LINE, 99, seed=0), sources)
+    said = {task.path: [piece.text for piece in task.other_files] for task in tasks}
+    assert said["shop/cart.py"] == [
+        'shop/price.py\ndef total(items, rate=0.2):\n    """The price of all items."""\n',
+    ]
+    assert said["web/cart.ts"] == ["web/price.ts\nfunction total(items: number[], rate = 0.2): number { ... }\n"]
+    assert said["shop/price.py"] == []
+
+
+def test_a_table_and_a_plot_are_made(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    one = summaries("oracle", handful(Split.SINGLE_LINE), True, tmp_path)
+    console = Console(width=report.WIDTH, record=True, file=(tmp_path / "out").open("w"))
+    console.print(report.table([one, one | {"model": "other"}]))
+    assert "100.0 %" in console.export_text()
+    report.plot([one, one | {"model": "other", "pass_at_1": None}], tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    console.file.close()
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    from tests.test_cli import run as command
+
+    arguments = ["eval", "infilling", "--model", "oracle", "--model", "empty", "--raw", "--limit", "3"]
+    done = command(*arguments, "--out", "runs", "--json", "s.json", "--plot", "p.svg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [s["pass_at_1"] for s in json.loads((tmp_path / "s.json").read_text())] == [1, 0]
+    assert len(list((tmp_path / "runs").glob("*.jsonl"))) == 2
+    assert "oracle" in done.stdout
+    assert (tmp_path / "p.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--from", "nowhere"], "There is no folder nowhere; name one with sources in it."),
+        (["--json", "no/such/file.json"], "make it first, or name another file."),
+        (["--model", "no/such/model.gguf", "--limit", "1"], "There is no model file at "),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(arguments: list[str], says: str, tmp_path: Path) -> None:
+    from tests.test_cli import run as command
+
+    done = command("eval", "infilling", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1

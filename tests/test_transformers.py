@@ -1,0 +1,173 @@
+"""The second engine, on the bundled model unquantised: the same tokens as llama.cpp gives, and the same promises."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from operator import gt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codegemma_lsp import engines
+from codegemma_lsp.engines.base import Finish, LoadCancelled, ModelNotFound, ModelUnusable, Options, Sampling
+from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.prompt import CODEGEMMA_IDS
+from codegemma_lsp.settings import Settings
+from tests.traced import AT, SOURCE, check_same, request_at, traced
+
+WHY = "torch and transformers are not installed; install them with: pip install --editable '.[transformers]'"
+pytest.importorskip("torch", reason=WHY)
+pytest.importorskip("transformers", reason=WHY)
+
+ROOT = Path(__file__).parents[1]
+OPTIONS = Options(threads=1, batch_tokens=64)
+OFFSETS = [
+    SOURCE.index(text) + len(text) for text in ("class Span:", "def with_edit(", "return Span(", "if line.", "def ")
+]
+
+
+@pytest.fixture(scope="module")
+def unquantised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bundled model in float32, as GGUF and as transformers loads it."""
+    sys.path.insert(0, str(ROOT / "scripts" / "nano"))
+    try:
+        formats: Any = importlib.import_module("formats")
+    finally:
+        sys.path.pop(0)
+    folder = tmp_path_factory.mktemp("nano")
+    model = formats.read_gguf(model_path(BUNDLED))
+    formats.write_gguf(model, folder / "nano.gguf", quantised=False)
+    formats.write_hugging_face(model, folder / "nano")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def both(unquantised: Path) -> Iterator[tuple[LlamaEngine, Any]]:
+    from codegemma_lsp.engines.transformers import TransformersEngine
+
+    one, other = LlamaEngine(unquantised / "nano.gguf", OPTIONS), TransformersEngine(unquantised / "nano", OPTIONS)
+    yield one, other
+    one.close()
+    other.close()
+
+
+def test_the_vocabularies_are_the_same(both: tuple[LlamaEngine, Any]) -> None:
+    one, other = (engine.tokenizer for engine in both)
+    assert one.pieces == other.pieces
+    assert one.specials == other.specials == CODEGEMMA_IDS
+    assert one.controls == other.controls
+    for path in [*(ROOT / "codegemma_lsp").rglob("*.py"), *(ROOT / "tests" / "data").rglob("*.*")]:
+        text = path.read_text("utf-8")
+        assert one.encode(text) == other.encode(text), path
+    assert one.encode("x = '<|fim_prefix|><eos>'\t\t\n\n\n  \U0001f600 é") == other.encode(
+        "x = '<|fim_prefix|><eos>'\t\t\n\n\n  \U0001f600 é"
+    )
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_greedy_tokens_are_those_of_llama_cpp(both: tuple[LlamaEngine, Any], offset: int) -> None:
+    """Or differ first where two scores were a tie but for rounding (invariant 7)."""
+    one, other = (traced(engine, request_at(engine, offset)) for engine in both)
+    assert one.choices[0][0] == other.choices[0][0] or one.choices[0][1] < 0.2
+    check_same(one, other)
+
+
+def test_what_is_cached_is_not_read_again_and_changes_nothing(both: tuple[LlamaEngine, Any], unquantised: Path) -> None:
+    from codegemma_lsp.engines.transformers import TransformersEngine
+
+    _, engine = both
+    warm = [traced(engine, request_at(engine, AT + step)) for step in (0, 9, 20, 9, 9)]
+    usage = warm[-1].generation.usage
+    assert (usage.reused, usage.read) == (usage.prompt - 1, 1)
+    cold = TransformersEngine(unquantised / "nano", OPTIONS)
+    try:
+        check_same(warm[1], traced(cold, request_at(cold, AT + 9)))
+    finally:
+        cold.close()
+
+
+def test_sampling_repeats_by_seed(both: tuple[LlamaEngine, Any]) -> None:
+    _, engine = both
+
+    def sampled(seed: int) -> str:
+        return str(engine.run(replace(request_at(engine), sampling=Sampling(1.0, seed=seed))).text)
+
+    assert sampled(1) == sampled(1)
+    assert len({sampled(seed) for seed in range(6)}) > 1
+
+
+async def test_cancelling_stops_within_one_small_batch(both: tuple[LlamaEngine, Any]) -> None:
+    _, engine = both
+    expected = traced(engine, request_at(engine))
+    stop = threading.Event()
+    running = asyncio.create_task(asyncio.to_thread(engine.run, request_at(engine, len(SOURCE) - 40, 400), stop))
+    await asyncio.sleep(0.05)
+    stop.set()
+    generation = await running
+    assert generation.finish in (Finish.CANCELLED, Finish.STOP_TOKEN)
+    assert generation.usage.read_after_cancel <= OPTIONS.batch_tokens
+    check_same(await asyncio.to_thread(traced, engine, request_at(engine)), expected)
+
+
+def test_settings_choose_the_engine_by_what_the_model_is(unquantised: Path) -> None:
+    engine = engines.load(Settings(model=str(unquantised / "nano"), threads=1))
+    assert type(engine).__name__ == "TransformersEngine"
+    assert (engine.name, engine.context_tokens) == ("nano", 1024)
+    engine.close()
+
+
+def without(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+
+
+def of_another_type(folder: Path, _: str) -> None:
+    config = json.loads((folder / "config.json").read_text()) | {"model_type": "llama"}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def broken(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"not this")
+
+
+@pytest.mark.parametrize(
+    ("damage", "name", "says"),
+    [
+        (without, "config.json", "has no config.json, its configuration; download the whole model again."),
+        (without, "tokenizer.json", "has no tokenizer.json, its tokenizer; download the whole model again."),
+        (without, "model.safetensors", "has no safetensors file, and no other format is read; convert the model."),
+        (of_another_type, "", "holds a model of type llama; choose a CodeGemma model."),
+        (broken, "model.safetensors", "cannot be loaded"),
+        (broken, "tokenizer.json", "cannot be read"),
+        (broken, "config.json", "cannot be loaded"),
+    ],
+)
+def test_a_folder_that_is_no_model_is_one_sentence(
+    damage: Any, name: str, says: str, unquantised: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(unquantised / "nano", folder)
+    damage(folder, name)
+    with pytest.raises(ModelUnusable) as caught:
+        engines.load(Settings(model=str(folder)))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_loading_can_be_given_up_and_a_missing_folder_is_said(unquantised: Path) -> None:
+    from codegemma_lsp.engines.transformers import TransformersEngine
+
+    for enough in (0.0, 1.0):
+        with pytest.raises(LoadCancelled):
+            TransformersEngine(unquantised / "nano", OPTIONS, partial(gt, enough))
+    with pytest.raises(ModelNotFound):
+        TransformersEngine(unquantised / "gone", OPTIONS)
