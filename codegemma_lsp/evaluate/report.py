@@ -88,7 +88,7 @@ def plot(summaries: Sequence[dict[str, Any]], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise BadTasks("A plot needs matplotlib; install it with: pip install matplotlib") from None
+        raise BadTasks("The package matplotlib is missing; pip install 'codegemma-lsp[eval]' brings it.") from None
     measures = {"pass_at_1": "pass@1", "exact_match": "exact match", "syntax_break_rate": "breaks syntax"}
     figure = Figure(figsize=(9, 1.2 + 0.75 * len(summaries)), layout="constrained")
     axes = figure.add_subplot()
