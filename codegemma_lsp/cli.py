@@ -35,8 +35,8 @@ app.add_typer(evaluation, name="eval")
 RAW_SETTINGS = ("layout=psm", "heal=false", "maxTokens=128")
 """How papers ask: the setting of CodeGemma's own figures."""
 
-NAMED = frozenset({*PACKAGED, ORACLE, EMPTY})
-"""Models that eval knows by name, besides the bundled one."""
+NAMED = frozenset({BUNDLED, *PACKAGED, ORACLE, EMPTY})
+"""Models that eval knows by name."""
 
 
 class Failure(Exception):
@@ -154,7 +154,7 @@ def doctor(model: Model = None, settings: Settings_ = None) -> None:
 
 @evaluation.command()
 def infilling(
-    split: Annotated[Split, typer.Option(help="Which of HumanEval-Infilling's splits.")] = Split.SINGLE_LINE,
+    split: Annotated[Split | None, typer.Option(help="Of HumanEval-Infilling; single-line if none is named.")] = None,
     folder: Annotated[
         Path | None, typer.Option("--from", metavar="DIR", help="Tasks cut from these sources instead.")
     ] = None,
@@ -176,17 +176,21 @@ def infilling(
         from codegemma_lsp.evaluate import command
     except ImportError as error:
         raise Failure(f"The package {error.name} is missing; pip install 'codegemma-lsp[eval]' brings it.") from None
+    if split is not None and folder is not None:
+        raise Usage("--split is of HumanEval-Infilling and --from of your own sources; name one of them.")
     pairs = [*(RAW_SETTINGS if raw else ()), *(settings or ())]
     try:
-        chosen = [read_settings(name, pairs) for name in model or [BUNDLED]]
-        asked = command.Asked(chosen, split, folder, raw, layouts, limit, seed, results, summary, picture)
-        command.infilling(asked)
+        chosen = [read_settings(name, pairs, NAMED) for name in model or [BUNDLED]]
+        of = split or Split.SINGLE_LINE
+        asked = command.Asked(chosen, of, folder, raw, layouts, limit, seed, results, summary, picture)
+        command.evaluate(asked)
     except command.ERRORS as error:
         raise Failure(str(error)) from None
 
 
-def read_settings(model: str | None, pairs: list[str] | None) -> Settings:
-    """Settings from ``--model`` and ``NAME=VALUE`` pairs, whose values are JSON or else text. Raises ``Usage``."""
+def read_settings(model: str | None, pairs: list[str] | None, names: frozenset[str] = frozenset({BUNDLED})) -> Settings:
+    """Settings from ``--model``, one of ``names`` or a path, and ``NAME=VALUE`` pairs, whose values are JSON or else
+    text. Raises ``Usage``."""
     raw: dict[str, Any] = {} if model is None else {"model": model}
     for pair in pairs or []:
         name, separator, value = pair.partition("=")
@@ -199,6 +203,6 @@ def read_settings(model: str | None, pairs: list[str] | None) -> Settings:
     settings, problems = parse(raw)
     if problems:
         raise Usage(problems[0])
-    if settings.model != BUNDLED and settings.model not in NAMED:
+    if settings.model not in names:
         settings = settings.model_copy(update={"model": str(model_path(settings.model).absolute())})
     return settings

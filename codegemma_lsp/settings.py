@@ -34,7 +34,7 @@ class Settings(BaseModel):
     model: str = Field(
         "nano",
         min_length=1,
-        description="Completion model: nano, which is bundled, or CodeGemma 2B as a GGUF file or a Hugging Face folder.",
+        description="Completion model: nano, which is bundled, or CodeGemma 2B: a GGUF file or Hugging Face folder.",
     )
     context_tokens: int = Field(
         2048, ge=256, le=131_072, description="Most tokens in one request, prompt and answer; at most the model's own."

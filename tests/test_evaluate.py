@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from codegemma_lsp.evaluate import report, sandbox
 from codegemma_lsp.evaluate.answers import Answer, Mode
 from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
 from codegemma_lsp.evaluate.folder import folder_tasks, source_files, with_other_files
-from codegemma_lsp.evaluate.humaneval import infilling
+from codegemma_lsp.evaluate.humaneval import humaneval_tasks
 from codegemma_lsp.evaluate.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
 from codegemma_lsp.evaluate.reference import ReferenceEngine
 from codegemma_lsp.evaluate.run import Result, Setup, run
@@ -28,7 +29,7 @@ from codegemma_lsp.syntax import Cut
 
 @pytest.mark.parametrize(("split", "count"), [("single-line", 1033), ("multi-line", 5815), ("random-span", 1640)])
 def test_a_split_has_the_published_size_and_every_task_gives_back_its_program(split: str, count: int) -> None:
-    tasks = infilling(Split(split))
+    tasks = humaneval_tasks(Split(split))
     assert len({task.id for task in tasks}) == len(tasks) == count
     programs: dict[str, set[str]] = {}
     for task in tasks:
@@ -41,8 +42,8 @@ def test_a_split_has_the_published_size_and_every_task_gives_back_its_program(sp
 
 
 def test_spans_and_picked_tasks_repeat_by_seed() -> None:
-    spans = infilling(Split.RANDOM_SPAN, seed=1)
-    assert spans == infilling(Split.RANDOM_SPAN, seed=1) != infilling(Split.RANDOM_SPAN, seed=2)
+    spans = humaneval_tasks(Split.RANDOM_SPAN, seed=1)
+    assert spans == humaneval_tasks(Split.RANDOM_SPAN, seed=1) != humaneval_tasks(Split.RANDOM_SPAN, seed=2)
     assert pick(spans, 5, 3) == pick(spans, 5, 3) != pick(spans, 5, 4)
     assert pick(spans, None, 0) == spans
 
@@ -63,11 +64,21 @@ def test_spans_and_picked_tasks_repeat_by_seed() -> None:
         ("import socket\nsocket.socket()", "PermissionError"),
         ("import subprocess\nsubprocess.run(['true'])", "PermissionError"),
         ("import os\nos.remove(__import__('tempfile').__file__)", "PermissionError"),
+        ("import sqlite3\nsqlite3.connect('made.db')", "PermissionError"),
+        ("import multiprocessing.util as u\nu.spawnv_passfds(b'/bin/true', [b'true'], [])", "TypeError"),
+        ("from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: int", ""),
+        ("import asyncio\nasync def f():\n    pass\nasyncio.run(f())", ""),
+        ("import os\nopen(os.devnull, 'w').write('x')\nos.environ['A'] = '1'", ""),
     ],
 )
 def test_the_sandbox(program: str, verdict: str) -> None:
     judged = sandbox.run(program, seconds=1.0 if verdict == "timeout" else 10.0)
     assert (judged.passed, judged.reason) == (verdict == "", verdict)
+
+
+def test_a_program_cannot_say_that_it_passed() -> None:
+    told = "import os, sys\nfor a in sys.argv:\n    for n in range(3, 9):\n        try:\n            os.write(n, a.encode())"
+    assert not sandbox.run(f"{told}\n        except OSError:\n            pass\nos._exit(0)").passed
 
 
 LINE = Task("t", "single-line", "def f(x):\n", "    return y\n", "    y = g(x)\n", whole_lines=True)
@@ -81,6 +92,11 @@ REST = Task("t", "random-span", "print(", ")\n", "x")
         (LINE, Answer("    y = g(x)", after="\n"), True, False, False),
         (LINE, Answer("    y = g(x\n"), False, True, False),
         (LINE, Answer("    y = g(x)\n    return y\n"), False, False, True),
+        (LINE, Answer("    y = g(x)\n    return y\n\ndef h():\n    return 1\n"), False, False, True),
+        (replace(LINE, suffix="}\n"), Answer("}\n"), False, False, False),
+        (replace(LINE, middle="    \n"), Answer(""), False, False, False),
+        (replace(LINE, middle="    \n"), Answer("\n"), True, False, False),
+        (replace(REST, prefix="y = ", suffix="\n"), Answer("(1"), False, True, False),
         (LINE, Answer(""), False, False, False),
         (REST, Answer("x"), True, False, False),
         (REST, Answer("x)", overwrites=1), True, False, False),
@@ -96,7 +112,7 @@ def test_measures(task: Task, answer: Answer, exact: bool, breaks: bool, repeats
 
 
 def handful(split: Split) -> list[Task]:
-    return pick(infilling(split), 6, seed=1)
+    return pick(humaneval_tasks(split), 6, seed=1)
 
 
 def summaries(model: str, tasks: Sequence[Task], raw: bool, folder: Path, **settings: Any) -> dict[str, Any]:
@@ -116,7 +132,7 @@ def test_an_oracle_is_always_right_and_an_empty_engine_never(split: Split, layou
 
 
 def test_the_pipeline_takes_nothing_from_a_perfect_line(tmp_path: Path) -> None:
-    oracle = summaries("oracle", pick(infilling(Split.SINGLE_LINE), 40, seed=3), False, tmp_path)
+    oracle = summaries("oracle", pick(humaneval_tasks(Split.SINGLE_LINE), 40, seed=3), False, tmp_path)
     assert (oracle["mode"], oracle["pass_at_1"], oracle["exact_match"]) == ("pipeline", 1, 1)
 
 
@@ -159,7 +175,7 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_starts_anew(tmp_path: Pat
     tasks, path, settings = handful(Split.SINGLE_LINE), tmp_path / "run.jsonl", Settings()
     setup = Setup(
         engine="reference", model="oracle", model_stamp="", split="single-line", mode=Mode.RAW, layout="psm",
-        heal=False, max_tokens=96, temperature=0, seed=0, cross_file=False, tasks=6,
+        heal=False, max_tokens=96, temperature=0, seed=0, cross_file=False, tasks=6, asked="",
     )  # fmt: skip
 
     def go(breaks_at: int) -> tuple[int, list[Result]]:
@@ -176,6 +192,45 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_starts_anew(tmp_path: Pat
     assert 2 <= asked < 6
     assert [result.id for result in results] == [task.id for task in tasks]
     assert go(99)[0] == 6
+
+
+def test_another_question_never_goes_on_with_a_run(tmp_path: Path) -> None:
+    """Whatever can change an answer is part of what a run is known by."""
+    spans = humaneval_tasks(Split.RANDOM_SPAN)[:2]
+    moved = [replace(task, prefix=task.prefix + "\n") for task in spans]
+    questions: list[tuple[list[Task], dict[str, Any]]] = [
+        (spans, {}),
+        (humaneval_tasks(Split.RANDOM_SPAN, seed=1)[:2], {}),
+        (moved, {}),
+        (spans, {"context_tokens": 512}),
+        (spans, {"multiline": False}),
+    ]
+    for number, (tasks, settings) in enumerate(questions, start=1):
+        summaries("oracle", tasks, True, tmp_path, **settings)
+        assert len(list(tmp_path.glob("*.jsonl"))) == number
+    summaries("oracle", spans, True, tmp_path, slots=2)
+    assert len(list(tmp_path.glob("*.jsonl"))) == 5
+
+
+def test_answers_with_odd_line_ends_are_read_back(tmp_path: Path) -> None:
+    from codegemma_lsp.evaluate.run import read
+
+    tasks = [replace(LINE, id=str(n), middle="    y = '\u2028\x85'\n") for n in range(2)]
+    summaries("oracle", tasks, True, tmp_path)
+    _, results, finished = read(next(tmp_path.glob("*.jsonl")))
+    assert (len(results), finished) == (2, True)
+
+
+@pytest.mark.parametrize("split", list(Split))
+def test_every_right_answer_is_measured_as_right(split: Split) -> None:
+    for task in humaneval_tasks(split)[:: 10 if split is Split.MULTI_LINE else 2]:
+        right = Answer(task.middle)
+        assert exact_match(task, right)
+        assert edit_similarity(task, right) == 1
+        assert not duplicates_suffix(task, right)
+    for task in humaneval_tasks(split)[::80]:
+        assert not breaks_syntax(task, Answer(task.middle))
+        assert breaks_syntax(task, Answer("(" + task.middle + "(("))
 
 
 def test_a_file_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
@@ -202,16 +257,22 @@ def sources(tmp_path: Path) -> Path:
         "made/out.py": "x_is_made = 1\n",
         ".hidden/secret.py": "x_is_secret = 1\n",
         "notes.txt": "no source\n",
+        "../outside.py": "x_is_outside = 1\n",
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, "utf-8")
+    (root / "link.py").symlink_to("../outside.py")
+    (root / "latin1.py").write_bytes(b"x = '\xe9'\n")
+    os.mkfifo(root / "pipe.py")
+    with (root / ".gitignore").open("a") as file:
+        file.write("!\n\\\n[z-a]\n")
     return root
 
 
 def test_a_folder_gives_its_own_files_and_no_ignored_or_hidden_ones(sources: Path) -> None:
     found = [path.relative_to(sources).as_posix() for path in source_files(sources)]
-    assert found == ["shop/cart.py", "shop/price.py", "web/cart.ts", "web/price.ts"]
+    assert found == ["latin1.py", "shop/cart.py", "shop/price.py", "web/cart.ts", "web/price.ts"]
 
 
 @pytest.mark.parametrize("cut", list(Cut))
@@ -231,7 +292,7 @@ def test_other_files_say_what_imported_names_are(sources: Path) -> None:
     assert said["shop/cart.py"] == [
         'shop/price.py\ndef total(items, rate=0.2):\n    """The price of all items."""\n',
     ]
-    assert said["web/cart.ts"] == ["web/price.ts\nfunction total(items: number[], rate = 0.2): number { ... }\n"]
+    assert said["web/cart.ts"] == ["web/price.ts\nexport function total(items: number[], rate = 0.2): number { ... }\n"]
     assert said["shop/price.py"] == []
 
 
@@ -264,6 +325,8 @@ def test_the_command_line(tmp_path: Path) -> None:
     [
         (["--from", "nowhere"], "There is no folder nowhere; name one with sources in it."),
         (["--json", "no/such/file.json"], "make it first, or name another file."),
+        (["--json", "."], "is a folder; name a file."),
+        (["--plot", "plot.foo"], "A plot cannot be written as plot.foo; name a file that ends in .png, .svg or .pdf."),
         (["--model", "no/such/model.gguf", "--limit", "1"], "There is no model file at "),
     ],
 )

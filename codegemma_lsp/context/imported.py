@@ -13,45 +13,66 @@ ReadFile: TypeAlias = Callable[[str], str | None]
 """The text of a file by its path in the workspace, with ``/``; None where there is none that may be shown."""
 
 REASON = "imported from another file"
-_SCRIPT_ENDINGS = ("", ".ts", ".tsx", ".js", ".jsx", ".mjs", "/index.ts", "/index.js")
+_SCRIPTS = (".ts", ".tsx", ".js", ".jsx", ".mts", ".mjs")
+_SCRIPT_ENDINGS = ("", *_SCRIPTS, *(f"/index{ending}" for ending in _SCRIPTS))
 _MAX_FILES = 8
+
+Target: TypeAlias = tuple[str, tuple[str, ...]]
+"""A file that an import may mean, and the names to look for in it."""
 
 
 def imported_definitions(text: str, path: str, language: str, read: ReadFile) -> tuple[Text, ...]:
-    """For each file that this one imports from, its path and outlines of the names that are imported: the file whose
-    import stands last comes last, so that it is dropped last where there is no room."""
-    found: list[Text] = []
+    """For each file that this one imports from, its path and outlines of the names that are imported, the file that is
+    named last at the end: it is the last to be dropped where there is no room.
+
+    Names that another file only passes on, and modules imported whole, are not followed.
+    """
+    wanted: dict[str, dict[str, None]] = {}
     for module in imported(parse(text, language)):
-        for target, names in targets(module.module, module.names, path):
-            source = read(target)
-            if source is None or target == path:
-                continue
-            other = find_language("", target)
-            syntax = parse(source, other.name if other is not None else "")
-            outlines = [outline for name in names if (outline := definition(syntax, name))]
-            if outlines:
-                found.append(Text("\n".join([target, *outlines, ""]), REASON))
-            break
-    return tuple(found[-_MAX_FILES:])
+        for candidates in targets(module.module, module.names, path):
+            found = next(((t, names) for t, names in candidates if t != path and read(t) is not None), None)
+            if found is not None:
+                wanted.setdefault(found[0], {}).update(dict.fromkeys(found[1]))
+    pieces = (_piece(target, tuple(names), read) for target, names in wanted.items())
+    return tuple(piece for piece in pieces if piece is not None)[-_MAX_FILES:]
 
 
-def targets(module: str, names: tuple[str, ...], path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The files that an import may mean, likeliest first, each with the names to look for in it."""
+def _piece(target: str, names: tuple[str, ...], read: ReadFile) -> Text | None:
+    language = find_language("", target)
+    syntax = parse(read(target) or "", language.name if language is not None else "")
+    outlines = [outline for name in names if (outline := definition(syntax, name))]
+    return Text("\n".join([target, *outlines, ""]), REASON) if outlines else None
+
+
+def targets(module: str, names: tuple[str, ...], path: str) -> Iterator[list[Target]]:
+    """What an import may mean: for each thing imported, files within the workspace, likeliest first."""
     folder = posixpath.dirname(path)
     if not path.endswith((".py", ".pyi")):
         if module.startswith("."):
             base = posixpath.normpath(posixpath.join(folder, module))
-            yield from ((base + ending, names) for ending in _SCRIPT_ENDINGS)
+            # TypeScript names the file that it will be compiled to.
+            bases = [base, base.removesuffix(".js")] if base.endswith(".js") else [base]
+            endings = [(posixpath.normpath(b + ending), names) for b in bases for ending in _SCRIPT_ENDINGS]
+            yield [target for target in endings if _inside(target[0])]
         return
+    bases = _python_bases(module, folder)
+    yield [(f"{base}{ending}", names) for base in bases for ending in (".py", "/__init__.py") if _inside(base)]
+
+
+def _python_bases(module: str, folder: str) -> list[str]:
+    """Paths without an ending that a Python module may be at; none above the workspace."""
     level = len(module) - len(module.lstrip("."))
     inner = module.lstrip(".").replace(".", "/")
     for _ in range(level - 1):
+        if not folder:
+            return []
         folder = posixpath.dirname(folder)
     roots = [folder] if level else ["", "src", *_parents(folder)]
-    for root in dict.fromkeys(roots):
-        base = posixpath.join(root, inner) if inner else root
-        yield f"{base}.py", names
-        yield f"{base}/__init__.py", names
+    return [posixpath.join(root, inner).rstrip("/") for root in dict.fromkeys(roots)]
+
+
+def _inside(path: str) -> bool:
+    return bool(path) and not path.startswith(("/", ".."))
 
 
 def _parents(folder: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Protocol
@@ -94,6 +95,8 @@ class LoopEngine:
         self._jobs: queue.PriorityQueue[tuple[int, int, _Job | None]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._closed = threading.Event()
+        self._door = threading.Lock()
+        """Held where a request goes in and where the engine closes, so that none goes in unanswered."""
         self._slots = Slots(slots)
         self._backend, self._vocabulary = self._open()
         self._thread = threading.Thread(target=self._work, name=f"codegemma-{name}", daemon=True)
@@ -112,8 +115,6 @@ class LoopEngine:
 
     async def generate(self, request: Request) -> Generation:
         """Raises ``PromptTooLong``, ``ModelUnusable``, ``EngineFailed``; cancelling stops within one small batch."""
-        if self._closed.is_set():
-            raise EngineFailed(_CLOSED)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Generation] = loop.create_future()
 
@@ -126,7 +127,7 @@ class LoopEngine:
                 answer.set_result(outcome)
 
         def done(outcome: Generation | Exception) -> None:
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop that asked is closed, and nobody waits
                 loop.call_soon_threadsafe(settle, outcome)
 
         job = _Job(request, done)
@@ -140,8 +141,6 @@ class LoopEngine:
     def run(self, request: Request, cancelled: threading.Event | None = None) -> Generation:
         """``generate`` for callers without an event loop; setting ``cancelled`` gives ``Finish.CANCELLED``."""
         outcomes: queue.SimpleQueue[Generation | Exception] = queue.SimpleQueue()
-        if self._closed.is_set():
-            raise EngineFailed(_CLOSED)
         self._put(request.priority, _Job(request, outcomes.put, cancelled or threading.Event()))
         outcome = outcomes.get()
         if isinstance(outcome, Exception):
@@ -149,15 +148,19 @@ class LoopEngine:
         return outcome
 
     def close(self) -> None:
-        if self._closed.is_set():
-            return
-        self._closed.set()
-        self._put(_CLOSE, None)
+        with self._door:
+            if self._closed.is_set():
+                return
+            self._closed.set()
+            self._jobs.put((_CLOSE, next(self._numbers), None))
         self._thread.join()
 
-    def _put(self, priority: int, job: _Job | None) -> None:
-        """Numbers keep the order of equal priorities, and the queue from comparing jobs."""
-        self._jobs.put((priority, next(self._numbers), job))
+    def _put(self, priority: int, job: _Job) -> None:
+        """Numbers keep the order of equal priorities, and the queue from comparing jobs. Raises ``EngineFailed``."""
+        with self._door:
+            if self._closed.is_set():
+                raise EngineFailed(_CLOSED)
+            self._jobs.put((priority, next(self._numbers), job))
 
     def _should_stop(self) -> bool:
         job = self._running

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ class Native:
     ) -> None:
         llama.llama_log_set(_on_log, ctypes.c_void_p(0))
         llama.llama_backend_init()
+        self._freeing = threading.Lock()
+        """Held while the vocabulary is read by another thread than the engine's, and while the model is freed."""
         self._context: Any = None
         self._batch: Any = None
         self._model = self._load(path, gpu_layers, on_progress)
@@ -152,11 +155,12 @@ class Native:
     def encode(self, text: bytes, special: bool = False) -> list[int]:
         """Token ids, with no BOS; ``special``: text that spells special tokens is them. Raises ``EngineFailed`` once
         the model is freed."""
-        if self._model is None:
-            raise EngineFailed("The engine was closed.")
         room = len(text) + 8
         tokens = (llama.llama_token * room)()
-        count = llama.llama_tokenize(self.vocab, text, len(text), tokens, room, False, special)
+        with self._freeing:
+            if self._model is None:
+                raise EngineFailed("The engine was closed.")
+            count = llama.llama_tokenize(self.vocab, text, len(text), tokens, room, False, special)
         return list(tokens[:count])
 
     def pieces(self) -> list[bytes]:
@@ -217,9 +221,10 @@ class Native:
         if self._context is not None:
             llama.llama_free(self._context)
             self._context = None
-        if self._model is not None:
-            llama.llama_model_free(self._model)
-            self._model = None
+        with self._freeing:
+            if self._model is not None:
+                llama.llama_model_free(self._model)
+                self._model = None
 
 
 def check_file(path: Path) -> None:

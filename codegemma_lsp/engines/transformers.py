@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import AutoConfig, DynamicCache, GemmaForCausalLM
 from transformers.utils import logging as transformers_logging
@@ -60,22 +59,13 @@ class Torch:
         self._stopped = stopped
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
-        try:
-            config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-            if config.model_type != "gemma":
-                raise ModelUnusable(f"{path} holds a model of type {config.model_type}; choose a CodeGemma model.")
-            model: Any = GemmaForCausalLM.from_pretrained(
-                path, local_files_only=True, use_safetensors=True, dtype="auto"
-            )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = str(error).strip().split("\n")[0].rstrip(".")
-            raise ModelUnusable(f"The model in {path} cannot be loaded ({reason}); download it again.") from error
         torch.set_num_threads(options.threads or max(1, (os.cpu_count() or 2) // 2))
         self._device = "cuda" if torch.cuda.is_available() and options.gpu_layers else "cpu"
-        self._model: Any = model.to(self._device).eval()
+        self._model, config = load(path, self._device)
         self.size = int(config.vocab_size)
         self.context_tokens = min(options.context_tokens, int(config.max_position_embeddings))
         self._caches: list[Any] = [DynamicCache(config=config) for _ in range(options.slots)]
+        self._weights: Any = None
         self._logits: Logits = np.zeros(self.size, dtype=np.float32)
 
     def decode(self, slot: int, tokens: Sequence[int], position: int) -> Decoded:
@@ -87,13 +77,19 @@ class Torch:
         cache = self._caches[slot]
         try:
             with torch.inference_mode():
-                answer = self._model(
-                    input_ids=ids, position_ids=at, past_key_values=cache, use_cache=True, logits_to_keep=1
-                )
+                answer = self._model.model(input_ids=ids, position_ids=at, past_key_values=cache, use_cache=True)
+                # In float32: logits of bfloat16 are an eighth apart, and the best would often be several.
+                last = answer.last_hidden_state[0, -1].float()
+                self._logits = torch.mv(self._head(), last).cpu().numpy()
         except RuntimeError as error:
             raise EngineFailed(f"torch could not process {len(tokens)} tokens ({error}); it starts again.") from error
-        self._logits = answer.logits[0, -1].float().cpu().numpy()
         return Decoded.DONE
+
+    def _head(self) -> Any:
+        """The output matrix, shape (vocabulary, hidden), made float32 once."""
+        if self._weights is None:
+            self._weights = self._model.lm_head.weight.float()
+        return self._weights
 
     def logits(self) -> Logits:
         return self._logits
@@ -105,8 +101,40 @@ class Torch:
         return int(cache.get_seq_length())
 
     def close(self) -> None:
-        self._model = None
+        self._model = self._weights = None
         self._caches = []
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+
+
+def load(path: Path, device: str) -> tuple[Any, Any]:
+    """The model and its configuration. Raises ``ModelUnusable``."""
+    try:
+        config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        if config.model_type != "gemma":
+            raise ModelUnusable(f"{path} holds a model of type {config.model_type}; choose a CodeGemma model.")
+        # Attention is named here, because a configuration may name one that is fetched from a hub.
+        model, about = GemmaForCausalLM.from_pretrained(
+            path,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype="auto",
+            attn_implementation="sdpa",
+            output_loading_info=True,
+        )
+        missing = sorted(about["missing_keys"])
+        if missing:
+            raise ModelUnusable(
+                f"The model in {path} lacks {len(missing)} of its tensors, {missing[0]} for one; download it again."
+            )
+        return model.to(device).eval(), config
+    except ModelUnusable:
+        raise
+    except (MemoryError, torch.OutOfMemoryError):
+        raise ModelUnusable(f"There is not enough memory for the model in {path}; choose a smaller one.") from None
+    except Exception as error:  # whatever a broken folder makes the libraries raise
+        reason = f"{type(error).__name__}: {error}".strip().split("\n")[0].rstrip(".")
+        raise ModelUnusable(f"The model in {path} cannot be loaded ({reason}); download it again.") from error
 
 
 def check_folder(path: Path) -> None:
@@ -116,6 +144,9 @@ def check_folder(path: Path) -> None:
     for name, what in (("config.json", "its configuration"), ("tokenizer.json", "its tokenizer")):
         if not (path / name).exists():
             raise ModelUnusable(f"{path} has no {name}, {what}; download the whole model again.")
+    for name in ("adapter_config.json", "quantize_config.json"):
+        if (path / name).exists():
+            raise ModelUnusable(f"{path} is no model in full precision ({name}); choose one that is.")
     if not any(path.glob("*.safetensors")):
         raise ModelUnusable(f"{path} has no safetensors file, and no other format is read; convert the model.")
 
@@ -127,7 +158,8 @@ def vocabulary_of(tokenizer: Any, size: int) -> Vocabulary:
     specials = {s: t for s, known in CODEGEMMA_IDS.items() if (t := find(tokenizer, s, known)) is not None}
     controls |= set(specials.values())
     pieces = [b"" if token in controls else piece_bytes(tokenizer.id_to_token(token)) for token in range(size)]
-    spellings = [about.content for about in added.values() if about.content.strip()]
+    # Not those of ordinary pieces such as <table>, which are what a text of the user is to become.
+    spellings = [about.content for token, about in added.items() if token in controls]
     return Vocabulary(
         pieces,
         specials,

@@ -9,7 +9,7 @@ from enum import StrEnum
 from codegemma_lsp.completion import Memory, Query, complete
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.base import Engine, ModelUnusable, Request, Sampling, Usage
-from codegemma_lsp.evaluate.tasks import Split, Task
+from codegemma_lsp.evaluate.tasks import Task
 from codegemma_lsp.prompt import Budget, Site, Special, build_fim, build_prefix
 from codegemma_lsp.settings import Settings
 
@@ -65,23 +65,24 @@ async def answer(task: Task, engine: Engine, settings: Settings, mode: Mode) -> 
 async def _generated(task: Task, engine: Engine, settings: Settings, mode: Mode) -> Answer:
     """The output up to the model's own end, or to the end of the line where a line is asked for."""
     began = time.perf_counter()
-    one_line = task.split == Split.SINGLE_LINE
 
     def ends(text: str) -> bool:
-        return one_line and "\n" in text.lstrip("\n")
+        return task.one_line and "\n" in text.lstrip("\n")
 
-    room = min(settings.context_tokens, engine.context_tokens) - settings.max_tokens
+    room = min(settings.context_tokens, engine.context_tokens)
+    most = min(settings.max_tokens, room // 2)
+    room -= most
     if mode is Mode.PREFIX:
         prompt = build_prefix(task.prefix, room, engine.tokenizer)
     else:
         site = Site(task.path, task.prefix + task.suffix, len(task.prefix), other_files=task.other_files)
         prompt, _ = build_fim(site, settings.layout, Budget(room), engine.tokenizer, settings.heal)
     sampling = Sampling(settings.temperature, seed=settings.seed)
-    generation = await engine.generate(Request(prompt, settings.max_tokens, sampling, on_text=ends))
+    generation = await engine.generate(Request(prompt, most, sampling, on_text=ends))
     text = generation.text
     if ends(text):
         blanks = len(text) - len(text.lstrip("\n"))
-        text = text[: text.index("\n", blanks) + 1]
+        text = text[: text.index("\n", blanks) + task.whole_lines]
     return Answer(text, usage=generation.usage, ms=1000 * (time.perf_counter() - began))
 
 

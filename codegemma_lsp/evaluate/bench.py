@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,9 +17,9 @@ from codegemma_lsp.evaluate import report
 from codegemma_lsp.evaluate.answers import Mode, mode_for
 from codegemma_lsp.evaluate.reference import EMPTY, ORACLE, ReferenceEngine
 from codegemma_lsp.evaluate.run import Result, Setup, run, stamp
-from codegemma_lsp.evaluate.tasks import BadTasks, Task
+from codegemma_lsp.evaluate.tasks import Task
 from codegemma_lsp.models import model_path
-from codegemma_lsp.models.packaged import PACKAGED, NotPackaged, packaged_path
+from codegemma_lsp.models.packaged import PACKAGED, packaged_path
 from codegemma_lsp.settings import Settings
 
 OnStart: TypeAlias = Callable[[Setup], Callable[[Result], None]]
@@ -47,20 +48,19 @@ def pick(tasks: Sequence[Task], limit: int | None, seed: int) -> list[Task]:
 def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[dict[str, Any]]:
     """Does the runs in order and returns their summaries; results go to files in ``folder``.
 
-    Raises ``BadTasks``, ``NotPackaged``, and what engines raise.
+    Raises ``NotPackaged``, ``BudgetTooSmall``, ``OSError``, and what engines raise.
     """
-    summaries = []
+    summaries: dict[Setup, dict[str, Any]] = {}
     for plan in plans:
-        if not plan.tasks:
-            raise BadTasks("There is nothing to ask; raise --limit, or name a folder with sources in it.")
         engine = load(plan)
         try:
             setup = _setup(plan, engine)
-            results = run(setup, plan.tasks, engine, plan.settings, _file(folder, setup, plan.tasks), on_start(setup))
+            if setup not in summaries:  # layouts are all one to a model that cannot infill
+                results = run(setup, plan.tasks, engine, plan.settings, _file(folder, setup), on_start(setup))
+                summaries[setup] = report.summary(setup, results)
         finally:
             engine.close()
-        summaries.append(report.summary(setup, results))
-    return summaries
+    return list(summaries.values())
 
 
 def load(plan: Plan) -> Engine:
@@ -92,14 +92,19 @@ def _setup(plan: Plan, engine: Engine) -> Setup:
         seed=settings.seed,
         cross_file=plan.cross_file,
         tasks=len(plan.tasks),
+        asked=digest([settings.model_dump(mode="json", exclude=_NO_ANSWER), [asdict(task) for task in plan.tasks]]),
     )
 
 
-def _file(folder: Path, setup: Setup, tasks: Sequence[Task]) -> Path:
+_NO_ANSWER = {"model", "threads", "slots", "batch_tokens", "gpu_layers", "debounce_ms", "popup", "report_completions"}
+"""Settings that change no answer."""
+
+
+def digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _file(folder: Path, setup: Setup) -> Path:
     """Where a run's results go: the same file for the same question, so that it can go on."""
-    asked = json.dumps([setup.model_dump(mode="json"), [task.id for task in tasks]])
-    digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
-    return folder / f"{setup.model}-{setup.split}-{setup.mode}-{digest}.jsonl"
-
-
-__all__ = ["BadTasks", "NotPackaged", "Plan", "carry_out", "load", "pick"]
+    name = re.sub(r"[^\w.-]", "_", f"{setup.model}-{setup.split}-{setup.mode}")
+    return folder / f"{name}-{digest(setup.model_dump(mode='json'))}.jsonl"

@@ -14,15 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from codegemma_lsp.evaluate import report
 from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
 from codegemma_lsp.evaluate.folder import folder_tasks, with_other_files
-from codegemma_lsp.evaluate.humaneval import infilling as humaneval
+from codegemma_lsp.evaluate.humaneval import humaneval_tasks
 from codegemma_lsp.evaluate.run import Result, Setup
 from codegemma_lsp.evaluate.tasks import BadTasks, Split
 from codegemma_lsp.models.packaged import NotPackaged
-from codegemma_lsp.prompt import Layout
+from codegemma_lsp.prompt import BudgetTooSmall, Layout
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Cut
 
-ERRORS = (BadTasks, NotPackaged)
+ERRORS = (BadTasks, BudgetTooSmall, NotPackaged, OSError)
 TASKS_OF_A_KIND = 100
 """Lines, blocks and expressions each, where no limit is given."""
 
@@ -43,20 +43,20 @@ class Asked:
     picture: Path | None
 
 
-def infilling(asked: Asked) -> None:
+def evaluate(asked: Asked) -> None:
     """Runs each model on the same tasks. Raises ``BadTasks``, ``NotPackaged``, and what engines raise."""
-    check_writable(asked.summary, asked.picture)
+    check_writable(asked)
     plans = plans_for(asked)
     where = asked.results or user_cache_path("codegemma-lsp") / "eval"
     with progress() as shown:
         summaries = carry_out(plans, where, lambda setup: _told(shown, setup))
+    if asked.summary is not None:
+        asked.summary.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
     console = Console()
     if not console.is_terminal:
         console.width = report.WIDTH
     console.print(report.table(summaries))
-    console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False)
-    if asked.summary is not None:
-        asked.summary.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
+    console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False, markup=False)
     if asked.picture is not None:
         report.plot(summaries, asked.picture)
 
@@ -65,7 +65,7 @@ def plans_for(asked: Asked) -> list[Plan]:
     """Raises ``BadTasks`` where the tasks cannot be had."""
     settings = [each for one in asked.settings for each in (every_layout(one) if asked.layouts else [one])]
     if asked.folder is None:
-        tasks = pick(humaneval(asked.split, asked.seed), asked.limit, asked.seed)
+        tasks = pick(humaneval_tasks(asked.split, asked.seed), asked.limit, asked.seed)
         return [Plan(one, tasks, asked.raw) for one in settings]
     plans = []
     for cut in Cut:
@@ -81,17 +81,23 @@ def every_layout(settings: Settings) -> list[Settings]:
     return [settings.model_copy(update={"layout": layout, "heal": heal}) for layout in Layout for heal in (False, True)]
 
 
-def check_writable(*paths: Path | None) -> None:
+def check_writable(asked: Asked) -> None:
     """Before an hour's work and not after it. Raises ``BadTasks``."""
-    for path in paths:
+    for path in (asked.summary, asked.picture):
         if path is not None and not path.absolute().parent.is_dir():
             raise BadTasks(f"There is no folder {path.absolute().parent}; make it first, or name another file.")
+        if path is not None and path.is_dir():
+            raise BadTasks(f"{path} is a folder; name a file.")
+    if asked.results is not None and asked.results.exists() and not asked.results.is_dir():
+        raise BadTasks(f"{asked.results} is no folder; --out names the one where results go.")
+    if asked.picture is not None:
+        report.check_picture(asked.picture)
 
 
 def progress() -> Progress:
     console = Console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[right]}"),

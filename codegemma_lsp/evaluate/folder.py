@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pathspec
 
@@ -51,6 +53,7 @@ def _cut(root: Path, path: Path, cut: Cut, rng: random.Random) -> Iterator[Task]
             middle=text[span.start : span.end],
             language=language.name,
             path=shown,
+            one_line=cut is Cut.LINE,
         )
 
 
@@ -67,28 +70,46 @@ def reader(root: Path) -> ReadFile:
 
 
 def source_files(root: Path) -> Iterator[Path]:
-    """Files in languages known here, neither hidden nor ignored by the folder's own ``.gitignore``, in order."""
-    ignore = root / ".gitignore"
-    rules = ignore.read_text("utf-8", "replace").splitlines() if ignore.is_file() else []
-    ignored = pathspec.GitIgnoreSpec.from_lines(rules)
+    """Files in languages known here that lie below the folder themselves, neither hidden nor ignored by its own
+    ``.gitignore``, in order."""
+    ignored = ignore_rules(root)
     for here, names, files in os.walk(root):
-        folder, inner = Path(here), Path(here).relative_to(root)
+        inner = Path(here).relative_to(root)
         names[:] = sorted(
             n for n in names if not n.startswith(".") and not ignored.match_file(f"{(inner / n).as_posix()}/")
         )
         for name in sorted(files):
-            path = folder / name
-            if (
-                not name.startswith(".")
-                and find_language("", name)
-                and not ignored.match_file(path.relative_to(root).as_posix())
-            ):
+            path, shown = Path(here) / name, (inner / name).as_posix()
+            known = not name.startswith(".") and find_language("", name) is not None and not ignored.match_file(shown)
+            if known and path.is_file() and path.resolve().is_relative_to(root.resolve()) and _is_text(shown):
                 yield path
+
+
+def ignore_rules(root: Path) -> pathspec.GitIgnoreSpec:
+    """The rules of a folder's own ``.gitignore``; lines that are no rules are passed over, as git does."""
+    path = root / ".gitignore"
+    rules: list[Any] = []
+    for line in path.read_text("utf-8", "replace").splitlines() if path.is_file() else []:
+        try:
+            rules += pathspec.GitIgnoreSpec.from_lines([line]).patterns
+        except (ValueError, re.error):
+            continue
+    return pathspec.GitIgnoreSpec(rules)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes of a file name that are no UTF-8
+        return False
+    return True
 
 
 def _read(path: Path) -> str | None:
     try:
-        text = path.read_text("utf-8")
+        if path.stat().st_size > 4 * MAX_CHARS:
+            return None
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError):
         return None
     return text if len(text) <= MAX_CHARS else None

@@ -1,9 +1,9 @@
-"""Runs one program that nobody vouches for, read from stdin with a secret; prints the secret if it ran to its end.
+"""Runs one program that nobody vouches for, read from stdin after a secret; prints the secret if it ran to its end.
 
-Started by ``sandbox.py`` as a process of its own (``python -I -S guard.py``). It imports nothing of ours. What holds:
-limits of time, memory, files and processes; no network, by a namespace of its own where the system allows and by an
-audit hook everywhere; no other program and no file written, by the same hook. That is enough for what a language model
-writes by mistake; it is no prison for code written to get out of it.
+Started by ``sandbox.py`` as a process of its own (``python -I -S guard.py``); it imports nothing of ours. It holds
+limits of time, memory and files; no network, by a namespace of its own where the system allows, and no network, no
+other program and no file written by way of what Python audits. That is enough for what a language model writes by
+mistake; it is no prison for code written to get out of it.
 """
 
 from __future__ import annotations
@@ -11,34 +11,44 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import types
 from typing import Any
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x1000_0000, 0x4000_0000
 FORBIDDEN = (
-    "socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.kill", "os.remove",
-    "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate", "os.putenv",
-    "shutil.", "ctypes.", "pty.", "ftplib.", "smtplib.", "urllib.", "webbrowser.",
+    "socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostby", "subprocess.",
+    "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.kill", "os.remove", "os.rename", "os.rmdir",
+    "os.mkdir", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate", "os.utime", "shutil.", "ctypes.",
+    "pty.", "sqlite3.", "ftplib.", "smtplib.", "urllib.", "webbrowser.",
 )  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+LOCAL_SOCKET = 1
+"""AF_UNIX: what an event loop wakes itself with."""
 
 
 def main() -> None:
-    secret, seconds, megabytes = sys.argv[1:4]
-    program = sys.stdin.buffer.read().decode("utf-8", "replace")
+    seconds, megabytes = (int(argument) for argument in sys.argv[1:3])
+    secret, _, program = sys.stdin.buffer.read().partition(b"\n")
     out = os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
-    limit(int(seconds), int(megabytes))
+    limit(seconds, megabytes)
     leave_network()
+    forget_other_programs()
     sys.addaudithook(refuse)
-    try:
-        exec(compile(program, "<program>", "exec"), {"__name__": "program"})  # noqa: S102
-    except BaseException as error:
-        os.write(out, type(error).__name__.encode())
-    else:
-        os.write(out, secret.encode())
+    os.write(out, outcome(program.decode("utf-8", "replace")) or secret)
     os._exit(0)
+
+
+def outcome(program: str) -> bytes:
+    """The name of the exception that ended the program; empty where it came to its end."""
+    module = sys.modules["program"] = types.ModuleType("program")
+    try:
+        exec(compile(program, "<program>", "exec"), module.__dict__)  # noqa: S102
+    except BaseException as error:
+        return type(error).__name__.encode()
+    return b""
 
 
 def limit(seconds: int, megabytes: int) -> None:
@@ -68,8 +78,19 @@ def leave_network() -> None:
         return
 
 
+def forget_other_programs() -> None:
+    """The one way to start a program that Python does not audit."""
+    try:
+        import _posixsubprocess
+    except ImportError:  # not on Windows
+        return
+    vars(_posixsubprocess)["fork_exec"] = None
+
+
 def refuse(event: str, args: tuple[Any, ...]) -> None:
-    if event.startswith(FORBIDDEN) or (event == "open" and isinstance(args[2], int) and args[2] & WRITING):
+    writes = event == "open" and isinstance(args[2], int) and args[2] & WRITING and args[0] != os.devnull
+    reaches_out = event == "socket.__new__" and args[1] != LOCAL_SOCKET
+    if writes or reaches_out or event.startswith(FORBIDDEN):
         raise PermissionError(event)
 
 

@@ -20,7 +20,7 @@ from codegemma_lsp.evaluate.tasks import BadTasks, Split, Task
 SPANS_PER_PROBLEM = 10
 
 
-def infilling(split: Split, seed: int = 0) -> list[Task]:
+def humaneval_tasks(split: Split, seed: int = 0) -> list[Task]:
     """All tasks of a split, in the problems' order. Raises ``BadTasks`` where the package is missing."""
     return [task for problem in _problems() for task in _of(problem, split, seed)]
 
@@ -73,4 +73,5 @@ def _task(problem: dict[str, Any], split: Split, name: str, start: int, end: int
         path="solution.py",
         test=f"{problem['test']}\ncheck({problem['entry_point']})\n",
         whole_lines=whole_lines,
+        one_line=split is Split.SINGLE_LINE,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan, nan
 from pathlib import Path
 from statistics import fmean, quantiles
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from codegemma_lsp.evaluate.run import Result, Setup
 from codegemma_lsp.evaluate.tasks import BadTasks
@@ -62,7 +64,7 @@ def table(summaries: Sequence[dict[str, Any]]) -> Table:
     for name in COLUMNS:
         shown.add_column(name, justify="right", no_wrap=True)
     for one in summaries:
-        shown.add_row(one["model"], one["split"], str(one["n"]), how(one), *figures(one))
+        shown.add_row(Text(one["model"]), one["split"], str(one["n"]), how(one), *figures(one))
     return shown
 
 
@@ -84,19 +86,17 @@ def figures(one: dict[str, Any]) -> list[str]:
 
 
 def plot(summaries: Sequence[dict[str, Any]], path: Path) -> None:
-    """Bars of pass@1, exact match and syntax breaks for each run. Raises ``BadTasks`` where matplotlib is missing."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise BadTasks("The package matplotlib is missing; pip install 'codegemma-lsp[eval]' brings it.") from None
+    """Bars of pass@1, exact match and syntax breaks for each run."""
+    from matplotlib.figure import Figure
+
     measures = {"pass_at_1": "pass@1", "exact_match": "exact match", "syntax_break_rate": "breaks syntax"}
     figure = Figure(figsize=(9, 1.2 + 0.75 * len(summaries)), layout="constrained")
     axes = figure.add_subplot()
     for number, (key, name) in enumerate(measures.items()):
-        values = [100 * (one[key] or 0) for one in summaries]
+        values = [100 * (one[key] if one[key] is not None else nan) for one in summaries]
         at = [row + 0.27 * (number - 1) for row in range(len(summaries))]
         bars = axes.barh(at, values, 0.25, label=name)
-        axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
+        axes.bar_label(bars, ["" if isnan(v) else f"{v:.1f}" for v in values], padding=2, fontsize=8)
     names = [f"{one['model']}\n{one['split']}, {how(one)} (n={one['n']})" for one in summaries]
     axes.set_yticks(range(len(summaries)), names, fontsize=8)
     axes.invert_yaxis()
@@ -104,7 +104,15 @@ def plot(summaries: Sequence[dict[str, Any]], path: Path) -> None:
     axes.set_xlabel("share of tasks, %")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
+    figure.savefig(path, dpi=150)
+
+
+def check_picture(path: Path) -> None:
+    """Raises ``BadTasks`` where matplotlib is missing or cannot write such a file."""
     try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise BadTasks(f"The plot cannot be written to {path} ({error}).") from None
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError:
+        raise BadTasks("The package matplotlib is missing; pip install 'codegemma-lsp[eval]' brings it.") from None
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.removeprefix(".") not in kinds:
+        raise BadTasks(f"A plot cannot be written as {path.name}; name a file that ends in .png, .svg or .pdf.")

@@ -41,6 +41,8 @@ class Setup(BaseModel):
     seed: int
     cross_file: bool
     tasks: int
+    asked: str
+    """A digest of the tasks and of all settings that can change an answer."""
 
     @property
     def label(self) -> str:
@@ -75,19 +77,17 @@ class Finished(BaseModel):
 
 
 def stamp(path: Path) -> str:
-    """What tells a model file from the one that had its name before: size in bytes and time of change."""
-    if not path.exists():
-        return ""
-    about = path.stat()
-    return f"{about.st_size}-{about.st_mtime_ns}"
+    """What tells a model from the one that had its name before: bytes and the last change of its file or files."""
+    files = [file.stat() for file in (path.iterdir() if path.is_dir() else [path]) if file.is_file()]
+    return f"{sum(f.st_size for f in files)}-{max((f.st_mtime_ns for f in files), default=0)}"
 
 
 def read(path: Path) -> tuple[Setup, list[Result], bool]:
     """A run's setup, its results so far, and whether it was finished. Raises ``BadTasks`` where it is no run."""
     try:
-        first, *lines = path.read_text("utf-8").splitlines()
+        first, *lines = path.read_bytes().rstrip(b"\n").split(b"\n")
         setup = Setup.model_validate_json(first)
-        finished = bool(lines) and '"finished"' in lines[-1][:12]
+        finished = bool(lines) and lines[-1].startswith(b'{"finished"')
         return setup, list(_results(lines[:-1] if finished else lines)), finished
     except (OSError, ValueError) as error:
         raise BadTasks(
@@ -95,7 +95,7 @@ def read(path: Path) -> tuple[Setup, list[Result], bool]:
         ) from None
 
 
-def _results(lines: list[str]) -> Iterator[Result]:
+def _results(lines: list[bytes]) -> Iterator[Result]:
     for number, line in enumerate(lines, start=1):
         try:
             yield Result.model_validate_json(line)
@@ -112,21 +112,18 @@ def run(
     Raises what the engine raises, with all results so far on disk.
     """
     done: dict[str, Result] = {}
-    if path.exists():
+    if path.exists() and path.stat().st_size:
         before, results, finished = read(path)
         if before == setup and not finished:
             done = {result.id: result for result in results}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
+    _begin(path, [setup, *done.values()])
+    for result in done.values():
+        on_result(result)
+    with path.open("a", encoding="utf-8") as file:
 
         def write(line: BaseModel) -> None:
             file.write(line.model_dump_json() + "\n")
             file.flush()
-
-        write(setup)
-        for result in done.values():
-            write(result)
-            on_result(result)
 
         def keep(result: Result) -> None:
             done[result.id] = result
@@ -136,6 +133,14 @@ def run(
         asyncio.run(_run([t for t in tasks if t.id not in done], engine, settings, setup.mode, keep))
         write(Finished(finished=len(done)))
     return [done[task.id] for task in tasks]
+
+
+def _begin(path: Path, lines: Sequence[BaseModel]) -> None:
+    """A file with what is known so far, in the place of the one before only once it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text("".join(line.model_dump_json() + "\n" for line in lines), "utf-8")
+    unfinished.replace(path)
 
 
 async def _run(tasks: Sequence[Task], engine: Engine, settings: Settings, mode: Mode, keep: OnResult) -> None:
@@ -163,7 +168,9 @@ def judge(task: Task, given: Answer) -> Result:
         split=task.split,
         answer=given.text,
         # A few lines could as well not be there; saying nothing is not to fill them in.
-        passed=verdict.passed and bool(given.text.strip()) if verdict else None,
+        passed=verdict.passed and bool(given.text.strip() or (given.text and not task.middle.strip()))
+        if verdict
+        else None,
         reason=given.reason or (verdict.reason if verdict else ""),
         exact=exact_match(task, given),
         similarity=round(edit_similarity(task, given), 4),

@@ -24,23 +24,21 @@ class Verdict:
 def run(program: str, seconds: float = 3.0) -> Verdict:
     """Runs Python source and says whether it came to its end, without an exception, an exit, or too much of anything.
 
-    Blocks for at most ``seconds`` of wall time. What the program may not do is in ``guard.py``.
+    Blocks for at most ``seconds`` of wall time. What the program may not do is in ``guard.py``; it has the standard
+    library and no installed package.
     """
     secret = secrets.token_hex(16)
-    command = [sys.executable, "-I", "-S", str(_GUARD), secret, str(int(seconds) + 1), str(_MEGABYTES)]
-    with tempfile.TemporaryDirectory(prefix="codegemma-eval-") as folder:
+    command = [sys.executable, "-I", "-S", str(_GUARD), str(int(seconds) + 1), str(_MEGABYTES)]
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    with (
+        tempfile.TemporaryDirectory(prefix="codegemma-eval-") as folder,
+        subprocess.Popen(command, cwd=folder, env={}, stdin=pipe, stdout=pipe, stderr=nowhere) as process,
+    ):
         try:
-            done = subprocess.run(
-                command,
-                input=program.encode("utf-8", "replace"),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=folder,
-                env={},
-                timeout=seconds,
-                check=False,
-            )
+            said, _ = process.communicate(f"{secret}\n{program}".encode("utf-8", "replace"), timeout=seconds)
         except subprocess.TimeoutExpired:
             return Verdict(False, "timeout")
-    said = done.stdout.decode(errors="replace")
-    return Verdict(True) if said == secret else Verdict(False, said or "killed")
+        finally:
+            process.kill()
+    reason = said.decode(errors="replace")
+    return Verdict(True) if reason == secret else Verdict(False, reason or "killed")

@@ -22,9 +22,12 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """``middle`` is the right answer, between ``prefix`` and ``suffix``; ``whole_lines`` where all three end at line
-    ends. ``test`` is what to run after the program, empty where an answer is only compared. ``path`` is what the
-    model is told of the file's name; ``other_files`` what it may see of others."""
+    """``middle`` is the right answer, between ``prefix`` and ``suffix``.
+
+    ``whole_lines``: all three end at line ends; ``one_line``: no more than one is asked for. ``test`` is what to run
+    after the program, empty where an answer is only compared. ``path`` is what the model is told of the file's name;
+    ``other_files`` what it may see of others.
+    """
 
     id: str
     split: str
@@ -35,4 +38,5 @@ class Task:
     path: str = ""
     test: str = ""
     whole_lines: bool = False
+    one_line: bool = False
     other_files: tuple[Text, ...] = ()

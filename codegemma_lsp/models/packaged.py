@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,25 +45,29 @@ PACKAGED = {
 def packaged_path(name: str) -> Path:
     """The model's file; parts are joined in the user's cache, once. Raises ``NotPackaged``."""
     model = PACKAGED[name]
-    parts = [_part(name, module, inner) for module, inner in model.files]
-    if len(parts) == 1:
-        return parts[0]
     joined = user_cache_path("codegemma-lsp") / "models" / f"{name}-{model.sha256[:12]}.gguf"
-    if not joined.exists():
+    if model.sha256 and joined.exists():
+        return joined
+    parts = [_part(name, module, inner) for module, inner in model.files]
+    return parts[0] if len(parts) == 1 else _joined(name, parts, joined)
+
+
+def _joined(name: str, parts: list[Path], joined: Path) -> Path:
+    model = PACKAGED[name]
+    try:
         joined.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = joined.with_suffix(".unfinished")
-        with unfinished.open("wb") as out:
+        with tempfile.NamedTemporaryFile(dir=joined.parent, suffix=".unfinished") as out:
             for part in parts:
                 with part.open("rb") as file:
                     shutil.copyfileobj(file, out, 2**20)
-        with unfinished.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != model.sha256:
-            unfinished.unlink()
-            raise NotPackaged(
-                f"The parts of {name} do not add up to the model (its checksum is wrong); {model.install}"
-            )
-        unfinished.replace(joined)
+            out.seek(0)
+            if hashlib.file_digest(out, "sha256").hexdigest() != model.sha256:
+                raise NotPackaged(f"The parts of {name} are damaged (a wrong checksum); do again: {model.install}")
+            joined.hardlink_to(out.name)
+    except FileExistsError:  # another process was first
+        return joined
+    except OSError as error:
+        raise NotPackaged(f"The model {name} cannot be put together in {joined.parent} ({error.strerror}).") from None
     return joined
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
+
 from codegemma_lsp.prompt.heal import healed
 from codegemma_lsp.prompt.types import (
     FIM_STOPS,
@@ -19,13 +22,13 @@ def build_prefix(prefix: str, tokens: int, tokenizer: Tokenizer) -> Prompt:
     """The last whole lines of a prefix that fit in ``tokens``, healed: such models' pieces often begin with the
     newline that the cursor cuts off. Raises ``BudgetTooSmall`` where not even the last line fits."""
     kept, spell = healed(prefix, tokenizer)
-    lines = kept.splitlines(keepends=True)
     bos: tuple[Segment, ...] = (Special.BOS,) if tokenizer.begins_with_bos else ()
-    while True:
-        segments = (*bos, Text("".join(lines), "prefix"))
-        count = count_tokens(segments, tokenizer)
-        if count <= tokens:
-            return Prompt(segments, FIM_STOPS, count, spell)
-        if len(lines) < 2:
-            raise BudgetTooSmall(f"The line before the cursor does not fit in {tokens} tokens; raise contextTokens.")
-        del lines[0]
+    starts = [m.end() for m in re.finditer(r"^", kept, re.MULTILINE)]
+
+    def segments(first: int) -> tuple[Segment, ...]:
+        return (*bos, Text(kept[starts[first] :], "prefix"))
+
+    first = bisect_left(range(len(starts)), True, key=lambda at: count_tokens(segments(at), tokenizer) <= tokens)
+    if first == len(starts):
+        raise BudgetTooSmall(f"The line before the cursor does not fit in {tokens} tokens; raise contextTokens.")
+    return Prompt(segments(first), FIM_STOPS, count_tokens(segments(first), tokenizer), spell)

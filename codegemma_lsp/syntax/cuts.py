@@ -24,15 +24,14 @@ class Cut(StrEnum):
 
 
 def cuts(syntax: Syntax, kind: Cut) -> list[Span]:
-    """Every such place in a file, in order; comments and strings that stand alone are none."""
+    """Every such place in a file, in order; comments, and strings that stand alone, are none."""
     if syntax.tree is None or syntax.language is None:
         return []
-    nodes = _nodes(syntax.tree.root_node)
     if kind is Cut.LINE:
         return _lines(syntax)
     found = []
-    for node in nodes:
-        wanted = node.type in _BODIES if kind is Cut.BLOCK else _is_expression(node, syntax)
+    for node in _nodes(syntax.tree.root_node):
+        wanted = _is_block(node, syntax) if kind is Cut.BLOCK else _is_expression(node, syntax)
         if wanted and not node.has_error:
             span = _inside(node, syntax) if kind is Cut.BLOCK else _span(node, syntax)
             if _MIN_CHARS <= len(span) <= _MAX_CHARS:
@@ -63,20 +62,35 @@ def _within(node: tree_sitter.Node | None, types: frozenset[str]) -> bool:
     return False
 
 
+def _is_block(node: tree_sitter.Node, syntax: Syntax) -> bool:
+    """Whether a node is a block with a statement in it that says something."""
+    assert syntax.language is not None
+    silent = syntax.language.comments | {"expression_statement"}
+    says = any(
+        child.type not in silent or any(c.type not in syntax.language.strings for c in child.named_children)
+        for child in node.named_children
+    )
+    return node.type in _BODIES and says
+
+
 def _is_expression(node: tree_sitter.Node, syntax: Syntax) -> bool:
     """Whether a node is what its parent calls a value, a condition or an argument, on one line."""
     parent = node.parent
+    assert syntax.language is not None
     if parent is None or not node.is_named or node.start_point[0] != node.end_point[0]:
         return False
-    names = ("value", "right", "condition", "arguments")
-    return any(parent.child_by_field_name(name) == node for name in names) or "argument" in parent.type
+    if node.type in syntax.language.comments:
+        return False
+    named = any(parent.child_by_field_name(name) == node for name in ("value", "right", "condition"))
+    call = parent.parent is not None and parent.parent.child_by_field_name("arguments") == parent
+    return named or (call and node.type != "keyword_argument")
 
 
 def _inside(node: tree_sitter.Node, syntax: Syntax) -> Span:
     """A block without the braces around it and the blanks within them."""
     span = _span(node, syntax)
     text = syntax.text[span.start : span.end]
-    if text.startswith("{") and text.endswith("}"):
+    if node.children and node.children[0].type == "{":
         inner = text[1:-1]
         lead = len(inner) - len(inner.lstrip())
         return Span(span.start + 1 + lead, span.start + 1 + len(inner.rstrip())) if inner.strip() else Span(0, 0)

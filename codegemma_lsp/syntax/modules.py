@@ -10,6 +10,7 @@ import tree_sitter
 from codegemma_lsp.syntax.tree import Syntax
 
 _MAX_MEMBERS = 24
+_INDENT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +51,24 @@ def _original(node: tree_sitter.Node) -> str:
 
 
 def definition(syntax: Syntax, name: str) -> str:
-    """What a file's top level says of a name: a function's header and first line of documentation, a class's with its
-    members' headers, or the statement that assigns it; "" where it says nothing."""
+    """What a file's top level says of a name, in the language's own words with dots for what is left out: a function's
+    header, a class with its members' first lines, the statement that assigns it; "" where it says nothing."""
     if syntax.tree is None:
         return ""
-    for node in syntax.tree.root_node.named_children:
-        defined = _defined(node)
-        if defined is not None and _name_of(defined) == name:
-            return _outline(defined, node)
+    for statement in syntax.tree.root_node.named_children:
+        for node in _defined(statement):
+            if _name_of(node) == name:
+                return _outline(node, statement)
     return ""
 
 
-def _defined(node: tree_sitter.Node) -> tree_sitter.Node | None:
-    """The definition in a top-level statement, below decorators, ``export`` and the like."""
-    if node.type in ("decorated_definition", "export_statement"):
-        inner = node.child_by_field_name("definition") or node.child_by_field_name("declaration")
-        return None if inner is None else _defined(inner)
+def _defined(node: tree_sitter.Node) -> list[tree_sitter.Node]:
+    """The definitions in a statement, below decorators, ``export`` and the like."""
+    if node.type in ("decorated_definition", "export_statement", "ambient_declaration"):
+        return [found for child in node.named_children for found in _defined(child)]
     if node.type in ("expression_statement", "lexical_declaration", "variable_declaration"):
-        return next(iter(node.named_children), None)
-    return node
+        return list(node.named_children)
+    return [node]
 
 
 def _name_of(node: tree_sitter.Node) -> str:
@@ -76,32 +76,49 @@ def _name_of(node: tree_sitter.Node) -> str:
     return "" if name is None else _text(name)
 
 
-def _outline(defined: tree_sitter.Node, statement: tree_sitter.Node) -> str:
-    body = defined.child_by_field_name("body")
+def _outline(node: tree_sitter.Node, statement: tree_sitter.Node) -> str:
+    body = node.child_by_field_name("body")
     if body is None:
         text = _text(statement)
-        return text if text.count("\n") < 8 else text.split("\n")[0]
-    lines = [_header(defined, body)]
-    if defined.type.startswith(("class", "interface", "abstract_class")):
-        for member in body.named_children[:_MAX_MEMBERS]:
-            inner = _defined(member)
-            inner_body = inner.child_by_field_name("body") if inner is not None else None
-            if inner is not None and inner_body is not None:
-                lines.append(" " * inner.start_point[1] + _header(inner, inner_body))
-    return "\n".join(lines)
+        return text if text.count("\n") < _MAX_MEMBERS else text.split("\n")[0]
+    if not any(word in node.type for word in ("class", "interface", "enum")):
+        return _header(statement, body)
+    members = [_member(child) for child in body.named_children[:_MAX_MEMBERS] if child.type != "comment"]
+    close = "" if body.type == "block" else "\n}"
+    opener = "" if body.type == "block" else " {"
+    return "\n".join([_until(statement, body) + opener, *members]) + close
+
+
+def _member(node: tree_sitter.Node) -> str:
+    """A member of a class: a method's header, or its first line; with the indentation that it has,
+    if it has a line of its own."""
+    inner = next(iter(_defined(node)), node)
+    body = inner.child_by_field_name("body")
+    text = _header(node, body) if body is not None else _text(node).split("\n")[0]
+    alone = node.parent is None or node.start_point[0] != node.parent.start_point[0]
+    return " " * (node.start_point[1] if alone else _INDENT) + text
 
 
 def _header(node: tree_sitter.Node, body: tree_sitter.Node) -> str:
     """A definition up to its body, with the first line of a Python docstring, and dots for what is left out."""
-    source = _source(node)
-    header = source[: body.start_byte - node.start_byte].decode(errors="replace").rstrip()
+    header = _until(node, body)
     if body.type != "block":
         return f"{header} {{ ... }}"
+    said = _docstring(body)
+    return f'{header}\n{" " * body.start_point[1]}"""{said}"""' if said else f"{header} ..."
+
+
+def _docstring(body: tree_sitter.Node) -> str:
+    """The first line of a Python docstring, without its quotes."""
     first = next(iter(body.named_children), None)
-    if first is None or first.type != "expression_statement" or not _text(first).startswith(('"""', "'''", 'r"""')):
-        return f"{header} ..."
-    said = _text(first).strip("\"'r\n ").split("\n")[0].strip()
-    return f'{header}\n{" " * body.start_point[1]}"""{said}"""'
+    string = next(iter(first.named_children), None) if first is not None else None
+    if string is None or string.type != "string":
+        return ""
+    return _text(string).lstrip("rRuU").strip("\"'\n ").split("\n")[0].strip()
+
+
+def _until(node: tree_sitter.Node, body: tree_sitter.Node) -> str:
+    return _source(node)[: body.start_byte - node.start_byte].decode(errors="replace").rstrip()
 
 
 def _below(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:

@@ -24,12 +24,18 @@ from common import configuration
 from filters import Benchmark, Repeats, machine_written
 
 PERMISSIVE = re.compile(
-    r"\b(mit|mit-0|bsd|[023]-clause|apache|isc|psf|python software foundation|zlib|unlicense|0bsd|mit license)\b", re.I
+    r"\b(mit|bsd|[023]-clause|apache|isc|psf|python-2|python software foundation|zlib|unlicense|0bsd|hpnd)\b",
+    re.I,
 )
-COPYLEFT = re.compile(r"\b(a?gpl|lgpl|gnu|mpl|mozilla|epl|eupl|cddl|commercial|proprietary)", re.I)
+OTHER_TERMS = re.compile(
+    r"\b(a?gpl|lgpl|gnu|affero|general public|mpl|mozilla|epl|eclipse|eupl|cddl|cecill|osl|sspl|busl|polyform|nvidia"
+    r"|commercial|non-?commercial|proprietary|commons clause|not\b)|-nc\b|licenseref",
+    re.I,
+)
+"""Named anywhere in a licence, also beside a permissive one: such packages are left out without reading further."""
 SUFFIXES = {".py", ".js", ".mjs", ".ts", ".jsx", ".tsx"}
 SKIPPED = re.compile(
-    r"(^|/)(_?vendor(ed)?|third_party|node_modules|migrations|locale|dist|umd|esm|build)/|\.min\.js$|\.d\.ts$"
+    r"(^|/)(_?vendor(ed)?|third[-_]?party(_files)?|extern(als?)?|node_modules|migrations|locale|dist|umd|esm|build)/|\.min\.js$|\.d\.ts$"
 )
 PARALLEL = 4
 
@@ -50,12 +56,13 @@ def main() -> None:
             name, version, licence, files = read_archive(archive)
             if canonical(name) not in wanted:
                 continue
-            if not PERMISSIVE.search(licence) or COPYLEFT.search(licence):
+            if not PERMISSIVE.search(licence) or OTHER_TERMS.search(licence):
                 print(f"left out: {name} {version} ({licence[:60] or 'no licence named'})", file=sys.stderr)
                 continue
             taken = list(select(files, corpus, rng, benchmark, repeats, left_out))
-            split = "validation" if rng.random() < corpus["validation_share"] else "train"
-            often = split == "train" and canonical(name) in map(canonical, corpus["often"])
+            often = canonical(name) in map(canonical, corpus["often"])
+            held_out = not often and canonical(name) in corpus["validation"]
+            split = "validation" if held_out else "train"
             for path, text in taken:
                 row = {"package": name, "split": split, "often": often, "path": path, "text": text}
                 out.write(json.dumps(row) + "\n")
@@ -79,13 +86,18 @@ def fetch(corpus: dict[str, Any], into: Path) -> None:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", "."]
     packed = {p.name.rsplit("-", 1)[0] for p in into.glob("*.tgz")}
     commands = [[*pip, name] for name in missing]
-    commands += [["npm", "pack", "--silent", name] for name in corpus["npm"] if name not in packed]
+    commands += [["npm", "pack", "--silent", name] for name in corpus["npm"] if archive_name(name) not in packed]
     for first in range(0, len(commands), PARALLEL):
         batch = commands[first : first + PARALLEL]
         running = [subprocess.Popen(c, cwd=into, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for c in batch]
         for process, command in zip(running, batch, strict=True):
             if process.wait():
                 print(f"left out: {command[-1]} (no archive)", file=sys.stderr)
+
+
+def archive_name(name: str) -> str:
+    """What ``npm pack`` calls a package's archive, without its version."""
+    return name.removeprefix("@").replace("/", "-")
 
 
 def read_archive(path: Path) -> tuple[str, str, str, list[tuple[str, bytes]]]:

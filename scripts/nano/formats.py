@@ -227,7 +227,8 @@ def tokenizer_of(pieces: list[Piece]) -> Tokenizer:
     )
     tokenizer.normalizer = normalizers.Replace(" ", BLANK)
     tokenizer.decoder = decoders.Sequence([decoders.Replace(BLANK, " "), decoders.ByteFallback(), decoders.Fuse()])
-    special = [AddedToken(p.text, normalized=False, special=True) for p in pieces if p.kind in (2, 3)]
+    controls = (Kind.UNKNOWN, Kind.CONTROL)
+    special = [AddedToken(p.text, normalized=False, special=True) for p in pieces if p.kind in controls]
     tokenizer.add_special_tokens(special)
     whole = [AddedToken(plain(p), normalized=False) for p in pieces if p.kind is Kind.USER_DEFINED]
     tokenizer.add_tokens(whole)

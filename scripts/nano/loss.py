@@ -21,7 +21,7 @@ class LinearCrossEntropy(torch.autograd.Function):
         """Mean loss in nats; hidden (n, d), weight (pieces, d), targets (n,), those equal to ``ignored`` left out."""
         half = weight.detach().to(torch.bfloat16)
         keep = (targets != ignored).float()
-        count = keep.sum()
+        count = keep.sum().clamp(min=1)
         total = torch.zeros((), device=hidden.device)
         to_hidden, to_weight = torch.empty_like(hidden), torch.zeros_like(weight)
         for first in range(0, len(hidden), chunk):

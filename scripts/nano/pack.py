@@ -61,13 +61,13 @@ class Packer:
                     row += self.document(head, "".join(lines[at:end]))[: context - len(row)]
                     at = end
                 elif row:
-                    rows.append(row + [PAD] * (context - len(row)))
+                    rows.append(np.array(row + [PAD] * (context - len(row)), dtype=np.uint16))
                     row = []
                 else:
                     at += 1
             if len(rows) * context >= tokens:
                 break
-        return np.array(rows, dtype=np.uint16)
+        return np.array(rows)
 
     def cut(self, lines: list[str], lengths: list[int], at: int, room: int) -> int:
         """Where a document that begins at line ``at`` ends: at a blank line if one is near, ``at`` if nothing fits."""

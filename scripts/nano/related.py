@@ -6,7 +6,9 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
-PYTHON = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]+\(?([^\n#]*)|import[ \t]+([\w.]+))", re.M)
+PYTHON = re.compile(
+    r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]+(\([^)]{0,800}\)|[^\n#]*)|import[ \t]+([\w.]+))", re.M
+)
 SCRIPT = re.compile(
     r"""^(?:import|export)[ \t]([^'";]{0,400}?)from[ \t]*['"](\.[^'"]+)['"]"""
     r"""|^(?:const|let|var)[ \t]([^=\n]{0,400})=[ \t]*require\(['"](\.[^'"]+)['"]\)""",
@@ -40,7 +42,19 @@ class Package:
         A piece is the definition of an imported name where the file has it, or else the file's first lines.
         """
         found = self.uses(path)
-        order = sorted(found, key=lambda target: -sum(target in self.uses(other) for other in found))
+        order: list[str] = []
+        seen = {path}
+
+        def visit(target: str) -> None:
+            if target not in seen:
+                seen.add(target)
+                for other in self.uses(target):
+                    if other in found:
+                        visit(other)
+                order.append(target)
+
+        for target in found:
+            visit(target)
         return [(target, piece(self.files[target], found[target])) for target in order]
 
 
@@ -55,7 +69,7 @@ def imports(path: str, text: str) -> Iterator[tuple[str, list[str]]]:
             for _ in range(level - 1):
                 base = posixpath.dirname(base)
             inner = dotted.lstrip(".").replace(".", "/")
-            words = [n.split(" as ")[0].strip(" ()\\") for n in names.split(",") if n.strip()]
+            words = [n.split(" as ")[0].strip(" ()\\\n") for n in names.split(",") if n.strip()]
             target = posixpath.join(base, inner) if level else inner
             yield target, words
             yield from ((posixpath.join(target, word), []) for word in words if word.isidentifier())
@@ -65,7 +79,8 @@ def imports(path: str, text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def candidates(target: str) -> list[str]:
-    return [target + ".py", target + "/__init__.py", *(target + ending for ending in SCRIPT_ENDINGS)]
+    plain = target.removesuffix(".js")
+    return [target + ".py", target + "/__init__.py", target, *(plain + ending for ending in SCRIPT_ENDINGS)]
 
 
 def piece(text: str, names: set[str]) -> str:

@@ -12,7 +12,8 @@ from common import BOS, EOS, PAD, UNK, configuration, control_tokens, whitespace
 def main() -> None:
     config, work = configuration(__doc__ or "")
     sample = work / "tokenizer-sample.txt"
-    documents = [json.loads(line)["text"] for line in (work / "corpus.jsonl").open(encoding="utf-8")]
+    files = map(json.loads, (work / "corpus.jsonl").open(encoding="utf-8"))
+    documents = [file["text"] for file in files if file["split"] == "train"]
     random.Random(config["seed"]).shuffle(documents)
     budget = config["tokenizer"]["sample_bytes"]
     with sample.open("w", encoding="utf-8") as out:

@@ -8,9 +8,10 @@ The state in which the fall begins is kept (``stable.safetensors``), so a finish
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import torch
@@ -73,7 +74,7 @@ def train(
     settings, rows = config["train"], np.load(work / "train.npy", mmap_mode="r")
     order = np.random.default_rng(config["seed"]).permutation(len(rows))
     loss_of = losses(model, settings, device)
-    log = (work / "loss.jsonl").open("a", encoding="utf-8")
+    log = reopened(work / "loss.jsonl", first)
     began = time.monotonic()
     for step in range(first, settings["steps"]):
         if step == settings["steps"] - settings["decay_steps"]:
@@ -88,15 +89,24 @@ def train(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         done = step + 1
-        if done % settings["log_steps"] and done != settings["steps"]:
+        keep = done % settings["checkpoint_steps"] == 0 or done == settings["steps"]
+        if done % settings["log_steps"] and not keep:
             continue
         record = {"step": done, "loss": round(loss.item(), 4), "seconds": round(time.monotonic() - began, 1)}
-        if done % settings["checkpoint_steps"] == 0 or done == settings["steps"]:
+        if keep:
             record["validation"] = round(validate(loss_of, work, settings), 4)
             save(model, optimizers, settings, work / "checkpoint.safetensors", done)
         log.write(json.dumps(record) + "\n")
         log.flush()
         print(record, flush=True)
+
+
+def reopened(path: Path, first: int) -> TextIO:
+    """The log of a run that goes on: without what it says of steps that are done again."""
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    kept = [line for line in lines if json.loads(line)["step"] <= first]
+    path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+    return path.open("a", encoding="utf-8")
 
 
 def schedule(step: int, train: dict[str, Any]) -> float:
@@ -141,16 +151,20 @@ def save(model: GemmaForCausalLM, optimizers: Optimizers, train: dict[str, Any],
 
 
 def resume(model: GemmaForCausalLM, optimizers: Optimizers, train: dict[str, Any], work: Path) -> int:
-    """Loads the state to go on from and returns its step: the last one, unless it fell under another schedule."""
-    for name in ("checkpoint", "stable"):
-        path = work / f"{name}.safetensors"
-        if not path.exists():
-            continue
+    """Loads the state to go on from and returns its step: the last one whose learning rate was what it would be now.
+
+    Exits where there are states and none will do, rather than begin again and write over them.
+    """
+    paths = [path for name in ("checkpoint", "stable") if (path := work / f"{name}.safetensors").exists()]
+    for path in paths:
         state = load_file(path)
         step, (steps, decay) = int(state.pop("step")), state.pop("schedule").tolist()
-        if step <= steps - decay or (steps, decay) == (train["steps"], train["decay_steps"]):
+        constant = step <= min(steps - decay, train["steps"] - train["decay_steps"])
+        if constant or (steps, decay) == (train["steps"], train["decay_steps"]):
             restore(model, optimizers, state)
             return step
+    if paths:
+        sys.exit(f"{work} holds a run whose learning rate has fallen already; raise steps, or move it away.")
     return 0
 
 
@@ -162,7 +176,9 @@ def restore(model: GemmaForCausalLM, optimizers: Optimizers, state: dict[str, to
             _, _, index, key = name.split(".")
             restored.setdefault(int(index), {})[key] = state.pop(name)
         optimizer.load_state_dict({"state": restored, "param_groups": saved["param_groups"]})
-    model.load_state_dict(state, strict=False)
+    unfit = model.load_state_dict(state, strict=False)
+    if unfit.unexpected_keys or set(unfit.missing_keys) - {"lm_head.weight"}:
+        sys.exit("The checkpoint is of a model of another shape; move it away, or restore its configuration.")
 
 
 if __name__ == "__main__":
