@@ -77,8 +77,9 @@ def test_the_sandbox(program: str, verdict: str) -> None:
 
 
 def test_a_program_cannot_say_that_it_passed() -> None:
-    told = "import os, sys\nfor a in sys.argv:\n    for n in range(3, 9):\n        try:\n            os.write(n, a.encode())"
-    assert not sandbox.run(f"{told}\n        except OSError:\n            pass\nos._exit(0)").passed
+    told = "import os, sys\nfor a in sys.argv:\n    os.write(3, a.encode())\nos._exit(0)"
+    assert not sandbox.run(told).passed
+    assert not sandbox.run(told.replace("3", "5")).passed
 
 
 LINE = Task("t", "single-line", "def f(x):\n", "    return y\n", "    y = g(x)\n", whole_lines=True)

@@ -79,6 +79,7 @@ def _setup(plan: Plan, engine: Engine) -> Setup:
     settings = plan.settings
     reference = isinstance(engine, ReferenceEngine)
     mode = mode_for(engine, plan.raw)
+    unused = _NO_ANSWER | ({"layout", "heal"} if mode is Mode.PREFIX else set())
     return Setup(
         engine=type(engine).__name__.removesuffix("Engine").lower(),
         model=settings.model if settings.model in PACKAGED else engine.name,
@@ -92,7 +93,7 @@ def _setup(plan: Plan, engine: Engine) -> Setup:
         seed=settings.seed,
         cross_file=plan.cross_file,
         tasks=len(plan.tasks),
-        asked=digest([settings.model_dump(mode="json", exclude=_NO_ANSWER), [asdict(task) for task in plan.tasks]]),
+        asked=digest([settings.model_dump(mode="json", exclude=unused), [asdict(task) for task in plan.tasks]]),
     )
 
 

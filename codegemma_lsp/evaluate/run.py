@@ -167,10 +167,7 @@ def judge(task: Task, given: Answer) -> Result:
         id=task.id,
         split=task.split,
         answer=given.text,
-        # A few lines could as well not be there; saying nothing is not to fill them in.
-        passed=verdict.passed and bool(given.text.strip() or (given.text and not task.middle.strip()))
-        if verdict
-        else None,
+        passed=verdict.passed and _fills_in(task, given) if verdict is not None else None,
         reason=given.reason or (verdict.reason if verdict else ""),
         exact=exact_match(task, given),
         similarity=round(edit_similarity(task, given), 4),
@@ -181,3 +178,8 @@ def judge(task: Task, given: Answer) -> Result:
         generated=usage.generated,
         ms=round(given.ms, 2),
     )
+
+
+def _fills_in(task: Task, given: Answer) -> bool:
+    """Whether anything is said: a few lines could as well not be there, but to say nothing is not to fill them in."""
+    return bool(given.text.strip()) or (bool(given.text) and not task.middle.strip())
