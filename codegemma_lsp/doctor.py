@@ -39,7 +39,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield Check("model", False, str(error))
         return
     try:
-        size = path.stat().st_size / 1e6
+        size = sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path])) / 1e6
         about = "; it is the small bundled model, which stands in until CodeGemma is set" * (settings.model == BUNDLED)
         context = f"{engine.context_tokens} tokens of context"
         yield Check("model", True, f"{path} ({size:.0f} MB, {context}){about}")
