@@ -109,6 +109,19 @@ async def test_nothing_that_breaks_the_syntax_is_offered() -> None:
     await check("def f():\n    <CURSOR>\n", "a = 1\n    b = (2,\n", "def f():\n    a = 1\n")
 
 
+async def test_indentation_fits_between_the_lines_around_an_empty_line() -> None:
+    """Python's grammar lets it pass; Python does not."""
+    below = "def f(a):\n    for b in a:\n<CURSOR>\n        c = b\n    return c\n"
+    done = below.replace("<CURSOR>", "        g(b)")
+    await check(below, "    g(b)", done)
+    await check(below, "        g(b)", done)
+    await check(below, "            g(b)", done)
+    same = "def f(a):\n    if a:\n<CURSOR>\n    return a\n"
+    await check(same, "    return a", same.replace("<CURSOR>", "        return a"))
+    await check("def f(a):\n    return a\n\n<CURSOR>\n", "x = 1", "def f(a):\n    return a\n\nx = 1\n")
+    await check("def f(a):\n    <CURSOR>\n    return a\n", "for b in a:\n    c()", None)
+
+
 async def test_a_line_that_was_cut_off_is_not_shown() -> None:
     text, offset = at_cursor("def f(items):\n    <CURSOR>\n")
     query = Query(Document("file:///a", text, "python"), offset, "a")

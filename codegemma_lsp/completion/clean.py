@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from codegemma_lsp.completion.closers import only_closers, overwritten_candidates
+from codegemma_lsp.completion.levels import at_a_level_that_fits
 from codegemma_lsp.completion.stop import loops, repeats
 from codegemma_lsp.syntax import Extent, Scope, Syntax, indentation, is_complete, reparse, scan
 from codegemma_lsp.syntax import Place as Kind
@@ -70,12 +71,16 @@ class Place:
         return bool(self.below) and len(indentation(self.below[0])) > len(indentation(self.before))
 
     @cached_property
+    def line_above(self) -> str:
+        """The nearest line above with something on it."""
+        above = self.syntax.text[max(0, self.offset - 4000) : self.offset - len(self.before)].rstrip()
+        return above[above.rfind("\n") + 1 :]
+
+    @property
     def indent_around(self) -> str:
         """The longer indentation of the nearest lines above and below with something on them: between a block's
         header and its statements it is that of the statements."""
-        above = self.syntax.text[max(0, self.offset - 4000) : self.offset - len(self.before)].rstrip()
-        around = (above[above.rfind("\n") + 1 :], *self.below[:1])
-        return max((indentation(line) for line in around), key=len)
+        return max((indentation(line) for line in (self.line_above, *self.below[:1])), key=len)
 
     @cached_property
     def _around(self) -> str:
@@ -175,12 +180,12 @@ def without_loops(text: str, place: Place) -> str:
 
 
 def not_already_below(text: str, place: Place) -> str:
-    """Nothing, where the suggestion says again what the next lines say: exactly, or nearly so if it is long."""
-    first, *others = text.split("\n")
-    said = [(place.before.lstrip() + first).strip(), *[line.strip() for line in others if line.strip()]]
-    if not place.below or len(said[0]) < 4:
+    """Nothing, where the suggestion says again what the next lines say: exactly, or nearly so if it is long. The same
+    at another depth is something else."""
+    said = [line.rstrip() for line in (place.before + text).split("\n") if line.strip()]
+    if not place.below or len(said[0].strip()) < 4:
         return text
-    stands = [line.strip() for line in place.below[: len(said)]]
+    stands = [line.rstrip() for line in place.below[: len(said)]]
     if len(said) < 3:
         return "" if said == stands else text
     matcher = SequenceMatcher(None, "\n".join(said), "\n".join(stands), autojunk=False)
@@ -255,6 +260,7 @@ FILTERS: tuple[Filter, ...] = (
     within_extent,
     without_unfinished_line,
     without_loops,
+    at_a_level_that_fits,
     not_already_below,
     without_lines_below,
     fitted_to_the_rest,
@@ -266,11 +272,12 @@ FILTERS: tuple[Filter, ...] = (
 def without_new_errors(text: str, place: Place) -> Cleaned:
     """The most lines of the suggestion that add nothing the parser cannot make sense of, over as much of the rest of
     the line as gives the fewest errors; nothing where none does, or where nothing would change."""
-    allowed = place.syntax.error_count
+    allowed = place.syntax.faults
     kept = text
     while kept.strip():
         best = best_fit(kept, place)
-        if best.errors <= allowed and kept != place.rest[: best.overwrites]:
+        no_worse = all(now <= before for now, before in zip(best.faults, allowed, strict=True))
+        if no_worse and kept != place.rest[: best.overwrites]:
             return Cleaned(kept, best.overwrites)
         kept = kept.rpartition("\n")[0].rstrip()
     closing = _end_of_string(text, place)
@@ -286,10 +293,10 @@ def _end_of_string(text: str, place: Place) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How many characters after the cursor a suggestion overwrites, and the errors in the text after it."""
+    """How many characters after the cursor a suggestion overwrites, and the faults of the text after it."""
 
     overwrites: int
-    errors: int
+    faults: tuple[int, int]
 
 
 def best_fit(text: str, place: Place) -> Fit:
@@ -298,5 +305,5 @@ def best_fit(text: str, place: Place) -> Fit:
     for size in overwritten_candidates(text, place.before, place.rest, place.quotes):
         end = place.offset + size
         with_it = place.syntax.text[: place.offset] + text + place.syntax.text[end:]
-        fits.append(Fit(size, reparse(place.syntax, with_it).error_count))
-    return min(fits, key=lambda fit: fit.errors)
+        fits.append(Fit(size, reparse(place.syntax, with_it).faults))
+    return min(fits, key=lambda fit: fit.faults)

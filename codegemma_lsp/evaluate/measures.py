@@ -25,12 +25,12 @@ def edit_similarity(task: Task, answer: Answer) -> float:
 
 
 def breaks_syntax(task: Task, answer: Answer) -> bool:
-    """Whether the file has syntax errors with the answer in it that it has not with the right one; an answer of
-    nothing breaks nothing."""
+    """Whether the file has syntax errors with the answer in it, of indentation too, that it has not with the right
+    one; an answer of nothing breaks nothing."""
     if not answer.text.strip():
         return False
     right = parse(task.prefix + task.middle + task.suffix, task.language)
-    return parse(answer.applied(task), task.language).error_count > right.error_count
+    return parse(answer.applied(task), task.language).faults > right.faults
 
 
 def duplicates_suffix(task: Task, answer: Answer) -> bool:

@@ -13,6 +13,9 @@ from codegemma_lsp.syntax.languages import Language, find_language, grammar
 MAX_CHARS = 65_536
 """Longer texts are treated as plain text. Excerpts are shorter, but for lines of unusual length."""
 
+_HOLDING_BLOCKS = ("_statement", "_definition", "_clause", "block")
+"""Ends of the names of Python's nodes that blocks are found in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
@@ -49,6 +52,31 @@ class Syntax:
     def error_count(self) -> int:
         """How many places the grammar could not make sense of: error nodes, and tokens it had to invent."""
         return sum(1 for _ in self.errors())
+
+    @cached_property
+    def faults(self) -> tuple[int, int]:
+        """``error_count``, and the same with what the grammar lets pass and Python does not: blocks without a
+        statement, and statements indented otherwise than the block that they are in. A text is no worse than another
+        where neither number is higher: typing turns errors into empty blocks, and may not do the reverse."""
+        return self.error_count, self.error_count + self._misplaced()
+
+    def _misplaced(self) -> int:
+        if self.tree is None or self.language is None or self.language.name != "python":
+            return 0
+        count, pending = 0, [self.tree.root_node]
+        while pending:
+            node = pending.pop()
+            children = [child for child in node.named_children if child.type != "comment"]
+            if node.type in ("block", "module"):
+                count += node.type == "block" and not children
+                columns = [child.start_point[1] for child in children if self._begins_its_line(child)]
+                count += sum(column != columns[0] for column in columns)
+            pending += [child for child in children if child.type.endswith(_HOLDING_BLOCKS)]
+        return count
+
+    def _begins_its_line(self, node: tree_sitter.Node) -> bool:
+        start = node.start_byte
+        return not self.source[self.source.rfind(b"\n", 0, start) + 1 : start].strip()
 
     def errors(self) -> Iterator[tree_sitter.Node]:
         """Outermost error nodes and missing tokens, in order."""
