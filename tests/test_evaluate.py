@@ -94,7 +94,7 @@ REST = Task("t", "random-span", "print(", ")\n", "x")
         (LINE, Answer("    y = g(x\n"), False, True, False),
         (LINE, Answer("    y = g(x)\n    return y\n"), False, False, True),
         (LINE, Answer("    y = g(x)\n    return y\n\ndef h():\n    return 1\n"), False, False, True),
-        (replace(LINE, suffix="}\n"), Answer("}\n"), False, False, False),
+        (replace(LINE, suffix="}\n"), Answer("}\n"), False, True, False),
         (replace(LINE, middle="    \n"), Answer(""), False, False, False),
         (replace(LINE, middle="    \n"), Answer("\n"), True, False, False),
         (replace(REST, prefix="y = ", suffix="\n"), Answer("(1"), False, True, False),
