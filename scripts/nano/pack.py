@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,22 +22,44 @@ from common import BOS, EOS, FILE_SEPARATOR, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX,
 from related import Package
 from spans import span
 
+SHARDS = 16
+"""Parts that are packed side by side; their number is part of what a seed repeats."""
+
 
 def main() -> None:
     config, work = configuration(__doc__ or "")
+    with ProcessPoolExecutor(initializer=prepare, initargs=(config, work)) as pool:
+        for split in ("validation", "train"):
+            rows = np.concatenate(list(pool.map(shard, [split] * SHARDS, range(SHARDS))))
+            rows = np.random.default_rng(config["seed"]).permutation(rows)
+            np.save(work / f"{split}.npy", rows)
+            print(f"{split}: {rows.size:,} tokens, {np.mean(rows == PAD):.1%} padding", flush=True)
+
+
+def prepare(config: dict[str, Any], work: Path) -> None:
+    """Reads the corpus once in each process."""
+    global files, packer
     files = [json.loads(line) for line in (work / "corpus.jsonl").open(encoding="utf-8")]
     packages: dict[str, dict[str, str]] = defaultdict(dict)
     for file in files:
         packages[file["package"]][file["path"]] = file["text"]
     processor = sentencepiece.SentencePieceProcessor(model_file=str(work / "tokenizer.model"))
     packer = Packer(config, processor, {name: Package(members) for name, members in packages.items()})
-    for split in ("validation", "train"):
-        part = [f for f in files if f["split"] == split]
-        part += [f for f in part if f["often"] for _ in range(config["pack"]["often_times"] - 1)]
-        packer.rng.shuffle(part)
-        rows = packer.rows(part, config["pack"]["tokens"])
-        np.save(work / f"{split}.npy", rows)
-        print(f"{split}: {len(part):,} files, {rows.size:,} tokens, {np.mean(rows == PAD):.1%} padding", flush=True)
+
+
+def shard(split: str, number: int) -> np.ndarray[Any, Any]:
+    """One part of a split's rows: its files as often as the configuration says, each time cut elsewhere."""
+    pack = packer.config["pack"]
+    packer.rng = random.Random(f"{packer.config['seed']}/{split}/{number}")
+    part = [file for file in files[number::SHARDS] if file["split"] == split]
+    if split == "train":
+        part = [f for f in part for _ in range(pack["often_times"] if f["often"] else pack["times"])]
+    packer.rng.shuffle(part)
+    return packer.rows(part, pack["tokens"] // SHARDS)
+
+
+files: list[dict[str, Any]]
+packer: Packer
 
 
 @dataclass
@@ -67,7 +91,7 @@ class Packer:
                     at += 1
             if len(rows) * context >= tokens:
                 break
-        return np.array(rows)
+        return np.array(rows, dtype=np.uint16).reshape(-1, context)
 
     def cut(self, lines: list[str], lengths: list[int], at: int, room: int) -> int:
         """Where a document that begins at line ``at`` ends: at a blank line if one is near, ``at`` if nothing fits."""
