@@ -12,7 +12,7 @@ from codegemma_lsp import engines
 from codegemma_lsp.completion import Memory, Query, complete
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.base import Engine, EngineError
-from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.models import BUNDLED, model_files, model_path
 from codegemma_lsp.prompt import BudgetTooSmall
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import LANGUAGES, parse
@@ -39,7 +39,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield Check("model", False, str(error))
         return
     try:
-        size = sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path])) / 1e6
+        size = sum(file.stat().st_size for file in model_files(path)) / 1e6
         about = "; it is the small bundled model, which stands in until CodeGemma is set" * (settings.model == BUNDLED)
         context = f"{engine.context_tokens} tokens of context"
         yield Check("model", True, f"{path} ({size:.0f} MB, {context}){about}")

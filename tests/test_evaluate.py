@@ -16,7 +16,7 @@ from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.evaluate import report, sandbox
 from codegemma_lsp.evaluate.answers import Answer, Mode
 from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
-from codegemma_lsp.evaluate.folder import folder_tasks, source_files, with_other_files
+from codegemma_lsp.evaluate.folder import folder_tasks, reader, source_files, with_other_files
 from codegemma_lsp.evaluate.humaneval import humaneval_tasks
 from codegemma_lsp.evaluate.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
 from codegemma_lsp.evaluate.reference import ReferenceEngine
@@ -288,7 +288,7 @@ def test_tasks_cut_from_a_folder(cut: Cut, sources: Path, tmp_path: Path) -> Non
 
 
 def test_other_files_say_what_imported_names_are(sources: Path) -> None:
-    tasks = with_other_files(folder_tasks(sources, Cut.LINE, 99, seed=0), sources)
+    tasks = with_other_files(folder_tasks(sources, Cut.LINE, 99, seed=0), reader(sources))
     said = {task.path: [piece.text for piece in task.other_files] for task in tasks}
     assert said["shop/cart.py"] == [
         'shop/price.py\ndef total(items, rate=0.2):\n    """The price of all items."""\n',

@@ -272,12 +272,10 @@ FILTERS: tuple[Filter, ...] = (
 def without_new_errors(text: str, place: Place) -> Cleaned:
     """The most lines of the suggestion that add nothing the parser cannot make sense of, over as much of the rest of
     the line as gives the fewest errors; nothing where none does, or where nothing would change."""
-    allowed = place.syntax.faults
     kept = text
     while kept.strip():
         best = best_fit(kept, place)
-        no_worse = all(now <= before for now, before in zip(best.faults, allowed, strict=True))
-        if no_worse and kept != place.rest[: best.overwrites]:
+        if best.grown.no_worse_than(place.syntax) and kept != place.rest[: best.overwrites]:
             return Cleaned(kept, best.overwrites)
         kept = kept.rpartition("\n")[0].rstrip()
     closing = _end_of_string(text, place)
@@ -293,10 +291,10 @@ def _end_of_string(text: str, place: Place) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How many characters after the cursor a suggestion overwrites, and the faults of the text after it."""
+    """How many characters after the cursor a suggestion overwrites, and the text with it."""
 
     overwrites: int
-    faults: tuple[int, int]
+    grown: Syntax
 
 
 def best_fit(text: str, place: Place) -> Fit:
@@ -305,5 +303,5 @@ def best_fit(text: str, place: Place) -> Fit:
     for size in overwritten_candidates(text, place.before, place.rest, place.quotes):
         end = place.offset + size
         with_it = place.syntax.text[: place.offset] + text + place.syntax.text[end:]
-        fits.append(Fit(size, reparse(place.syntax, with_it).faults))
-    return min(fits, key=lambda fit: fit.faults)
+        fits.append(Fit(size, reparse(place.syntax, with_it)))
+    return min(fits, key=lambda fit: fit.grown.faults)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 from transformers import AutoConfig, DynamicCache, GemmaForCausalLM
@@ -66,7 +65,8 @@ class Torch:
         self.context_tokens = min(options.context_tokens, int(config.max_position_embeddings))
         self._caches: list[Any] = [DynamicCache(config=config) for _ in range(options.slots)]
         self._weights: Any = None
-        self._logits: Logits = np.zeros(self.size, dtype=np.float32)
+        self._last: Any = None
+        """What the last token read leaves, shape (hidden,): logits are made of it only where a token is chosen."""
 
     def decode(self, slot: int, tokens: Sequence[int], position: int) -> Decoded:
         """Reads tokens into a slot; a request that was given up is noticed before it, not within."""
@@ -78,9 +78,7 @@ class Torch:
         try:
             with torch.inference_mode():
                 answer = self._model.model(input_ids=ids, position_ids=at, past_key_values=cache, use_cache=True)
-                # In float32: logits of bfloat16 are an eighth apart, and the best would often be several.
-                last = answer.last_hidden_state[0, -1].float()
-                self._logits = torch.mv(self._head(), last).cpu().numpy()
+                self._last = answer.last_hidden_state[0, -1]
         except RuntimeError as error:
             raise EngineFailed(f"torch could not process {len(tokens)} tokens ({error}); it starts again.") from error
         return Decoded.DONE
@@ -92,7 +90,10 @@ class Torch:
         return self._weights
 
     def logits(self) -> Logits:
-        return self._logits
+        """In float32: logits of bfloat16 are an eighth apart, and the best would often be several."""
+        with torch.inference_mode():
+            scores: Logits = torch.mv(self._head(), self._last.float()).cpu().numpy()
+        return scores
 
     def trim(self, slot: int, length: int) -> int:
         cache = self._caches[slot]
@@ -101,7 +102,7 @@ class Torch:
         return int(cache.get_seq_length())
 
     def close(self) -> None:
-        self._model = self._weights = None
+        self._model = self._weights = self._last = None
         self._caches = []
         if self._device == "cuda":
             torch.cuda.empty_cache()

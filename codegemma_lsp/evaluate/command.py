@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from codegemma_lsp.evaluate import report
 from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
-from codegemma_lsp.evaluate.folder import folder_tasks, with_other_files
+from codegemma_lsp.evaluate.folder import folder_tasks, reader, with_other_files
 from codegemma_lsp.evaluate.humaneval import humaneval_tasks
 from codegemma_lsp.evaluate.run import Result, Setup
 from codegemma_lsp.evaluate.tasks import BadTasks, Split
@@ -67,10 +67,10 @@ def plans_for(asked: Asked) -> list[Plan]:
     if asked.folder is None:
         tasks = pick(humaneval_tasks(asked.split, asked.seed), asked.limit, asked.seed)
         return [Plan(one, tasks, asked.raw) for one in settings]
-    plans = []
+    plans, read = [], reader(asked.folder)
     for cut in Cut:
         tasks = folder_tasks(asked.folder, cut, asked.limit or TASKS_OF_A_KIND, asked.seed)
-        both = [(tasks, False), (with_other_files(tasks, asked.folder), True)] if tasks else []
+        both = [(tasks, False), (with_other_files(tasks, read), True)] if tasks else []
         plans += [Plan(one, shown, asked.raw, cross_file) for one in settings for shown, cross_file in both]
     if not plans:
         raise BadTasks(f"There are no sources in {asked.folder} that can be cut; name another folder.")
@@ -108,7 +108,7 @@ def progress() -> Progress:
 
 
 def _told(shown: Progress, setup: Setup) -> Callable[[Result], None]:
-    bar = shown.add_task(setup.label, total=setup.tasks, right="")
+    bar = shown.add_task(f"{setup.model} ({report.how(setup.model_dump())})", total=setup.tasks, right="")
     right = 0
 
     def tell(result: Result) -> None:

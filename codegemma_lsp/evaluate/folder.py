@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +58,15 @@ def _cut(root: Path, path: Path, cut: Cut, rng: random.Random) -> Iterator[Task]
         )
 
 
-def with_other_files(tasks: list[Task], root: Path) -> list[Task]:
+def with_other_files(tasks: list[Task], read: ReadFile) -> list[Task]:
     """The same tasks with what the workspace says of the names that their files import."""
-    read = reader(root)
     return [replace(t, other_files=imported_definitions(t.prefix + t.suffix, t.path, t.language, read)) for t in tasks]
 
 
 def reader(root: Path) -> ReadFile:
-    """Reads the files of a folder that its ignore rules let be seen."""
+    """Reads the files of a folder that its ignore rules let be seen, each once."""
     seen = {path.relative_to(root).as_posix(): path for path in source_files(root)}
-    return lambda path: _read(seen[path]) if path in seen else None
+    return cache(lambda path: _read(seen[path]) if path in seen else None)
 
 
 def source_files(root: Path) -> Iterator[Path]:

@@ -30,7 +30,7 @@ def breaks_syntax(task: Task, answer: Answer) -> bool:
     if not answer.text.strip():
         return False
     right = parse(task.prefix + task.middle + task.suffix, task.language)
-    return parse(answer.applied(task), task.language).faults > right.faults
+    return not parse(answer.applied(task), task.language).no_worse_than(right)
 
 
 def duplicates_suffix(task: Task, answer: Answer) -> bool:

@@ -16,6 +16,7 @@ from codegemma_lsp.evaluate import sandbox
 from codegemma_lsp.evaluate.answers import Answer, Mode, answer
 from codegemma_lsp.evaluate.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
 from codegemma_lsp.evaluate.tasks import BadTasks, Task
+from codegemma_lsp.models import model_files
 from codegemma_lsp.settings import Settings
 
 _AHEAD = 4
@@ -43,11 +44,6 @@ class Setup(BaseModel):
     tasks: int
     asked: str
     """A digest of the tasks and of all settings that can change an answer."""
-
-    @property
-    def label(self) -> str:
-        how = self.mode.value if self.mode is Mode.PREFIX else f"{self.mode}, {self.layout}"
-        return f"{self.model} ({how}{'' if self.heal or self.mode is Mode.PREFIX else ', no healing'})"
 
 
 class Result(BaseModel):
@@ -78,7 +74,7 @@ class Finished(BaseModel):
 
 def stamp(path: Path) -> str:
     """What tells a model from the one that had its name before: bytes and the last change of its file or files."""
-    files = [file.stat() for file in (path.iterdir() if path.is_dir() else [path]) if file.is_file()]
+    files = [file.stat() for file in model_files(path)]
     return f"{sum(f.st_size for f in files)}-{max((f.st_mtime_ns for f in files), default=0)}"
 
 

@@ -8,6 +8,11 @@ from pathlib import Path
 BUNDLED = "nano"
 
 
+def model_files(path: Path) -> list[Path]:
+    """The files of a model: its folder's, or itself; none where there is nothing."""
+    return [file for file in (path.iterdir() if path.is_dir() else [path]) if file.is_file()]
+
+
 def model_path(model: str) -> Path:
     """The GGUF file that a ``model`` setting names: ``nano``, or a path, in which ``~`` is the home directory."""
     if model == BUNDLED:

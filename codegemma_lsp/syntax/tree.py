@@ -60,6 +60,9 @@ class Syntax:
         where neither number is higher: typing turns errors into empty blocks, and may not do the reverse."""
         return self.error_count, self.error_count + self._misplaced()
 
+    def no_worse_than(self, other: Syntax) -> bool:
+        return all(ours <= theirs for ours, theirs in zip(self.faults, other.faults, strict=True))
+
     def _misplaced(self) -> int:
         if self.tree is None or self.language is None or self.language.name != "python":
             return 0
