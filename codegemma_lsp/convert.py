@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -49,6 +50,15 @@ def changed(
 
 def position(value: types.Position) -> Position:
     return Position(value.line, value.character)
+
+
+def place(params: Any) -> tuple[str, Position] | None:
+    """Document and position of a notification of ours, ``{textDocument: {uri}, position}``; None where it has none."""
+    try:
+        where = params.position
+        return str(params.textDocument.uri), Position(int(where.line), int(where.character))
+    except (AttributeError, TypeError, ValueError):
+        return None
 
 
 def span(document: Document, range_: types.Range, encoding: Encoding) -> Span:

@@ -17,6 +17,7 @@ from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 from codegemma_lsp import __version__, convert
 from codegemma_lsp.completion import Outcome, Query
 from codegemma_lsp.keeper import Status
+from codegemma_lsp.lookahead import opening_offset
 from codegemma_lsp.session import Session
 from codegemma_lsp.settings import SECTION, Popup, section
 
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 STATUS = "didChangeStatus"
 COMPLETED = "codegemma/completed"
 STATE = "codegemma/state"
+DID_REST = "codegemma/didRest"
+_SWITCH_S = 0.001
+"""Longest time for which the planning thread may keep the event loop from running."""
+
 DID_SHOW = "textDocument/didShowCompletion"
 DID_PARTIALLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
 
@@ -190,7 +195,10 @@ async def on_did_change_configuration(params: types.DidChangeConfigurationParams
 
 @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
 def on_did_open(params: types.DidOpenTextDocumentParams) -> None:
-    server.session.open(convert.opened(params.text_document))
+    document = convert.opened(params.text_document)
+    server.session.open(document)
+    offset = opening_offset(document.text, server.session.settings)
+    server.session.rest(Query(document, offset, server.shown_path(document.uri)))
 
 
 @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
@@ -207,6 +215,16 @@ def on_did_change(params: types.DidChangeTextDocumentParams) -> None:
 @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
 def on_did_close(params: types.DidCloseTextDocumentParams) -> None:
     server.session.close(params.text_document.uri)
+
+
+@server.feature(DID_REST)
+def on_did_rest(params: Any) -> None:
+    """``{textDocument: {uri}, position}``, from editors that can tell that the cursor has come to rest."""
+    where = convert.place(params)
+    document = server.session.documents.get(where[0]) if where is not None else None
+    if where is not None and document is not None:
+        offset = document.offset(where[1], server.session.encoding)
+        server.session.rest(Query(document, offset, server.shown_path(document.uri)))
 
 
 @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
@@ -256,6 +274,8 @@ def report(query: Query, outcome: Outcome) -> dict[str, Any]:
             "reused": usage.reused,
             "read": usage.read,
             "generated": usage.generated,
+            "drafted": usage.drafted,
+            "accepted": usage.accepted,
         },
         "ms": {name: round(value, 3) for name, value in outcome.ms.items()},
     }
@@ -295,6 +315,7 @@ def serve(log_level: str = "warning") -> None:
     if level > logging.DEBUG:
         for name in ("pygls", "lsprotocol"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+    sys.setswitchinterval(_SWITCH_S)
     protocol_out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any
 
-from codegemma_lsp.completion import Memory, Origin, Outcome, Query, complete
+from codegemma_lsp.completion import Memory, Origin, Outcome, Pace, Query, ask, in_hand, may_join
 from codegemma_lsp.document import Document, Encoding
-from codegemma_lsp.engines.base import EngineError, EngineFailed
+from codegemma_lsp.engines.base import Engine, EngineError, EngineFailed
 from codegemma_lsp.keeper import Keeper, Status
+from codegemma_lsp.lookahead import LookAhead
 from codegemma_lsp.settings import Settings, parse, section
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,11 @@ class Session:
         self.keeper = Keeper(publish)
         self.shown = self.accepted = self.partially_accepted = 0
         self._memories: dict[str, Memory] = {}
+        self._planner = ThreadPoolExecutor(1, "codegemma-plan")
+        """Parses, builds prompts and cleans up, one request after the other, so that the event loop never waits."""
+        self._ahead = LookAhead(self._planner)
+        self._resting: dict[str, Query] = {}
+        self._pace = Pace()
         self._running: dict[tuple[str, str], asyncio.Task[Outcome]] = {}
 
     def configure(self, raw: object) -> tuple[str, ...]:
@@ -37,15 +46,20 @@ class Session:
         settings, problems = parse({**self.initial, **given})
         if settings != self.settings:
             self.settings = settings
-            for memory in self._memories.values():
-                memory.shown = ()
+            self._forget_answers()
         return problems
 
     async def load(self) -> None:
         """Loads the model of the current settings, unless it is loaded. Never raises: a failure is a status."""
         await self.keeper.load(self.settings)
-        for memory in self._memories.values():
-            memory.shown = ()
+        self._forget_answers()
+        for query in list(self._resting.values()):
+            self.rest(query)
+
+    def _forget_answers(self) -> None:
+        for uri, memory in self._memories.items():
+            self._ahead.stop(uri)
+            memory.forget_answers()
 
     def open(self, document: Document) -> None:
         self.documents[document.uri] = document
@@ -54,9 +68,22 @@ class Session:
     def change(self, document: Document) -> None:
         self.documents[document.uri] = document
 
+    def rest(self, query: Query) -> None:
+        """The cursor rests here: what a request would make the model read is read now, or once it is loaded."""
+        uri, engine = query.document.uri, self.keeper.engine
+        if query.document is not self.documents.get(uri) or not self.settings.warm_up:
+            self._resting.pop(uri, None)
+        elif engine is None:
+            self._resting[uri] = query
+        elif not self._why_not(query):
+            self._resting.pop(uri, None)
+            self._ahead.warm(query, self._memories[uri], engine, self.settings)
+
     def close(self, uri: str) -> None:
         self.documents.pop(uri, None)
         self._memories.pop(uri, None)
+        self._resting.pop(uri, None)
+        self._ahead.stop(uri)
         for key in [key for key in self._running if key[0] == uri]:
             self._supersede(key)
 
@@ -83,17 +110,10 @@ class Session:
                 del self._running[key]
 
     async def _complete(self, query: Query, memory: Memory) -> Outcome:
-        if self.settings.debounce_ms and not query.explicit:
-            await asyncio.sleep(self.settings.debounce_ms / 1000)
-        # Taken after the wait: from here to the engine's queue there is no other, so nobody can free the model.
-        engine, settings = self.keeper.engine, self.settings
-        if engine is None:
-            return Outcome(None, Origin.NONE, reason=self.keeper.status.message)
+        if not query.explicit:
+            self._pace.keystroke(1000 * time.perf_counter())
         try:
-            outcome = await complete(query, memory, engine, settings)
-        except EngineFailed as error:
-            self.keeper.broke(engine, error, settings)
-            return Outcome(None, Origin.NONE, reason=str(error))
+            outcome = in_hand(query, memory) or await self._ask(query, memory)
         except EngineError as error:
             log.warning("a completion failed: %s", error)
             return Outcome(None, Origin.NONE, reason=str(error))
@@ -101,6 +121,28 @@ class Session:
             log.error("a completion failed: %s", type(error).__name__)
             log.debug("details", exc_info=error)
             return Outcome(None, Origin.NONE, reason=f"it failed ({type(error).__name__})")
+        engine = self.keeper.engine
+        if outcome.suggestion is not None and engine is not None and self.settings.prefetch:
+            self._ahead.follow(query, outcome.suggestion, memory, engine, self.settings)
+        return outcome
+
+    async def _ask(self, query: Query, memory: Memory) -> Outcome:
+        if not query.explicit and not may_join(query, memory, self.settings):
+            wait_ms = self._pace.wait_ms(self.settings.debounce_ms)
+            if wait_ms:
+                await asyncio.sleep(wait_ms / 1000)
+        began = time.perf_counter()
+        engine, settings = self.keeper.engine, self.settings
+        if engine is None:
+            return Outcome(None, Origin.NONE, reason=self.keeper.status.message)
+        try:
+            outcome = await ask(query, memory, engine, settings, self._planner)
+        except EngineFailed as error:
+            self.keeper.broke(engine, error, settings)
+            raise
+        finally:
+            # Also of what is cancelled, whose answer would have taken longer still.
+            self._pace.answered(1000 * (time.perf_counter() - began))
         if outcome.origin is Origin.MODEL:
             self.keeper.worked(settings)
         return outcome
@@ -122,7 +164,7 @@ class Session:
         status, engine = self.keeper.status, self.keeper.engine
         return {
             "status": {"message": status.message, "kind": status.kind, "busy": status.busy},
-            "engine": engine.name if engine is not None else None,
+            "engine": _engine_state(engine) if engine is not None else None,
             "counts": {
                 "shown": self.shown,
                 "accepted": self.accepted,
@@ -142,4 +184,11 @@ class Session:
         """Ends what runs and frees the model."""
         for key in list(self._running):
             self._supersede(key)
+        for uri in list(self._memories):
+            self._ahead.stop(uri)
         await self.keeper.shut_down()
+        self._planner.shutdown(wait=False, cancel_futures=True)
+
+
+def _engine_state(engine: Engine) -> dict[str, Any]:
+    return {"name": engine.name, "idle": engine.idle, "usage": asdict(engine.usage)}

@@ -44,7 +44,7 @@ class Settings(BaseModel):
         4, ge=1, le=64, description="Prompts kept in the KV cache, so that files do not evict each other."
     )
     batch_tokens: int = Field(64, ge=8, le=2048, description="Prompt tokens read between two looks at cancellation.")
-    threads: int = Field(0, ge=0, le=1024, description="Processor threads; 0: half of the processors.")
+    threads: int = Field(0, ge=0, le=1024, description="Processor threads; 0: as many as are fastest when loading.")
     gpu_layers: int = Field(-1, ge=-1, description="Layers on the GPU, where llama.cpp was built for one; -1: all.")
     layout: Layout = Field(
         Layout.ANCHORED, description="How the infill is laid out: anchored, spm or psm. Only anchored never re-reads."
@@ -57,7 +57,22 @@ class Settings(BaseModel):
         le=0,
         description="Mean log-probability (nats a token) under which a suggestion is shown only when asked for.",
     )
-    debounce_ms: int = Field(0, ge=0, le=5000, description="Wait after a keystroke before the model is asked.")
+    debounce_ms: int = Field(
+        100,
+        ge=0,
+        le=5000,
+        description="Longest wait for the next keystroke while the model is slower than the typing; 0: never wait.",
+    )
+    join_stream: bool = Field(True, description="Go on with a suggestion begun before where it has been typed.")
+    prefetch: bool = Field(True, description="Have ready what follows once the suggestion shown is accepted.")
+    warm_up: bool = Field(True, description="Read the prompt ahead when a file is opened or the cursor rests.")
+    drafts: int = Field(
+        8, ge=0, le=64, description="Most tokens guessed from the text before and checked at once; 0: none."
+    )
+    early_stop: bool = Field(True, description="Stop the model as soon as the syntax says that the piece is complete.")
+    window_step: int = Field(
+        16, ge=1, le=1024, description="Lines by which the window's head moves; 1 re-reads the window with each line."
+    )
     multiline: bool = Field(True, description="Suggest several lines where the syntax calls for them.")
     popup: Popup = Field(
         Popup.OFF,

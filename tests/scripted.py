@@ -26,6 +26,8 @@ class ScriptedEngine:
 
     name = "scripted"
     context_tokens = 100_000
+    usage = Usage()
+    idle = True
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ from codegemma_lsp.engines.base import (
     Sampling,
 )
 from codegemma_lsp.engines.llama import LlamaEngine
-from codegemma_lsp.engines.loop import Decoded
+from codegemma_lsp.engines.run import Decoded
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import CODEGEMMA_IDS, FIM_STOPS, Prompt, Special, Text
 from tests.marks import at_cursor
@@ -78,7 +78,7 @@ def test_counts_add_up(fresh_engine: LlamaEngine) -> None:
     assert first.usage.prompt == request.prompt.tokens == first.usage.read
     assert (second.usage.reused, second.usage.read) == (request.prompt.tokens - 1, 1)
     assert second.usage.generated >= len(second.logprobs) > 0
-    assert second.mean_logprob < 0
+    assert second.mean_logprob() < 0
 
 
 def test_reuse_changes_no_token(fresh_engine: LlamaEngine) -> None:
@@ -160,8 +160,8 @@ async def cancelled_when(engine: LlamaEngine, read: int) -> tuple[Generation, in
     decode = engine._backend.decode
     batches: list[int] = []
 
-    def spying(slot: int, tokens: Sequence[int], position: int) -> Decoded:
-        outcome = decode(slot, tokens, position)
+    def spying(slot: int, tokens: Sequence[int], position: int, scored: int = 1) -> Decoded:
+        outcome = decode(slot, tokens, position, scored)
         batches.append(len(tokens) if outcome is Decoded.DONE else 0)
         if sum(batches) >= read:
             cancelled.set()

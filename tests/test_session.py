@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from codegemma_lsp import engines
-from codegemma_lsp.completion import Query
+from codegemma_lsp.completion import Pace, Query
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.base import Engine, EngineFailed, ModelUnusable
 from codegemma_lsp.keeper import Status
@@ -155,11 +155,11 @@ async def test_a_load_that_nobody_wants_any_more_is_given_up(monkeypatch: pytest
 async def test_an_engine_replaced_during_the_debounce_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = ScriptedEngine("1"), ScriptedEngine("2")
     session, _ = session_with(monkeypatch, first, second)
-    session.configure({"debounceMs": 50})
+    session._pace = Pace(gap_ms=50, answer_ms=100)
     await session.load()
     running = asyncio.create_task(session.complete(Query(DOCUMENT, 4, "a.py")))
     await asyncio.sleep(0.01)
-    session.configure({"debounceMs": 50, "contextTokens": 512})
+    session.configure({"contextTokens": 512})
     await session.load()
     outcome = await running
     assert outcome.suggestion is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codegemma_lsp.engines import loop
+from codegemma_lsp.engines import run
 from codegemma_lsp.engines.base import Generation, Request, Sampling
 from codegemma_lsp.engines.loop import LoopEngine
 from codegemma_lsp.engines.sampling import Choice, Ids, Logits, choose
@@ -48,7 +48,7 @@ def traced(engine: LoopEngine, request: Request) -> Traced:
         return choice
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "choose", tracing)
+        patch.setattr(run, "choose", tracing)
         return Traced(engine.run(request), tuple(choices))
 
 

@@ -1,17 +1,34 @@
 """Code at the cursor: a query in, a suggestion that is safe to accept out."""
 
-from codegemma_lsp.completion.pipeline import complete, plan_completion
+from codegemma_lsp.completion.pace import Pace
+from codegemma_lsp.completion.pipeline import (
+    accepted,
+    ask,
+    complete,
+    in_hand,
+    may_join,
+    plan_completion,
+    prefetch,
+    warm_up,
+)
 from codegemma_lsp.completion.types import Memory, Origin, Outcome, Plan, Query, Selected, Shown, Suggestion
 
 __all__ = [
     "Memory",
     "Origin",
     "Outcome",
+    "Pace",
     "Plan",
     "Query",
     "Selected",
     "Shown",
     "Suggestion",
+    "accepted",
+    "ask",
     "complete",
+    "in_hand",
+    "may_join",
     "plan_completion",
+    "prefetch",
+    "warm_up",
 ]

@@ -2,49 +2,123 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
 import time
 import uuid
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from codegemma_lsp.completion.clean import Cleaned, Place, clean
 from codegemma_lsp.completion.closers import only_closers
-from codegemma_lsp.completion.reuse import remainder, remember
+from codegemma_lsp.completion.reuse import joined, remainder, remember
 from codegemma_lsp.completion.stop import Stopper
-from codegemma_lsp.completion.types import Memory, Origin, Outcome, Plan, Query, Shown, Suggestion
+from codegemma_lsp.completion.types import Begun, Memory, Origin, Outcome, Plan, Query, Shown, Suggestion
+from codegemma_lsp.completion.view import as_if_accepted, usable
 from codegemma_lsp.context import site_at
-from codegemma_lsp.document import Span
-from codegemma_lsp.engines.base import Engine, Finish, Generation, Request, Sampling
+from codegemma_lsp.document import Edit, Span
+from codegemma_lsp.engines.base import Engine, Finish, Generation, Priority, Progress, Request, Sampling
 from codegemma_lsp.prompt import Budget, build_fim
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Extent, excerpt, extent_at, find_language, head_of, parse, scope_at
 
-_LINE_END = re.compile(r"\r\n|\n|\r")
+T = TypeVar("T")
+
+_MOST_BEGUN = 2
+"""The last request, and what was fetched ahead of it."""
 
 
-async def complete(query: Query, memory: Memory, engine: Engine, settings: Settings) -> Outcome:
-    """One completion. ``memory`` is that of the query's document and is brought up to date.
+def in_hand(query: Query, memory: Memory) -> Outcome | None:
+    """What is known without asking the model; None where it has to be asked."""
+    began = time.perf_counter()
+    text, offset, newline = as_if_accepted(query)
+    known = remainder(memory.shown, text, offset)
+    if known is None or (query.explicit and not known.text):
+        return None
+    return _outcome(query, known, newline, Origin.REUSE, began)
+
+
+def may_join(query: Query, memory: Memory, settings: Settings) -> bool:
+    """Whether a request that was begun already would answer this query."""
+    text, offset, _ = as_if_accepted(query)
+    return settings.join_stream and joined(memory.begun, text, offset) is not None
+
+
+async def complete(
+    query: Query, memory: Memory, engine: Engine, settings: Settings, executor: Executor | None = None
+) -> Outcome:
+    """One completion. ``memory`` is that of the query's document and is brought up to date; ``executor``, of one
+    thread, takes what needs more than a moment off the event loop.
 
     Raises what ``Engine.generate`` raises. Cancelling the task cancels the model and leaves ``memory`` usable.
     """
+    return in_hand(query, memory) or await ask(query, memory, engine, settings, executor)
+
+
+async def ask(
+    query: Query,
+    memory: Memory,
+    engine: Engine,
+    settings: Settings,
+    executor: Executor | None = None,
+    priority: Priority = Priority.COMPLETION,
+) -> Outcome:
+    """``complete`` of what is not in hand. Below ``COMPLETION``, trees and window in ``memory`` stay as they are."""
     began = time.perf_counter()
-    text, offset, newline = _as_if_accepted(query)
-    known = remainder(memory.shown, text, offset)
-    if known is not None and (known.text or not query.explicit):
-        return _outcome(query, known, newline, Origin.REUSE, began)
-    plan = _plan(text, offset, query, memory, engine, settings)
+    text, offset, newline = as_if_accepted(query)
+    begun = joined(memory.begun, text, offset) if settings.join_stream else None
+    if begun is None:
+        kept = memory if priority is Priority.COMPLETION else replace(memory)
+        begun = await _aside(executor, partial(begin, query, kept, engine, settings, priority))
+    memory.begun = (*[b for b in memory.begun if b is not begun][1 - _MOST_BEGUN :], begun)
     planned = time.perf_counter()
-    place = _place(plan, settings)
-    stopper = Stopper(plan.syntax, plan.offset, place.scope, place.extent, next(iter(place.below), ""))
-    sampling = Sampling(settings.temperature, seed=settings.seed)
-    generation = await engine.generate(Request(plan.prompt, settings.max_tokens, sampling, on_text=stopper))
+    generation = await engine.generate(replace(begun.request, priority=priority))
     answered = time.perf_counter()
-    cleaned, reason = _judged(generation, place, query, settings)
+    if generation.finish is Finish.CANCELLED:
+        return Outcome(None, Origin.NONE, generation.usage, reason="a more urgent request took its place")
+    memory.begun = tuple(b for b in memory.begun if b is not begun)
+    cleaned, reason = await _aside(executor, partial(_judged, generation, begun, offset, query, settings))
+    if (text, offset) != (begun.text, begun.offset):
+        known = remainder((Shown(begun.text, begun.offset, cleaned.text, cleaned.overwrites),), text, offset)
+        if known is None and not reason:
+            return await ask(query, memory, engine, settings, executor, priority)
+        cleaned = known or Cleaned("")
     memory.shown = remember(memory.shown, Shown(text, offset, cleaned.text, cleaned.overwrites))
     outcome = _outcome(query, cleaned, newline, Origin.MODEL, began, reason)
     own = 1000 * ((planned - began) + (time.perf_counter() - answered))
     ms = {"plan": 1000 * (planned - began), **_model_ms(generation), "own": own, "total": outcome.ms["total"]}
-    return replace(outcome, usage=generation.usage, ms=ms, mean_logprob=generation.mean_logprob)
+    return replace(outcome, usage=generation.usage, ms=ms, mean_logprob=generation.mean_logprob())
+
+
+async def prefetch(
+    query: Query, suggestion: Suggestion, memory: Memory, engine: Engine, settings: Settings, executor: Executor | None
+) -> Outcome | None:
+    """Has in hand what would be asked once ``suggestion`` is accepted; None where it is there already."""
+    after = accepted(query, suggestion)
+    if in_hand(after, memory) is not None:
+        return None
+    return await ask(after, memory, engine, settings, executor, Priority.PREFETCH)
+
+
+def accepted(query: Query, suggestion: Suggestion) -> Query:
+    """The query that an editor makes once the suggestion is in the document."""
+    document = query.document.with_edit(Edit(suggestion.span, suggestion.text))
+    return Query(document, suggestion.span.start + len(suggestion.text), query.path, other_files=query.other_files)
+
+
+async def warm_up(
+    query: Query, memory: Memory, engine: Engine, settings: Settings, executor: Executor | None = None
+) -> None:
+    """Reads the prompt for a query, so that the first suggestion there need not."""
+    begun = await _aside(executor, partial(begin, query, memory, engine, settings, Priority.WARM_UP))
+    await engine.generate(replace(begun.request, priority=Priority.WARM_UP, max_tokens=0, progress=None))
+
+
+async def _aside(executor: Executor | None, function: Callable[[], T]) -> T:
+    """Runs ``function`` in the executor, or here where there is none."""
+    return function() if executor is None else await asyncio.get_running_loop().run_in_executor(executor, function)
 
 
 def plan_completion(query: Query, memory: Memory, engine: Engine, settings: Settings) -> Plan:
@@ -52,11 +126,7 @@ def plan_completion(query: Query, memory: Memory, engine: Engine, settings: Sett
 
     Raises ``BudgetTooSmall`` where the settings leave no room for a prompt.
     """
-    text, offset, _ = _as_if_accepted(query)
-    return _plan(text, offset, query, memory, engine, settings)
-
-
-def _plan(text: str, offset: int, query: Query, memory: Memory, engine: Engine, settings: Settings) -> Plan:
+    text, offset, _ = as_if_accepted(query)
     language = find_language(query.document.language, query.path)
     name = language.name if language is not None else ""
     part = excerpt(text, offset, language, memory.excerpt)
@@ -66,44 +136,30 @@ def _plan(text: str, offset: int, query: Query, memory: Memory, engine: Engine, 
     scope = scope_at(syntax, part.offset)
     site = site_at(part, offset, scope, head, query.path, query.other_files)
     room = min(settings.context_tokens, engine.context_tokens)
-    budget = Budget(prompt=room - min(settings.max_tokens, room // 2))
+    budget = Budget(prompt=room - min(settings.max_tokens, room // 2), head_step=settings.window_step)
     prompt, frame = build_fim(site, settings.layout, budget, engine.tokenizer, settings.heal, memory.frame)
     memory.frame = frame
     return Plan(prompt, syntax, part.offset, scope)
 
 
-def _as_if_accepted(query: Query) -> tuple[str, int, str]:
-    """The text with LF line ends and the selected list entry in place, the cursor in it, and the file's line end."""
-    text, offset, newline = query.document.text, query.offset, "\n"
-    if query.selected is not None and _usable(query):
-        span = query.selected.span
-        text = text[: span.start] + query.selected.text + text[span.end :]
-        offset = span.start + len(query.selected.text)
-    if "\r" in text:
-        newline = _line_end(text, offset)
-        offset = len(_lf(text[:offset]))
-        text = _lf(text)
-    return text, offset, newline
-
-
-def _line_end(text: str, offset: int) -> str:
-    """The line end of the cursor's line, else that of the line above it."""
-    found = _LINE_END.search(text, offset)
-    if found is None:
-        found = next(iter(_LINE_END.finditer(text, max(0, text.rfind("\n", 0, offset) - 1), offset)), None)
-    return found.group() if found is not None else "\n"
-
-
-def _lf(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _usable(query: Query) -> bool:
-    """Whether the selected entry's range is what the protocol asks for: on the cursor's line, with the cursor in it."""
-    assert query.selected is not None
-    span, document = query.selected.span, query.document
-    same_line = document.line_at(span.start) == document.line_at(span.end)
-    return same_line and span.start <= query.offset <= span.end and "\n" not in query.selected.text
+def begin(query: Query, memory: Memory, engine: Engine, settings: Settings, priority: Priority) -> Begun:
+    """The request for a query. Raises ``BudgetTooSmall``."""
+    text, offset, _ = as_if_accepted(query)
+    plan = plan_completion(query, memory, engine, settings)
+    place = _place(plan, settings)
+    next_line = next(iter(place.below), "")
+    stopper = Stopper(plan.syntax, plan.offset, place.scope, place.extent, next_line) if settings.early_stop else None
+    request = Request(
+        plan.prompt,
+        settings.max_tokens,
+        Sampling(settings.temperature, seed=settings.seed),
+        priority,
+        stopper,
+        settings.drafts,
+        memory.shown[-1].insert if memory.shown else "",
+        Progress(),
+    )
+    return Begun(text, offset, plan, request)
 
 
 def _place(plan: Plan, settings: Settings) -> Place:
@@ -115,13 +171,14 @@ def _place(plan: Plan, settings: Settings) -> Place:
     return replace(place, extent=Extent.LINE if extent is Extent.REST and place.deeper_below else extent)
 
 
-def _judged(generation: Generation, place: Place, query: Query, settings: Settings) -> tuple[Cleaned, str]:
-    """What may be shown of an answer, or why nothing may."""
+def _judged(generation: Generation, begun: Begun, offset: int, query: Query, settings: Settings) -> tuple[Cleaned, str]:
+    """What may be shown of an answer, or why nothing may; confidence is that of what follows ``offset``, the cursor."""
     if not generation.text.strip():
         return Cleaned(""), "the model has nothing to add"
-    if generation.mean_logprob < settings.min_confidence and not query.explicit:
+    if generation.mean_logprob(offset - begun.offset) < settings.min_confidence and not query.explicit:
         return Cleaned(""), "the model is unsure"
-    cleaned = clean(generation.text, replace(place, cut_off=generation.finish is Finish.LENGTH))
+    place = replace(_place(begun.plan, settings), cut_off=generation.finish is Finish.LENGTH)
+    cleaned = clean(generation.text, place)
     return cleaned, "" if cleaned.text else "nothing that is safe to accept was left"
 
 
@@ -132,7 +189,7 @@ def _outcome(
     if not cleaned.text:
         return Outcome(None, origin, ms=ms, reason=reason)
     span, text = Span(query.offset, query.offset + cleaned.overwrites), cleaned.text
-    if query.selected is not None and _usable(query):
+    if query.selected is not None and usable(query):
         selected = query.selected
         span, text = Span(selected.span.start, selected.span.end + cleaned.overwrites), selected.text + text
     return Outcome(Suggestion(uuid.uuid4().hex, span, text.replace("\n", newline)), origin, ms=ms)

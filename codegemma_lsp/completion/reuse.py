@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegemma_lsp.completion.clean import Cleaned
-from codegemma_lsp.completion.types import Shown
+from codegemma_lsp.completion.types import Begun, Shown
 from codegemma_lsp.syntax import scan
 
 _MOST_IN_HAND = 8
@@ -28,14 +28,29 @@ def remember(shown: tuple[Shown, ...], entry: Shown) -> tuple[Shown, ...]:
     return (*kept, entry)
 
 
-def _remainder_of(entry: Shown, text: str, offset: int) -> Cleaned | None:
+def joined(begun: tuple[Begun, ...], text: str, offset: int) -> Begun | None:
+    """The latest request whose text so far is what was typed since it was made."""
+    for entry in reversed(begun):
+        progress = entry.request.progress
+        if progress is not None and _added(Shown(entry.text, entry.offset, progress.text), text, offset) is not None:
+            return entry
+    return None
+
+
+def _added(entry: Shown, text: str, offset: int) -> int | None:
+    """How many closing brackets the editor has added after the cursor since, where the document has otherwise only
+    grown by a part of ``entry.insert``; else None."""
     typed = offset - entry.offset
-    if typed < 0 or typed > len(entry.insert) or (typed == len(entry.insert) and entry.insert):
-        return None
-    if not text.startswith(entry.insert[:typed], entry.offset):
+    if not 0 <= typed <= len(entry.insert) or not text.startswith(entry.insert[:typed], entry.offset):
         return None
     added = _added_after(entry, text, offset)
-    if added is None or text[: entry.offset] != entry.text[: entry.offset]:
+    return added if added is not None and text[: entry.offset] == entry.text[: entry.offset] else None
+
+
+def _remainder_of(entry: Shown, text: str, offset: int) -> Cleaned | None:
+    typed = offset - entry.offset
+    added = _added(entry, text, offset)
+    if added is None or (typed == len(entry.insert) and entry.insert):
         return None
     rest, overwrites = entry.insert[typed:], entry.overwrites + added
     if added > 0 and not _brings(rest, text[text.rfind("\n", 0, offset) + 1 : offset], text[offset : offset + added]):

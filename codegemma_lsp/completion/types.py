@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from codegemma_lsp.document import Document, Span
-from codegemma_lsp.engines.base import Usage
+from codegemma_lsp.engines.base import Request, Usage
 from codegemma_lsp.prompt import Frame, Prompt, Text
 from codegemma_lsp.syntax import Excerpt, Scope, Syntax
 
@@ -72,17 +72,6 @@ class Shown:
     overwrites: int = 0
 
 
-@dataclass
-class Memory:
-    """What is kept of one document between its requests: its last trees, its last window, its last suggestions."""
-
-    excerpt: Excerpt | None = None
-    syntax: Syntax | None = None
-    head: Syntax | None = None
-    frame: Frame | None = None
-    shown: tuple[Shown, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A prompt and what is needed to judge its answer: ``syntax`` is that of an excerpt of the LF-only text with the
@@ -92,3 +81,30 @@ class Plan:
     syntax: Syntax
     offset: int
     scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request made at ``offset`` of ``text``; its ``progress`` tells how far it has come."""
+
+    text: str
+    offset: int
+    plan: Plan
+    request: Request
+
+
+@dataclass
+class Memory:
+    """What is kept of one document between its requests: its last trees, its last window, its last suggestions, and
+    the requests that were not answered to the end."""
+
+    excerpt: Excerpt | None = None
+    syntax: Syntax | None = None
+    head: Syntax | None = None
+    frame: Frame | None = None
+    shown: tuple[Shown, ...] = ()
+    begun: tuple[Begun, ...] = ()
+
+    def forget_answers(self) -> None:
+        """For when another model, or other settings, would answer otherwise."""
+        self.shown, self.begun = (), ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Protocol, TypeAlias
 
@@ -35,7 +36,7 @@ class EngineFailed(EngineError):
 
 
 class Priority(IntEnum):
-    """Lower runs first."""
+    """Lower runs first. From ``PREFETCH`` on, a request is given up as soon as one of a lower number comes."""
 
     COMPLETION = 0
     CHAT = 1
@@ -55,8 +56,8 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``batch_tokens``: prompt tokens read between two looks at the cancel flag. ``threads`` 0: half of the
-    processors, because a second thread that spins on a busy machine costs more than it brings."""
+    """``batch_tokens``: prompt tokens read between two looks at the cancel flag. ``threads`` 0: as many as were the
+    fastest when the model was loaded."""
 
     context_tokens: int = 2048
     slots: int = 4
@@ -72,17 +73,6 @@ OnText: TypeAlias = Callable[[str], bool]
 """Called in the engine's thread with all the text so far, after each token that adds some; True ends generation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One generation. ``max_tokens`` counts generated tokens, those that spell ``prompt.spell`` included."""
-
-    prompt: Prompt
-    max_tokens: int
-    sampling: Sampling = field(default_factory=Sampling)
-    priority: Priority = Priority.COMPLETION
-    on_text: OnText | None = None
-
-
 class Finish(StrEnum):
     """Why generation ended."""
 
@@ -92,34 +82,72 @@ class Finish(StrEnum):
     CANCELLED = "cancelled"
 
 
+@dataclass(slots=True)
+class Progress:
+    """How far a generation has come. The engine writes it in its thread; ``text`` and ``finish`` any thread may read."""
+
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    text: str = ""
+    finish: Finish | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One generation. ``max_tokens`` counts generated tokens, those that spell ``prompt.spell`` included; 0 only reads
+    the prompt. ``drafts``: most tokens guessed at a time, from what was written before and from ``hint``. ``progress``:
+    where a request was cancelled, the same one goes on from what it had made."""
+
+    prompt: Prompt
+    max_tokens: int
+    sampling: Sampling = field(default_factory=Sampling)
+    priority: Priority = Priority.COMPLETION
+    on_text: OnText | None = None
+    drafts: int = 0
+    hint: str = ""
+    progress: Progress | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts and milliseconds. ``prompt == reused + read``, unless it was cancelled before it was read whole.
-    ``read_after_cancel`` counts the prompt tokens that were still read once cancellation was asked for."""
+    """Token counts and milliseconds. ``prompt == reused + read``, unless it was cancelled before it was read whole;
+    where a generation goes on, what was generated before belongs to the prompt. ``drafted`` tokens were guessed, of
+    which ``accepted`` were right. ``read_after_cancel``: prompt tokens still read once it was cancelled."""
 
     prompt: int = 0
     reused: int = 0
     read: int = 0
     generated: int = 0
+    drafted: int = 0
+    accepted: int = 0
     read_after_cancel: int = 0
     queue_ms: float = 0.0
     prefill_ms: float = 0.0
     decode_ms: float = 0.0
 
 
+def total(usages: Iterable[Usage]) -> Usage:
+    """Field by field."""
+    rows = [astuple(usage) for usage in usages]
+    return Usage(*map(sum, zip(*rows, strict=True))) if rows else Usage()
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """``text`` excludes what was spelled; ``logprobs`` (nats) has one entry for each generated token that is text."""
+    """``text`` excludes what was spelled; ``logprobs`` (nats) has one entry for each generated token that is text, and
+    ``ends`` where in ``text`` that token ends."""
 
     text: str
     finish: Finish
     usage: Usage
     logprobs: tuple[float, ...] = ()
+    ends: tuple[int, ...] = ()
 
-    @property
-    def mean_logprob(self) -> float:
-        """Nats a token, 0 where nothing was generated."""
-        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else 0.0
+    def mean_logprob(self, start: int = 0) -> float:
+        """Nats a token, of the tokens that reach beyond ``start`` in the text; 0 where there are none."""
+        left = self.logprobs[bisect_right(self.ends, start) :] if start else self.logprobs
+        return sum(left) / len(left) if left else 0.0
 
 
 class Engine(Protocol):
@@ -135,6 +163,16 @@ class Engine(Protocol):
 
     @property
     def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def usage(self) -> Usage:
+        """Sums over all that was done since it was loaded, what was cancelled included."""
+        ...
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs and nothing waits."""
+        ...
 
     async def generate(self, request: Request) -> Generation:
         """Raises ``PromptTooLong``, ``EngineFailed``."""

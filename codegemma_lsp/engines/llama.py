@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from codegemma_lsp.engines.base import OnProgress, Options
-from codegemma_lsp.engines.loop import Backend, LoopEngine
+from codegemma_lsp.engines.loop import LoopEngine
 from codegemma_lsp.engines.native import Native
+from codegemma_lsp.engines.run import Backend
+from codegemma_lsp.engines.threads import fastest
 from codegemma_lsp.engines.vocabulary import Vocabulary
 
 
@@ -26,11 +27,13 @@ class LlamaEngine(LoopEngine):
             options.context_tokens,
             options.slots,
             options.batch_tokens,
-            options.threads or max(1, (os.cpu_count() or 2) // 2),
+            options.threads or 1,
             options.gpu_layers,
             self._should_stop,
             self._on_progress,
         )
+        if not options.threads:
+            native.use_threads(fastest(native.time_threads))
         specials = native.specials()
         spellings = [native.text(token) for token in specials.values()]
         vocabulary = Vocabulary(

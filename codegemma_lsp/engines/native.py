@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import llama_cpp as llama
 import numpy as np
 
 from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress
-from codegemma_lsp.engines.loop import Decoded
+from codegemma_lsp.engines.run import Decoded
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
 
@@ -123,14 +124,14 @@ class Native:
             )
         return context
 
-    def decode(self, slot: int, tokens: Sequence[int], position: int) -> Decoded:
-        """Reads at most ``batch_tokens`` tokens into a slot; logits are kept for the last one."""
+    def decode(self, slot: int, tokens: Sequence[int], position: int, scored: int = 1) -> Decoded:
+        """Reads at most ``batch_tokens`` tokens into a slot; logits are kept for the last ``scored`` of them."""
         count = len(tokens)
         self._arrays["token"][:count] = tokens
         self._arrays["pos"][:count] = range(position, position + count)
         self._arrays["n_seq_id"][:count] = 1
-        self._arrays["logits"][:count] = 0
-        self._arrays["logits"][count - 1] = 1
+        self._arrays["logits"][: count - scored] = 0
+        self._arrays["logits"][count - scored : count] = 1
         for i in range(count):
             self._batch.seq_id[i][0] = slot
         self._batch.n_tokens = count
@@ -141,10 +142,25 @@ class Native:
             return Decoded.ABORTED
         raise EngineFailed(f"llama.cpp could not process {count} tokens (code {status}); the engine starts again.")
 
-    def logits(self) -> Logits:
-        """Scores of the last token read, shape (vocabulary,): a view that the next ``decode`` overwrites."""
-        pointer = llama.llama_get_logits_ith(self._context, -1)
+    def logits(self, back: int = 0) -> Logits:
+        """Scores of the token ``back`` before the last one, shape (vocabulary,): a view that ``decode`` overwrites."""
+        pointer = llama.llama_get_logits_ith(self._context, -1 - back)
         return np.ctypeslib.as_array(pointer, shape=(self.size,))
+
+    def use_threads(self, count: int) -> None:
+        llama.llama_set_n_threads(self._context, count, count)
+
+    def time_threads(self, count: int) -> float:
+        """Seconds for what a keystroke costs, a few tokens read and a few generated; leaves the cache empty."""
+        self.use_threads(count)
+        token = max(0, llama.llama_vocab_bos(self.vocab))
+        began = time.perf_counter()
+        self.decode(0, [token] * 8, 0)
+        for position in range(8, 11):
+            self.decode(0, [token], position)
+        took = time.perf_counter() - began
+        self.trim(0, 0)
+        return took
 
     def trim(self, slot: int, length: int) -> int:
         """Drops what a slot holds from position ``length`` on, and returns how many tokens it holds then."""

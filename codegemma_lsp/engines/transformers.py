@@ -18,7 +18,8 @@ from transformers import AutoConfig, DynamicCache, GemmaForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress, Options
-from codegemma_lsp.engines.loop import Backend, Decoded, LoopEngine
+from codegemma_lsp.engines.loop import LoopEngine
+from codegemma_lsp.engines.run import Backend, Decoded
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.engines.vocabulary import Vocabulary
 from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
@@ -66,9 +67,9 @@ class Torch:
         self._caches: list[Any] = [DynamicCache(config=config) for _ in range(options.slots)]
         self._weights: Any = None
         self._last: Any = None
-        """What the last token read leaves, shape (hidden,): logits are made of it only where a token is chosen."""
+        """What the last tokens read leave, shape (scored, hidden): logits are made of it only where one is chosen."""
 
-    def decode(self, slot: int, tokens: Sequence[int], position: int) -> Decoded:
+    def decode(self, slot: int, tokens: Sequence[int], position: int, scored: int = 1) -> Decoded:
         """Reads tokens into a slot; a request that was given up is noticed before it, not within."""
         if self._stopped():
             return Decoded.ABORTED
@@ -78,7 +79,7 @@ class Torch:
         try:
             with torch.inference_mode():
                 answer = self._model.model(input_ids=ids, position_ids=at, past_key_values=cache, use_cache=True)
-                self._last = answer.last_hidden_state[0, -1]
+                self._last = answer.last_hidden_state[0, -scored:]
         except RuntimeError as error:
             raise EngineFailed(f"torch could not process {len(tokens)} tokens ({error}); it starts again.") from error
         return Decoded.DONE
@@ -89,10 +90,10 @@ class Torch:
             self._weights = self._model.lm_head.weight.float()
         return self._weights
 
-    def logits(self) -> Logits:
+    def logits(self, back: int = 0) -> Logits:
         """In float32: logits of bfloat16 are an eighth apart, and the best would often be several."""
         with torch.inference_mode():
-            scores: Logits = torch.mv(self._head(), self._last.float()).cpu().numpy()
+            scores: Logits = torch.mv(self._head(), self._last[-1 - back].float()).cpu().numpy()
         return scores
 
     def trim(self, slot: int, length: int) -> int:
