@@ -84,7 +84,7 @@ class Finish(StrEnum):
 
 @dataclass(slots=True)
 class Progress:
-    """How far a generation has come. The engine writes it in its thread; ``text`` and ``finish`` any thread may read."""
+    """How far a generation has come. The engine writes it in its thread; others may read ``text`` and ``finish``."""
 
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)

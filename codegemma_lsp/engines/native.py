@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -68,7 +69,8 @@ class Native:
         self.size = llama.llama_vocab_n_tokens(self.vocab)
         trained = llama.llama_model_n_ctx_train(self._model)
         self.context_tokens = min(context_tokens, trained) if trained > 0 else context_tokens
-        self._abort = llama.ggml_abort_callback(lambda _: should_abort())
+        self._deadline = math.inf
+        self._abort = llama.ggml_abort_callback(lambda _: should_abort() or time.perf_counter() > self._deadline)
         self._context = self._make_context(path, slots, batch_tokens, threads)
         self._memory = llama.llama_get_memory(self._context)
         self._batch = llama.llama_batch_init(batch_tokens, 0, 1)
@@ -150,17 +152,18 @@ class Native:
     def use_threads(self, count: int) -> None:
         llama.llama_set_n_threads(self._context, count, count)
 
-    def time_threads(self, count: int) -> float:
-        """Seconds for what a keystroke costs, a few tokens read and a few generated; leaves the cache empty."""
+    def time_threads(self, count: int, limit: float) -> float:
+        """Seconds for what a keystroke costs, a few tokens read and a few generated, or those until it was given up
+        after ``limit``; leaves the cache empty."""
         self.use_threads(count)
         token = max(0, llama.llama_vocab_bos(self.vocab))
         began = time.perf_counter()
-        self.decode(0, [token] * 8, 0)
-        for position in range(8, 11):
-            self.decode(0, [token], position)
-        took = time.perf_counter() - began
+        self._deadline = began + limit
+        if self.decode(0, [token] * 8, 0) is Decoded.DONE:
+            all(self.decode(0, [token], position) is Decoded.DONE for position in range(8, 11))
+        self._deadline = math.inf
         self.trim(0, 0)
-        return took
+        return time.perf_counter() - began
 
     def trim(self, slot: int, length: int) -> int:
         """Drops what a slot holds from position ``length`` on, and returns how many tokens it holds then."""

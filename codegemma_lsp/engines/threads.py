@@ -9,23 +9,30 @@ from collections.abc import Callable
 from statistics import median
 
 _ROUNDS = 5
-_ENOUGH_S = 0.6
+_ENOUGH_S = 0.5
 """Seconds after which no further round is begun: large models are measured once."""
+_LONGEST_S = 30.0
+_HOPELESS = 3
+"""Times as long as the fastest so far, after which a candidate need not go on."""
 _WORTH = 0.85
 """Share of the time that more threads may need at most: each takes a processor from the editor."""
 
 
-def fastest(time_of: Callable[[int], float], available: int | None = None) -> int:
-    """The smallest number of threads that nothing beats clearly. ``time_of`` does one fixed piece of work with so many
-    threads and returns its seconds. Rounds alternate between the candidates, so that a busy moment strikes them all."""
+def fastest(time_of: Callable[[int, float], float], available: int | None = None) -> int:
+    """The smallest number of threads that nothing beats clearly.
+
+    ``time_of(threads, limit)`` does one fixed piece of work and returns its seconds, or gives up after ``limit``
+    seconds and returns those. Rounds alternate between the candidates, so that a busy moment strikes them all.
+    """
     candidates = doublings(available or processors())
+    times: dict[int, list[float]] = {count: [] for count in candidates}
     if len(candidates) == 1:
         return candidates[0]
-    times: dict[int, list[float]] = {count: [] for count in candidates}
-    began = time.perf_counter()
+    began, limit = time.perf_counter(), _LONGEST_S
     for _ in range(_ROUNDS):
         for count in candidates:
-            times[count].append(time_of(count))
+            times[count].append(time_of(count, limit))
+            limit = min(limit, _HOPELESS * times[count][-1])
         if time.perf_counter() - began > _ENOUGH_S:
             break
     best = candidates[0]

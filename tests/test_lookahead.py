@@ -1,0 +1,243 @@
+"""A session that goes on with streams, fetches ahead, warms up and waits: with the real engine, and where the order of
+events matters with one that is told when to go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from codegemma_lsp.completion import Origin, Outcome, Pace, Query, Suggestion
+from codegemma_lsp.document import Document, Edit, Span
+from codegemma_lsp.engines.base import Finish, Generation, Priority, Request, Usage
+from codegemma_lsp.lookahead import opening_offset
+from codegemma_lsp.session import Session
+from codegemma_lsp.settings import Settings
+from tests.scripted import ScriptedEngine
+from tests.traced import AT, SOURCE
+
+URI = "file:///document.py"
+
+
+class Stepping(ScriptedEngine):
+    """Streams a character a step, and takes no step until told; keeps what a cancelled request had made."""
+
+    def __init__(self, answer: str) -> None:
+        super().__init__(answer)
+        self.steps = asyncio.Semaphore(0)
+
+    async def generate(self, request: Request) -> Generation:
+        self.requests.append(request)
+        progress = request.progress
+        assert progress is not None
+        while len(progress.text) < len(self.answer):
+            await self.steps.acquire()
+            progress.text = self.answer[: len(progress.text) + 1]
+        return Generation(progress.text, Finish.STOP_TOKEN, Usage(prompt=1, read=1), (-0.1,), (len(progress.text),))
+
+
+@asynccontextmanager
+async def session_on(text: str, **how: object) -> AsyncIterator[Session]:
+    session = Session(lambda status: None)
+    session.configure({"threads": 1, "minConfidence": -9, "prefetch": False, **how})
+    session.open(Document(URI, text, "python"))
+    await session.load()
+    yield session
+    await session.shut_down()
+
+
+def query(session: Session, offset: int) -> Query:
+    return Query(session.documents[URI], offset, "document.py")
+
+
+def typed(session: Session, offset: int, text: str) -> Query:
+    """The document with ``text`` typed at an offset, and the query behind it."""
+    session.change(session.documents[URI].with_edit(Edit(Span(offset, offset), text)))
+    return query(session, offset + len(text))
+
+
+async def settled(session: Session) -> None:
+    """Waits until nothing runs ahead."""
+    async with asyncio.timeout(20):
+        while any(not task.done() for task in session._ahead._tasks.values()):
+            await asyncio.sleep(0.005)
+
+
+async def first_suggestion(session: Session) -> tuple[int, str]:
+    """Opens our source cut at one place after the other until the model suggests something of some length there."""
+    for at in range(AT, 1000, -97):
+        session.open(Document(URI, SOURCE[:at], "python"))
+        outcome = await session.complete(query(session, at))
+        if outcome.suggestion is not None and len(outcome.suggestion.text) > 5:
+            return at, outcome.suggestion.text
+    pytest.fail("the model has nothing to say")
+
+
+def shown(outcome: Outcome) -> Suggestion:
+    assert outcome.suggestion is not None, outcome.reason
+    return outcome.suggestion
+
+
+@pytest.mark.parametrize("prefetch", [True, False])
+async def test_what_follows_an_accepted_suggestion_is_there_already(prefetch: bool) -> None:
+    async with session_on("", prefetch=prefetch) as session:
+        at, first = await first_suggestion(session)
+        await settled(session)
+        outcome = await session.complete(typed(session, at, first))
+        assert outcome.origin is (Origin.REUSE if prefetch else Origin.MODEL)
+
+
+async def test_typing_the_suggestion_keeps_what_is_fetched_ahead() -> None:
+    async with session_on("", prefetch=True) as session:
+        at, first = await first_suggestion(session)
+        task = session._ahead._tasks[URI]
+        for i in range(2):
+            rest = await session.complete(typed(session, at + i, first[i]))
+            assert shown(rest).text == first[i + 1 :]
+            assert session._ahead._tasks[URI] is task
+        other = await session.complete(typed(session, at + 2, "☃"))
+        assert other.origin is not Origin.REUSE
+
+
+async def test_what_was_typed_of_a_stream_is_not_generated_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Stepping("value = 1")
+    async with session_on("x\n") as session:
+        session.keeper.engine = engine
+        first = asyncio.create_task(session.complete(query(session, 2)))
+        for _ in range(3):
+            engine.steps.release()
+        async with asyncio.timeout(5):
+            while len(produced(engine)) < 3:
+                await asyncio.sleep(0.001)
+        second = asyncio.create_task(session.complete(typed(session, 2, "va")))
+        for _ in range(6):
+            engine.steps.release()
+        outcome = await asyncio.wait_for(second, 5)
+        assert shown(outcome).text == "lue = 1"
+        assert engine.requests[0].progress is engine.requests[1].progress
+        assert (await first).suggestion is None
+        assert len(engine.requests) == 2
+
+
+def produced(engine: Stepping) -> str:
+    progress = engine.requests[0].progress if engine.requests else None
+    return progress.text if progress is not None else ""
+
+
+@pytest.mark.parametrize(
+    ("how", "then"),
+    [
+        pytest.param({}, "vo", id="typed otherwise"),
+        pytest.param({"joinStream": False}, "va", id="switched off"),
+    ],
+)
+async def test_other_typing_begins_anew(how: dict[str, object], then: str) -> None:
+    engine = Stepping("value = 1")
+    async with session_on("x\n", **how) as session:
+        session.keeper.engine = engine
+        first = asyncio.create_task(session.complete(query(session, 2)))
+        for _ in range(3):
+            engine.steps.release()
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(session.complete(typed(session, 2, then)))
+        for _ in range(9):
+            engine.steps.release()
+        await asyncio.wait_for(second, 5)
+        await first
+        assert engine.requests[0].progress is not engine.requests[1].progress
+
+
+async def test_typing_at_any_moment_of_a_real_stream() -> None:
+    """Every request is answered; the later it comes, the more of the stream it can go on with."""
+    async with session_on("") as session:
+        at, whole = await first_suggestion(session)
+        same = []
+        for wait in (0, 0.002, 0.005, 0.01, 0.02, 0.05, 5):
+            session._forget_answers()
+            running = asyncio.create_task(session.complete(query(session, at)))
+            await asyncio.wait([running], timeout=wait)
+            outcome = await session.complete(typed(session, at, whole[0]))
+            same.append(outcome.suggestion is not None and outcome.suggestion.text == whole[1:])
+            assert (await running).reason in ("", "a newer request took its place")
+            session.change(session.documents[URI].with_edit(Edit(Span(at, at + 1), "")))
+        assert same[-1]
+
+
+async def test_opening_a_file_reads_what_its_first_request_needs() -> None:
+    text = SOURCE[:1200]
+    offset = text.index("\n", 900) + 1
+    read = []
+    for warm in (False, True):
+        async with session_on(text, warmUp=warm) as session:
+            document = session.documents[URI]
+            session.rest(Query(document, opening_offset(text, session.settings), "document.py"))
+            await settled(session)
+            read.append((await session.complete(query(session, offset))).usage.read)
+    assert 3 * read[1] < read[0]
+
+
+async def test_a_file_opened_while_the_model_loads_is_read_afterwards() -> None:
+    session = Session(lambda status: None)
+    session.configure({"threads": 1})
+    session.open(Document(URI, SOURCE[:800], "python"))
+    session.rest(query(session, 800))
+    await session.load()
+    await settled(session)
+    engine = session.keeper.engine
+    assert engine is not None
+    assert engine.usage.read > 50
+    assert engine.usage.generated == 0
+    await session.shut_down()
+
+
+async def test_a_failure_ahead_is_nobodys_concern() -> None:
+    engine = ScriptedEngine("value")
+    async with session_on("x = ", prefetch=True) as session:
+        session.keeper.engine = engine
+        fails = engine.generate
+
+        async def generate(request: Request) -> Generation:
+            if request.priority is not Priority.COMPLETION:
+                raise RuntimeError("no")
+            return await fails(request)
+
+        engine.generate = generate  # type: ignore[method-assign]
+        assert shown(await session.complete(query(session, 4))).text == "value"
+        await settled(session)
+        session.rest(query(session, 2))
+        await settled(session)
+        assert shown(await session.complete(typed(session, 4, "v"))).text == "alue"
+
+
+@pytest.mark.parametrize(
+    ("gaps", "answers", "wait"),
+    [
+        pytest.param([200] * 5, [50] * 5, 0, id="the model keeps up"),
+        pytest.param([200] * 5, [500] * 5, 100, id="it does not: at most the setting"),
+        pytest.param([60] * 5, [500] * 5, 60, id="nor longer than the rhythm"),
+        pytest.param([], [500] * 5, 0, id="no rhythm yet"),
+        pytest.param([60] * 5 + [5000], [500] * 5, 60, id="a pause is no rhythm"),
+        pytest.param([60] * 9, [500] + [20] * 12, 0, id="it caught up"),
+    ],
+)
+def test_waiting_for_the_next_keystroke(gaps: list[int], answers: list[int], wait: float) -> None:
+    pace, now = Pace(), 0.0
+    pace.keystroke(now)
+    for gap in gaps:
+        now += gap
+        pace.keystroke(now)
+    for answer in answers:
+        pace.answered(answer)
+    assert pace.wait_ms(100) == pytest.approx(wait, abs=1)
+    assert pace.wait_ms(0) == 0
+
+
+def test_the_opening_offset_is_at_a_line_start() -> None:
+    assert opening_offset("", Settings()) == 0
+    assert opening_offset("x\n", Settings()) == 2
+    offset = opening_offset(SOURCE * 20, Settings())
+    assert 0 < offset <= 2048 * 3 // 2
+    assert (SOURCE * 20)[offset - 1] == "\n"
+    assert opening_offset("x" * 100_000, Settings()) == 0

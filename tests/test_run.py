@@ -1,0 +1,169 @@
+"""Generations that are cut short, gone on with, guessed ahead and given up: on the bundled model."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codegemma_lsp.engines.base import Finish, Options, Priority, Progress, Request, Sampling
+from codegemma_lsp.engines.drafts import Lookup
+from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.engines.threads import doublings, fastest
+from codegemma_lsp.models import BUNDLED, model_path
+from tests.traced import AT, SOURCE, check_same, prompt_at, request_at, traced
+
+REPEATING = (
+    SOURCE[:AT]
+    + "    def a(self) -> int:\n        return int(self.starts[line])\n\n    def a(self) -> int:\n        ret"
+)
+
+
+def stopping_after(tokens: int, cancelled: threading.Event) -> Callable[[str], bool]:
+    """An ``on_text`` that cancels from outside once it has been called so often."""
+    calls: list[str] = []
+
+    def on_text(text: str) -> bool:
+        calls.append(text)
+        if len(calls) == tokens:
+            cancelled.set()
+        return False
+
+    return on_text
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(1.0, seed=3)], ids=["greedy", "drawn"])
+@pytest.mark.parametrize("after", [1, 2, 5, 11])
+def test_a_cancelled_generation_goes_on_as_if_it_had_not_been(
+    fresh_engine: LlamaEngine, after: int, sampling: Sampling
+) -> None:
+    request = replace(request_at(fresh_engine), sampling=sampling)
+    whole = traced(fresh_engine, request)
+    cancelled, progress = threading.Event(), Progress()
+    begun = replace(request, on_text=stopping_after(after, cancelled), progress=progress)
+    cut = fresh_engine.run(begun, cancelled)
+    assert cut.finish is Finish.CANCELLED
+    assert whole.generation.text.startswith(progress.text)
+    had = len(progress.tokens)
+    rest = fresh_engine.run(replace(request, progress=progress))
+    assert rest.usage.read <= 1
+    assert rest.usage.generated == whole.generation.usage.generated - had
+    assert rest.text == whole.generation.text
+    assert rest.logprobs == pytest.approx(whole.generation.logprobs, abs=0.3)
+    assert rest.ends == whole.generation.ends
+
+
+def test_a_finished_generation_is_not_made_again(engine: LlamaEngine) -> None:
+    request = replace(request_at(engine), progress=Progress())
+    first, again = engine.run(request), engine.run(request)
+    assert (again.text, again.finish) == (first.text, first.finish)
+    assert (again.usage.read, again.usage.generated) == (0, 0)
+
+
+@pytest.mark.parametrize("heal", [False, True])
+@pytest.mark.parametrize("drafts", [1, 8, 64])
+def test_drafts_change_no_token(fresh_engine: LlamaEngine, drafts: int, heal: bool) -> None:
+    """Invariant 7, and they are worth something where code repeats itself."""
+    drafted = accepted = 0
+    for text in (REPEATING, SOURCE[: AT + 20], SOURCE[:AT] + "x = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"):
+        request = Request(prompt_at(fresh_engine, text, len(text), heal=heal), 48)
+        plain = traced(fresh_engine, request)
+        guessed = traced(fresh_engine, replace(request, drafts=drafts, hint=plain.generation.text))
+        check_same(plain, guessed)
+        usage = guessed.generation.usage
+        assert usage.accepted <= usage.drafted
+        drafted, accepted = drafted + usage.drafted, accepted + usage.accepted
+        for slot in fresh_engine._slots.all:
+            assert fresh_engine._backend.trim(slot.number, len(slot.tokens)) == len(slot.tokens)
+    assert 2 * accepted > drafted > 0
+
+
+@given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 16))
+def test_a_guess_is_what_followed_the_longest_match(tokens: list[int], most: int) -> None:
+    """Against a search in plain Python; ids that share bytes must not be mistaken for each other."""
+    ids = [256 * token + token for token in tokens]
+    lookup = Lookup(ids[:10], most)
+    for token in ids[10:]:
+        lookup.add(token)
+    expected: list[int] = []
+    for size in range(min(6, len(ids) - 1), 2, -1):
+        starts = [at for at in range(len(ids) - size) if ids[at : at + size] == ids[-size:]]
+        if starts:
+            expected = ids[starts[-1] + size :][: min(most, 4)]
+            break
+    assert lookup.guess() == expected
+
+
+async def test_a_real_request_ends_what_runs_ahead(fresh_engine: LlamaEngine) -> None:
+    """Prefetch and warm-up give way at once; completions do not give way to each other."""
+    for priority, gives_way in ((Priority.PREFETCH, True), (Priority.WARM_UP, True), (Priority.COMPLETION, False)):
+        started = threading.Event()
+
+        def on_text(_: str, started: threading.Event = started) -> bool:
+            started.set()
+            return False
+
+        ahead = replace(request_at(fresh_engine, max_tokens=150), priority=priority, on_text=on_text)
+        running = asyncio.create_task(fresh_engine.generate(ahead))
+        await asyncio.to_thread(started.wait, 10)
+        real = await fresh_engine.generate(request_at(fresh_engine, AT + 8, max_tokens=4))
+        assert real.usage.generated
+        first = await running
+        assert (first.finish is Finish.CANCELLED) is gives_way
+        assert fresh_engine.idle
+
+
+def test_reading_without_generating_makes_the_next_request_cheap(fresh_engine: LlamaEngine) -> None:
+    request = request_at(fresh_engine)
+    warm = fresh_engine.run(replace(request, max_tokens=0, priority=Priority.WARM_UP))
+    assert (warm.text, warm.usage.generated, warm.usage.read) == ("", 0, request.prompt.tokens)
+    assert fresh_engine.run(request).usage.read == 1
+
+
+def test_usage_adds_up_over_all_that_was_done(fresh_engine: LlamaEngine) -> None:
+    cancelled = threading.Event()
+    request = request_at(fresh_engine)
+    cut = fresh_engine.run(replace(request, on_text=stopping_after(3, cancelled)), cancelled)
+    whole = fresh_engine.run(request)
+    assert cut.usage.generated >= 3
+    for name in ("prompt", "read", "generated"):
+        assert getattr(fresh_engine.usage, name) == getattr(cut.usage, name) + getattr(whole.usage, name)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "best"),
+    [
+        pytest.param({1: 1.0, 2: 0.5, 4: 0.25, 6: 0.2}, 6, id="each is worth it"),
+        pytest.param({1: 1.0, 2: 0.95, 4: 0.9, 6: 0.9}, 1, id="hardly faster is not worth a processor"),
+        pytest.param({1: 1.0, 2: 40.0, 4: 90.0, 6: 90.0}, 1, id="they wait for each other"),
+        pytest.param({1: 1.0, 2: 0.5, 4: 3.0, 6: 9.0}, 2, id="up to a point"),
+    ],
+)
+def test_as_many_threads_as_pay(seconds: dict[int, float], best: int) -> None:
+    spent: list[float] = []
+
+    def time_of(count: int, limit: float) -> float:
+        spent.append(min(seconds[count], limit))
+        return spent[-1]
+
+    assert fastest(time_of, 6) == best
+    assert max(spent) <= 3.0
+
+
+def test_candidates_are_doublings() -> None:
+    assert [doublings(count) for count in (1, 2, 3, 6, 8)] == [[1], [1, 2], [1, 2, 3], [1, 2, 4, 6], [1, 2, 4, 8]]
+
+
+def test_a_measured_engine_answers_like_any(fresh_engine: LlamaEngine) -> None:
+    measured = LlamaEngine(model_path(BUNDLED), Options(threads=0))
+    try:
+        assert not np.any([slot.tokens for slot in measured._slots.all])
+        check_same(traced(measured, request_at(measured)), traced(fresh_engine, request_at(fresh_engine)))
+    finally:
+        measured.close()
