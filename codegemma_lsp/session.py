@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -164,6 +165,7 @@ class Session:
         status, engine = self.keeper.status, self.keeper.engine
         return {
             "status": {"message": status.message, "kind": status.kind, "busy": status.busy},
+            "process": os.getpid(),
             "engine": _engine_state(engine) if engine is not None else None,
             "counts": {
                 "shown": self.shown,

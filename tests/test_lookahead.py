@@ -220,6 +220,8 @@ async def test_a_failure_ahead_is_nobodys_concern() -> None:
         pytest.param([], [500] * 5, 0, id="no rhythm yet"),
         pytest.param([60] * 5 + [5000], [500] * 5, 60, id="a pause is no rhythm"),
         pytest.param([60] * 9, [500] + [20] * 12, 0, id="it caught up"),
+        pytest.param([60] * 9, [20, 20, 5000], 0, id="one slow answer"),
+        pytest.param([60] * 9, [5000], 0, id="the first answer"),
     ],
 )
 def test_waiting_for_the_next_keystroke(gaps: list[int], answers: list[int], wait: float) -> None:

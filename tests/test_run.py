@@ -88,16 +88,28 @@ def test_drafts_change_no_token(fresh_engine: LlamaEngine, drafts: int, heal: bo
 def test_a_guess_is_what_followed_the_longest_match(tokens: list[int], most: int) -> None:
     """Against a search in plain Python; ids that share bytes must not be mistaken for each other."""
     ids = [256 * token + token for token in tokens]
-    lookup = Lookup(ids[:10], most)
+    lookup = Lookup(ids[:10], most, cost=0.01)
     for token in ids[10:]:
         lookup.add(token)
     expected: list[int] = []
     for size in range(min(6, len(ids) - 1), 2, -1):
         starts = [at for at in range(len(ids) - size) if ids[at : at + size] == ids[-size:]]
         if starts:
-            expected = ids[starts[-1] + size :][: min(most, 4)]
+            expected = ids[starts[-1] + size :][:most]
             break
-    assert lookup.guess() == expected
+    guess = lookup.guess()
+    assert guess == expected[: len(guess)]
+    assert guess or not expected or len(ids) <= 10 or most == 0 or lookup._right <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("right", "cost", "length"), [(0.9, 0.2, 15), (0.9, 0.5, 6), (0.6, 0.2, 3), (0.5, 0.6, 0), (1.0, 0.5, 16)]
+)
+def test_guesses_are_as_long_as_pays(right: float, cost: float, length: int) -> None:
+    lookup = Lookup([1, 2, 3, *range(4, 40), 1, 2], 16, cost)
+    lookup.add(3)
+    lookup._right = right
+    assert lookup.guess() == list(range(4, 40))[:length]
 
 
 async def test_a_real_request_ends_what_runs_ahead(fresh_engine: LlamaEngine) -> None:

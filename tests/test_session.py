@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 import pytest
@@ -155,7 +156,7 @@ async def test_a_load_that_nobody_wants_any_more_is_given_up(monkeypatch: pytest
 async def test_an_engine_replaced_during_the_debounce_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = ScriptedEngine("1"), ScriptedEngine("2")
     session, _ = session_with(monkeypatch, first, second)
-    session._pace = Pace(gap_ms=50, answer_ms=100)
+    session._pace = Pace(deque([50.0]), deque([100.0, 100.0]))
     await session.load()
     running = asyncio.create_task(session.complete(Query(DOCUMENT, 4, "a.py")))
     await asyncio.sleep(0.01)

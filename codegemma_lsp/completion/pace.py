@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import median
 
-_WEIGHT = 0.25
-"""Of the newest value in a moving average."""
+_REMEMBERED = 7
+"""Odd, and enough that one slow answer, the first in a file, says nothing yet."""
 _PAUSE_MS = 1_000
 """A longer gap is a pause and says nothing about the rhythm."""
 
 
+def _latest() -> deque[float]:
+    return deque(maxlen=_REMEMBERED)
+
+
 @dataclass
 class Pace:
-    """Moving averages, in milliseconds, of the gaps between keystrokes and of the model's answers."""
+    """The last gaps between keystrokes, and the last times that the model took; milliseconds."""
 
-    gap_ms: float = 0.0
-    answer_ms: float = 0.0
+    gaps: deque[float] = field(default_factory=_latest)
+    answers: deque[float] = field(default_factory=_latest)
     _last: float | None = None
 
     def keystroke(self, now_ms: float) -> None:
         if self._last is not None and (gap := now_ms - self._last) < _PAUSE_MS:
-            self.gap_ms = _mixed(self.gap_ms, gap)
+            self.gaps.append(gap)
         self._last = now_ms
 
     def answered(self, ms: float) -> None:
-        self.answer_ms = _mixed(self.answer_ms, ms)
+        self.answers.append(ms)
 
     def wait_ms(self, longest: float) -> float:
         """How long to wait for a next keystroke, which would throw the answer away."""
-        return min(longest, self.gap_ms) if self.answer_ms > self.gap_ms > 0 else 0.0
-
-
-def _mixed(average: float, value: float) -> float:
-    return value if average == 0 else (1 - _WEIGHT) * average + _WEIGHT * value
+        if not self.gaps or len(self.answers) < 2:
+            return 0.0
+        gap = median(self.gaps)
+        return min(longest, gap) if median(self.answers) > gap else 0.0

@@ -34,6 +34,7 @@ class LlamaEngine(LoopEngine):
         )
         if not options.threads:
             native.use_threads(fastest(native.time_threads))
+        native.measure_drafts()
         specials = native.specials()
         spellings = [native.text(token) for token in specials.values()]
         vocabulary = Vocabulary(

@@ -26,6 +26,8 @@ from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
 log = logging.getLogger(__name__)
 
 _GGML_LOG_LEVEL_ERROR = 4
+_DRAFTED = 6
+"""Tokens by which the cost of drafts is measured."""
 _first_error = ""
 """What llama.cpp has logged as an error first since it was cleared: its log is one for the whole process."""
 
@@ -79,6 +81,7 @@ class Native:
             for name in ("token", "pos", "n_seq_id", "logits")
         }
         self.batch_tokens = batch_tokens
+        self.draft_cost = 1.0
 
     @staticmethod
     def _load(path: Path, gpu_layers: int, on_progress: OnProgress) -> Any:
@@ -164,6 +167,21 @@ class Native:
         self._deadline = math.inf
         self.trim(0, 0)
         return time.perf_counter() - began
+
+    def measure_drafts(self) -> None:
+        """Finds ``draft_cost``; leaves the cache empty."""
+        token = max(0, llama.llama_vocab_bos(self.vocab))
+        times: dict[int, list[float]] = {1: [], _DRAFTED: []}
+        self.decode(0, [token] * _DRAFTED, 0)
+        for _ in range(3):
+            for count, found in times.items():
+                began = time.perf_counter()
+                self.decode(0, [token] * count, _DRAFTED, count)
+                found.append(time.perf_counter() - began)
+                self.trim(0, _DRAFTED)
+        one, several = min(times[1]), min(times[_DRAFTED])
+        self.draft_cost = (several - one) / ((_DRAFTED - 1) * one)
+        self.trim(0, 0)
 
     def trim(self, slot: int, length: int) -> int:
         """Drops what a slot holds from position ``length`` on, and returns how many tokens it holds then."""

@@ -41,6 +41,11 @@ class Backend(Protocol):
         """Most tokens of one ``decode``."""
         ...
 
+    @property
+    def draft_cost(self) -> float:
+        """Time of a further token in a batch, as a share of the time of a token on its own."""
+        ...
+
     def decode(self, slot: int, tokens: Sequence[int], position: int, scored: int = 1) -> Decoded:
         """Reads tokens into a slot from a position on, and keeps the logits of the last ``scored`` of them. Raises
         ``EngineFailed``."""
@@ -99,7 +104,8 @@ class Run:
             self.rng.random(len(self.progress.tokens))  # choosing a token draws one number
         elif self.request.drafts:
             hint = self.vocabulary.encode(self.request.hint) if self.request.hint else []
-            self.lookup = Lookup(hint + self.tokens, min(self.request.drafts, self.backend.batch_tokens - 1))
+            most = min(self.request.drafts, self.backend.batch_tokens - 1)
+            self.lookup = Lookup(hint + self.tokens, most, self.backend.draft_cost)
 
     def generation(self, queued_at: float) -> Generation:
         """``queued_at``: by ``time.perf_counter``. Raises ``EngineFailed``."""

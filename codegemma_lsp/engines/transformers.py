@@ -25,6 +25,8 @@ from codegemma_lsp.engines.vocabulary import Vocabulary
 from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+_DRAFT_COST = 0.2
+"""torch reads a few tokens in little more time than one, since its time goes into the weights."""
 _UNUSED = re.compile(r"<unused\d+>|<pad>|<unk>|<mask>|<2mass>|\[@BOS@\]")
 
 
@@ -65,6 +67,7 @@ class Torch:
         self.size = int(config.vocab_size)
         self.context_tokens = min(options.context_tokens, int(config.max_position_embeddings))
         self._caches: list[Any] = [DynamicCache(config=config) for _ in range(options.slots)]
+        self.draft_cost = _DRAFT_COST
         self._weights: Any = None
         self._last: Any = None
         """What the last tokens read leave, shape (scored, hidden): logits are made of it only where one is chosen."""

@@ -1,0 +1,166 @@
+"""Plays a session on a system, and keeps when each key was pressed and when an answer for it was there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from codegemma_lsp.bench.sessions import Act, Key, Session
+from codegemma_lsp.document import Document, Edit, Span
+
+_WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
+PATIENCE_S = 120.0
+"""How long an answer is waited for before a key counts as unanswered."""
+_LOOKS_S = 1.5
+"""How long a person looks for a suggestion to accept."""
+
+
+class Rhythm(StrEnum):
+    """``FAST``: each key as soon as the one before it is answered."""
+
+    PERSON = "person"
+    FAST = "fast"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a system had to say of the document's state ``version``; ``insert`` would replace ``span``."""
+
+    at: float
+    version: int
+    insert: str
+    span: Span
+    reused: bool
+
+
+@dataclass
+class Record:
+    """``keys``: when each state was made, by ``time.perf_counter``, and whether the system was asked about it."""
+
+    keys: dict[int, float] = field(default_factory=dict)
+    unasked: set[int] = field(default_factory=set)
+    answers: list[Answer] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def answer(self, version: int, insert: str, span: Span, reused: bool) -> None:
+        self.answers.append(Answer(time.perf_counter(), version, insert, span, reused))
+        self.news.set()
+
+    def latest(self, version: int) -> Answer | None:
+        return next((answer for answer in reversed(self.answers) if answer.version == version), None)
+
+    async def until_answered(self, version: int, seconds: float) -> Answer | None:
+        """The answer for a state; None where there is none in time, or the system was not asked."""
+        limit = time.perf_counter() + seconds
+        while (found := self.latest(version)) is None and version not in self.unasked:
+            left = limit - time.perf_counter()
+            if left <= 0:
+                return None
+            self.news.clear()
+            try:
+                await asyncio.wait_for(self.news.wait(), left)
+            except TimeoutError:
+                return None
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a system has used since it was started: tokens, processor seconds, resident megabytes."""
+
+    read: int = 0
+    generated: int = 0
+    cpu_s: float = 0.0
+    rss_mb: float = 0.0
+
+
+class System(Protocol):
+    """Something that completes code while somebody types."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def open(self, document: Document, record: Record) -> None:
+        """The document of the next keys, and where answers go."""
+        ...
+
+    def key(self, document: Document, offset: int, edit: Edit) -> bool:
+        """``edit`` has made the document, and the cursor is at ``offset``; whether there will be an answer."""
+        ...
+
+    def move(self, document: Document, offset: int) -> None:
+        """The cursor has been moved without a change."""
+        ...
+
+    async def close(self) -> None:
+        """The document is closed, and nothing runs for it any more."""
+        ...
+
+    async def counters(self) -> Counters: ...
+
+    async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int] | None:
+        """Asks for a completion, gives it up after a time, and returns the milliseconds until the model is idle and
+        the prompt tokens read meanwhile; None where it was answered before."""
+        ...
+
+
+async def play(session: Session, system: System, rhythm: Rhythm) -> Record:
+    """Presses a session's keys; an acceptance waits until there is something to accept, and is left out where there is
+    nothing."""
+    record = Record()
+    document = Document("file:///workspace/" + session.name, session.text, "python", 1)
+    await system.open(document, record)
+    due, undo = time.perf_counter(), None
+    for key in session.keys:
+        if rhythm is Rhythm.PERSON:
+            due = max(due + key.gap_ms / 1000, time.perf_counter())
+            await asyncio.sleep(due - time.perf_counter())
+        if key.act is Act.MOVE:
+            system.move(document, key.span.start)
+            continue
+        edit, undo = await _edit(key, document, record, undo)
+        if edit is None:
+            continue
+        document = document.with_edit(edit, document.version + 1)
+        record.keys[document.version] = time.perf_counter()
+        if not system.key(document, edit.span.start + len(edit.text), edit):
+            record.unasked.add(document.version)
+        if rhythm is Rhythm.FAST:
+            await record.until_answered(document.version, PATIENCE_S)
+    await record.until_answered(document.version, PATIENCE_S)
+    await system.close()
+    return record
+
+
+async def _edit(key: Key, document: Document, record: Record, undo: Edit | None) -> tuple[Edit | None, Edit | None]:
+    """What a key does to the document, and what would undo it; None where it does nothing."""
+    if key.act in (Act.TYPE, Act.DELETE):
+        return Edit(key.span, key.text), None
+    if key.act is Act.UNDO:
+        return undo, None
+    answer = await record.until_answered(document.version, _LOOKS_S)
+    if answer is None or not answer.insert:
+        return None, None
+    text = answer.insert
+    if key.act is Act.ACCEPT_WORD and (word := _WORD.match(text)):
+        text = word.group()
+    span = answer.span if text == answer.insert else Span(answer.span.start, answer.span.start)
+    replaced = document.text[span.start : span.end]
+    return Edit(span, text), Edit(Span(span.start, span.start + len(text)), replaced)
+
+
+def latencies_ms(records: Sequence[Record]) -> list[float]:
+    """For each key that was asked about: until there was an answer for its state or a later one. A key that the next
+    one overtook waits on, as the person does. Ascending."""
+    found = []
+    for record in records:
+        for version, pressed in record.keys.items():
+            later = (answer.at for answer in record.answers if answer.version >= version)
+            if version not in record.unasked and (at := min(later, default=None)) is not None:
+                found.append(1000 * (at - pressed))
+    return sorted(found)

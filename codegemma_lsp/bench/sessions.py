@@ -1,0 +1,131 @@
+"""Typing sessions made of real files: what a person does at the keyboard, key by key, repeatable by seed."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from codegemma_lsp.document import Span
+
+HERE = Path(__file__).parents[1]
+GAP_MS, SPREAD = 140.0, 0.55
+"""Median and log-space deviation of the gap between two keys: a quick typist with hesitations."""
+THINKING_MS = 700.0
+"""Median pause before something else is done: a jump, an acceptance, a new line."""
+_TYPED = 260
+"""Code points of the function that is typed, at least."""
+_FUNCTION = re.compile(r"^def \w+\(", re.MULTILINE)
+
+
+class Act(StrEnum):
+    """``ACCEPT`` and ``ACCEPT_WORD`` are undone by the ``UNDO`` that follows, so that every system goes on with the
+    same text whatever it suggested."""
+
+    TYPE = "type"
+    DELETE = "delete"
+    MOVE = "move"
+    ACCEPT = "accept"
+    ACCEPT_WORD = "accept a word"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: ``text`` replaces ``span``, in code points of the document as the keys before it left it. ``gap_ms``
+    is how long a person takes to come to it."""
+
+    act: Act
+    span: Span
+    text: str = ""
+    gap_ms: float = GAP_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A file as it is opened, and what is done to it."""
+
+    name: str
+    text: str
+    keys: tuple[Key, ...]
+
+
+def sessions(seed: int = 0, keys: int | None = None) -> list[Session]:
+    """Three sessions, in a short, a middling and a long file: our own sources. At most ``keys`` keys each."""
+    paths = [("document.py",), ("completion/clean.py",), ("prompt/fim.py", "engines/native.py", "syntax/excerpt.py")]
+    made = []
+    for number, names in enumerate(paths):
+        source = "\n\n".join((HERE / name).read_text("utf-8") for name in names)
+        text = source if len(names) == 1 else "\n\n".join([source] * 3)
+        made.append(session(Path(names[0]).name, text, random.Random(seed + number), keys))
+    return made
+
+
+def session(name: str, source: str, rng: random.Random, most: int | None = None) -> Session:
+    """Types a function, accepts, deletes back, mends a line in the middle, jumps elsewhere, and returns."""
+    functions = [match.start() for match in _FUNCTION.finditer(source)]
+    at = functions[len(functions) // 2]
+    body = source[at : source.index("\n", at + _TYPED)]
+    text = source[:at] + source[at + len(body) :]
+    elsewhere = source.index("\n", functions[0])
+    typed, rest = body[:150], body[150:]
+    steps = [
+        _moving(at),
+        *_typing(at, typed),
+        *_accepting(at + len(typed), Act.ACCEPT),
+        *_deleting(at + len(typed), 6),
+        *_typing(at + len(typed) - 6, typed[-6:]),
+        *_accepting(at + len(typed), Act.ACCEPT_WORD),
+        *_mending(_after(text, at, typed), at + len(typed) // 2),
+        *_elsewhere(elsewhere),
+        _moving(at + len(typed)),
+        *_typing(at + len(typed), rest[:60]),
+        *_accepting(at + len(typed) + 60, Act.ACCEPT),
+        *_typing(at + len(typed) + 60, rest[60:]),
+    ]
+    return Session(name, text, tuple(_timed(steps[:most], rng)))
+
+
+def _after(text: str, at: int, typed: str) -> str:
+    return text[:at] + typed + text[at:]
+
+
+def _typing(at: int, text: str) -> list[Key]:
+    """Key by key; after a line's end an editor indents by itself, so blanks at a line's start come with it."""
+    parts = re.finditer(r"\n[ ]*|.", text, re.DOTALL)
+    return [Key(Act.TYPE, Span(at + part.start(), at + part.start()), part.group()) for part in parts]
+
+
+def _moving(to: int) -> Key:
+    return Key(Act.MOVE, Span(to, to))
+
+
+def _deleting(at: int, count: int) -> list[Key]:
+    return [Key(Act.DELETE, Span(at - i - 1, at - i)) for i in range(count)]
+
+
+def _accepting(at: int, act: Act) -> list[Key]:
+    return [Key(act, Span(at, at)), Key(Act.UNDO, Span(at, at))]
+
+
+def _mending(text: str, near: int) -> list[Key]:
+    """A word in the middle of a line, deleted from its end and typed again."""
+    word = next(match for match in re.finditer(r"\b\w{5,}\b(?=.)", text[near:]))
+    start, end = near + word.start(), near + word.end()
+    return [_moving(end), *_deleting(end, end - start), *_typing(start, word.group())]
+
+
+def _elsewhere(at: int) -> list[Key]:
+    """A new line in another function, taken away again."""
+    line = "\n    log.debug(text)"
+    return [_moving(at), *_typing(at, line), Key(Act.DELETE, Span(at, at + len(line)))]
+
+
+def _timed(keys: Sequence[Key], rng: random.Random) -> Iterator[Key]:
+    for key in keys:
+        thinks = key.act not in (Act.TYPE, Act.DELETE) or key.text.startswith("\n")
+        gap = (THINKING_MS if thinks else GAP_MS) * rng.lognormvariate(0, SPREAD)
+        yield Key(key.act, key.span, key.text, gap)
