@@ -64,6 +64,7 @@ class Ours:
 
     def _on_completed(self, report: Any) -> None:
         self._origins[report.version] = report.origin
+        self._record.read(report.version, report.tokens.read)
         self.reports.append(report)
 
     async def _state(self) -> Any:
@@ -142,6 +143,12 @@ class Ours:
         usage, times = (await self._state()).engine.usage, self._process.cpu_times()
         rss = self._process.memory_info().rss / 1e6
         return Counters(usage.read, usage.generated, times.user + times.system, rss)
+
+    async def loop_ms(self) -> list[float]:
+        """What each callback on the server's event loop took since it was last asked; only of a server that is
+        watched (``watched.py``)."""
+        times = await self._client.protocol.send_request_async("codegemma/bench/loop", {})
+        return [float(ms) for ms in times]
 
     async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int] | None:
         before = (await self._idle()).engine.usage.read_after_cancel

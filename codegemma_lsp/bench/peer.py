@@ -147,6 +147,7 @@ class LlamaVim:
             answer = (await self._http.post("/infill", json=body)).json()
             timings = answer.get("timings", {})
             self._read += timings.get("prompt_n", 0)
+            self._record.read(self._document.version, timings.get("prompt_n", 0))
             self._generated += timings.get("predicted_n", 0)
             if "content" in answer:
                 for key in keys:

@@ -40,9 +40,11 @@ class Answer:
 
 @dataclass
 class Record:
-    """``keys``: when each state was made, by ``time.perf_counter``, and whether the system was asked about it."""
+    """``keys``: when each state was made, by ``time.perf_counter``; of those in ``unasked`` the system was not asked.
+    ``reads``: prompt tokens read, and in which state."""
 
     keys: dict[int, float] = field(default_factory=dict)
+    reads: dict[int, int] = field(default_factory=dict)
     unasked: set[int] = field(default_factory=set)
     answers: list[Answer] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -53,6 +55,9 @@ class Record:
 
     def latest(self, version: int) -> Answer | None:
         return next((answer for answer in reversed(self.answers) if answer.version == version), None)
+
+    def read(self, version: int, tokens: int) -> None:
+        self.reads[version] = self.reads.get(version, 0) + tokens
 
     async def until_answered(self, version: int, seconds: float) -> Answer | None:
         """The answer for a state; None where there is none in time, or the system was not asked."""
@@ -84,6 +89,10 @@ class System(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
     async def open(self, document: Document, record: Record) -> None:
         """The document of the next keys, and where answers go."""
@@ -132,7 +141,8 @@ async def play(session: Session, system: System, rhythm: Rhythm) -> Record:
             record.unasked.add(document.version)
         if rhythm is Rhythm.FAST:
             await record.until_answered(document.version, PATIENCE_S)
-    await record.until_answered(document.version, PATIENCE_S)
+    if document.version in record.keys:
+        await record.until_answered(document.version, PATIENCE_S)
     await system.close()
     return record
 

@@ -16,8 +16,6 @@ GAP_MS, SPREAD = 140.0, 0.55
 """Median and log-space deviation of the gap between two keys: a quick typist with hesitations."""
 THINKING_MS = 700.0
 """Median pause before something else is done: a jump, an acceptance, a new line."""
-_TYPED = 260
-"""Code points of the function that is typed, at least."""
 _FUNCTION = re.compile(r"^def \w+\(", re.MULTILINE)
 
 
@@ -53,44 +51,42 @@ class Session:
     keys: tuple[Key, ...]
 
 
-def sessions(seed: int = 0, keys: int | None = None) -> list[Session]:
-    """Three sessions, in a short, a middling and a long file: our own sources. At most ``keys`` keys each."""
+def sessions(seed: int = 0, keys: int | None = None, typed: int = 180) -> list[Session]:
+    """Three sessions, in a short, a middling and a long file: our own sources. At most ``keys`` keys each; about
+    ``typed`` of them type a function."""
     paths = [("document.py",), ("completion/clean.py",), ("prompt/fim.py", "engines/native.py", "syntax/excerpt.py")]
     made = []
     for number, names in enumerate(paths):
         source = "\n\n".join((HERE / name).read_text("utf-8") for name in names)
         text = source if len(names) == 1 else "\n\n".join([source] * 3)
-        made.append(session(Path(names[0]).name, text, random.Random(seed + number), keys))
+        made.append(session(Path(names[0]).name, text, random.Random(seed + number), typed, keys))
     return made
 
 
-def session(name: str, source: str, rng: random.Random, most: int | None = None) -> Session:
+def session(name: str, source: str, rng: random.Random, typed: int, most: int | None = None) -> Session:
     """Types a function, accepts, deletes back, mends a line in the middle, jumps elsewhere, and returns."""
     functions = [match.start() for match in _FUNCTION.finditer(source)]
     at = functions[len(functions) // 2]
-    body = source[at : source.index("\n", at + _TYPED)]
+    body = source[at : source.index("\n", at + typed)]
     text = source[:at] + source[at + len(body) :]
     elsewhere = source.index("\n", functions[0])
-    typed, rest = body[:150], body[150:]
+    first, rest = body[: typed // 2], body[typed // 2 :]
+    end = at + len(first)
     steps = [
         _moving(at),
-        *_typing(at, typed),
-        *_accepting(at + len(typed), Act.ACCEPT),
-        *_deleting(at + len(typed), 6),
-        *_typing(at + len(typed) - 6, typed[-6:]),
-        *_accepting(at + len(typed), Act.ACCEPT_WORD),
-        *_mending(_after(text, at, typed), at + len(typed) // 2),
+        *_typing(at, first),
+        *_accepting(end, Act.ACCEPT),
+        *_deleting(end, 6),
+        *_typing(end - 6, first[-6:]),
+        *_accepting(end, Act.ACCEPT_WORD),
+        *_mending(text[:at] + first + text[at:], at + len(first) // 2),
         *_elsewhere(elsewhere),
-        _moving(at + len(typed)),
-        *_typing(at + len(typed), rest[:60]),
-        *_accepting(at + len(typed) + 60, Act.ACCEPT),
-        *_typing(at + len(typed) + 60, rest[60:]),
+        _moving(end),
+        *_typing(end, rest[: len(rest) // 2]),
+        *_accepting(end + len(rest) // 2, Act.ACCEPT),
+        *_typing(end + len(rest) // 2, rest[len(rest) // 2 :]),
     ]
     return Session(name, text, tuple(_timed(steps[:most], rng)))
-
-
-def _after(text: str, at: int, typed: str) -> str:
-    return text[:at] + typed + text[at:]
 
 
 def _typing(at: int, text: str) -> list[Key]:

@@ -10,6 +10,8 @@ _MOST_IN_HAND = 8
 _AUTO_CLOSED = frozenset(")]}>\"'`")
 _LONGEST_AUTO_CLOSED = 4
 _LONG_TEXT = 500_000
+_NEAR = 200
+"""Code points before the cursor that are compared first, because long texts take long to compare."""
 
 
 def remainder(shown: tuple[Shown, ...], text: str, offset: int) -> Cleaned | None:
@@ -42,6 +44,9 @@ def _added(entry: Shown, text: str, offset: int) -> int | None:
     grown by a part of ``entry.insert``; else None."""
     typed = offset - entry.offset
     if not 0 <= typed <= len(entry.insert) or not text.startswith(entry.insert[:typed], entry.offset):
+        return None
+    near = max(0, entry.offset - _NEAR)
+    if text[near : entry.offset] != entry.text[near : entry.offset]:
         return None
     added = _added_after(entry, text, offset)
     return added if added is not None and text[: entry.offset] == entry.text[: entry.offset] else None

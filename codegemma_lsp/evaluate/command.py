@@ -18,11 +18,12 @@ from codegemma_lsp.evaluate.humaneval import humaneval_tasks
 from codegemma_lsp.evaluate.run import Result, Setup
 from codegemma_lsp.evaluate.tasks import BadTasks, Split
 from codegemma_lsp.models.packaged import NotPackaged
+from codegemma_lsp.outputs import BadOutput, check_picture, check_writable
 from codegemma_lsp.prompt import BudgetTooSmall, Layout
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Cut
 
-ERRORS = (BadTasks, BudgetTooSmall, NotPackaged, OSError)
+ERRORS = (BadTasks, BadOutput, BudgetTooSmall, NotPackaged, OSError)
 TASKS_OF_A_KIND = 100
 """Lines, blocks and expressions each, where no limit is given."""
 
@@ -44,8 +45,8 @@ class Asked:
 
 
 def evaluate(asked: Asked) -> None:
-    """Runs each model on the same tasks. Raises ``BadTasks``, ``NotPackaged``, and what engines raise."""
-    check_writable(asked)
+    """Runs each model on the same tasks. Raises ``ERRORS``, and what engines raise."""
+    check_outputs(asked)
     plans = plans_for(asked)
     where = asked.results or user_cache_path("codegemma-lsp") / "eval"
     with progress() as shown:
@@ -81,17 +82,12 @@ def every_layout(settings: Settings) -> list[Settings]:
     return [settings.model_copy(update={"layout": layout, "heal": heal}) for layout in Layout for heal in (False, True)]
 
 
-def check_writable(asked: Asked) -> None:
-    """Before an hour's work and not after it. Raises ``BadTasks``."""
-    for path in (asked.summary, asked.picture):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise BadTasks(f"There is no folder {path.absolute().parent}; make it first, or name another file.")
-        if path is not None and path.is_dir():
-            raise BadTasks(f"{path} is a folder; name a file.")
+def check_outputs(asked: Asked) -> None:
+    """Raises ``BadTasks``, ``BadOutput``."""
+    check_writable(asked.summary, asked.picture)
     if asked.results is not None and asked.results.exists() and not asked.results.is_dir():
         raise BadTasks(f"{asked.results} is no folder; --out names the one where results go.")
-    if asked.picture is not None:
-        report.check_picture(asked.picture)
+    check_picture(asked.picture, "eval")
 
 
 def progress() -> Progress:

@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from codegemma_lsp.evaluate.run import Result, Setup
-from codegemma_lsp.evaluate.tasks import BadTasks
 
 COLUMNS = ("pass@1", "exact", "similar", "breaks", "repeats", "read", "made", "p50 ms", "p95 ms")
 WIDTH = 120
@@ -105,14 +104,3 @@ def plot(summaries: Sequence[dict[str, Any]], path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     figure.savefig(path, dpi=150)
-
-
-def check_picture(path: Path) -> None:
-    """Raises ``BadTasks`` where matplotlib is missing or cannot write such a file."""
-    try:
-        from matplotlib.backend_bases import FigureCanvasBase
-    except ImportError:
-        raise BadTasks("The package matplotlib is missing; pip install 'codegemma-lsp[eval]' brings it.") from None
-    kinds = FigureCanvasBase.get_supported_filetypes()
-    if path.suffix.removeprefix(".") not in kinds:
-        raise BadTasks(f"A plot cannot be written as {path.name}; name a file that ends in .png, .svg or .pdf.")
