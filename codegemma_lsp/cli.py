@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from codegemma_lsp import __version__
+from codegemma_lsp.bench.sessions import Rhythm
 from codegemma_lsp.engines.base import EngineError
 from codegemma_lsp.evaluate.reference import EMPTY, ORACLE
 from codegemma_lsp.evaluate.tasks import Split
@@ -184,6 +185,34 @@ def infilling(
         of = split or Split.SINGLE_LINE
         asked = command.Asked(chosen, of, folder, raw, layouts, limit, seed, results, summary, picture)
         command.evaluate(asked)
+    except command.ERRORS as error:
+        raise Failure(str(error)) from None
+
+
+@app.command()
+def bench(
+    model: Model = None,
+    rhythm: Annotated[
+        list[Rhythm] | None, typer.Option(help="A person's, or as fast as answers come; both if none is named.")
+    ] = None,
+    sessions: Annotated[int, typer.Option(min=1, max=3, help="How many sessions are played.")] = 3,
+    keys: Annotated[int | None, typer.Option(min=2, help="At most so many keys of each session.")] = None,
+    seed: Annotated[int, typer.Option(help="For the rhythm.")] = 0,
+    mechanics: Annotated[bool, typer.Option(help="Also with each mechanism switched off.")] = True,
+    lengths: Annotated[bool, typer.Option(help="Also in files of 100 to 50 000 lines.")] = True,
+    settings: Settings_ = None,
+    summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")] = None,
+    picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw them.")] = None,
+) -> None:
+    """Replay typing sessions through the server and through llama-server, and compare what a key costs."""
+    try:
+        from codegemma_lsp.bench import command
+    except ImportError as error:
+        raise Failure(f"The package {error.name} is missing; pip install 'codegemma-lsp[bench]' brings it.") from None
+    chosen = read_settings(model, settings)
+    asked = command.Asked(chosen, rhythm or list(Rhythm), sessions, keys, seed, mechanics, lengths, summary, picture)
+    try:
+        command.bench(asked)
     except command.ERRORS as error:
         raise Failure(str(error)) from None
 

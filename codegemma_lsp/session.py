@@ -193,4 +193,4 @@ class Session:
 
 
 def _engine_state(engine: Engine) -> dict[str, Any]:
-    return {"name": engine.name, "idle": engine.idle, "usage": asdict(engine.usage)}
+    return {"name": engine.name, "threads": engine.threads, "idle": engine.idle, "usage": asdict(engine.usage)}

@@ -27,7 +27,7 @@ class ScriptedEngine:
     name = "scripted"
     context_tokens = 100_000
     usage = Usage()
-    idle = True
+    idle, threads = True, 1
 
     def __init__(
         self,

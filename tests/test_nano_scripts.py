@@ -15,6 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codegemma_lsp.engines.base import Finish, Options, Request
+from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.prompt import CODEGEMMA_IDS, FIM_STOPS, Prompt, Special, Text
+
 NANO = Path(__file__).parents[1] / "scripts" / "nano"
 WHY = "what trains nano is not installed; install it with: pip install --editable '.[train]'"
 
@@ -159,3 +163,26 @@ def test_a_run_goes_on_only_where_its_learning_rate_has_been_what_it_would_be(
             train.resume(model, optimizers, asked, tmp_path)
     else:
         assert train.resume(model, optimizers, asked, tmp_path) == step
+
+
+def test_the_random_model_has_codegemmas_size_and_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its shapes come to 1.4 GB in Q4_0; a narrow one of the same make runs."""
+    pytest.importorskip("gguf", reason=WHY)
+    monkeypatch.syspath_prepend(str(NANO.parent))
+    script = module("random_2b")
+    assert 1.40e9 < sum(rows * columns for rows, columns in script.matrices().values()) * 18 / 32 < 1.42e9
+    small = {"PIECES": 9000, "HIDDEN": 128, "LAYERS": 2, "FFN": 256, "HEADS": 2, "HEAD_SIZE": 64, "CONTEXT": 512}
+    for name, value in small.items():
+        monkeypatch.setattr(script, name, value)
+    path = tmp_path / "small.gguf"
+    monkeypatch.setattr(sys, "argv", ["random_2b.py", str(path)])
+    script.main()
+    engine = LlamaEngine(path, Options(threads=1))
+    try:
+        assert engine.context_tokens == 512
+        assert engine.tokenizer.specials == CODEGEMMA_IDS
+        prompt = Prompt((Special.BOS, Text("def f(x):\n", "")), FIM_STOPS, 0)
+        generation = engine.run(Request(prompt, 8))
+        assert generation.usage.generated == 8 or generation.finish is Finish.STOP_TOKEN
+    finally:
+        engine.close()

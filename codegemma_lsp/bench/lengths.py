@@ -15,6 +15,9 @@ from codegemma_lsp.bench.summary import percentile
 from codegemma_lsp.document import Document, Edit, Span
 
 LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, 50_000)
+_LINE = 48
+"""The line of the source below which is typed, in the copy of it that is in the middle: the same text around the cursor
+whatever the length."""
 _TYPED = "        if found is None and text[offset] in values:"
 
 
@@ -42,7 +45,8 @@ async def measure(settings: dict[str, Any], lengths: Sequence[int] = LENGTHS) ->
 async def _length(server: Ours, lines: int) -> Length:
     source = (HERE / "completion" / "clean.py").read_text("utf-8").split("\n")
     text = "\n".join((source * (1 + lines // len(source)))[:lines])
-    at = text.index("\n", len(text) // 2) + 1
+    above = lines // 2 // len(source) * len(source) + min(_LINE, lines // 2)
+    at = len("\n".join(text.split("\n")[:above])) + 1
     text = text[:at] + "\n" + text[at:]
     document = Document(f"file:///workspace/lines{lines}.py", text, "python", 1)
     record, first = Record(), len(server.reports)

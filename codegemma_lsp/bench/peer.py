@@ -30,8 +30,8 @@ _CUT = "Î"
 class LlamaVim:
     """The editor's side: its cache, its one request at a time, its timer."""
 
-    def __init__(self, model: Path, threads: int, context_tokens: int) -> None:
-        self.name = "llama-server"
+    def __init__(self, model: Path, threads: int, context_tokens: int, predict: int = N_PREDICT) -> None:
+        self.name, self._predict = "llama-server", predict
         batch = min(1024, context_tokens * 3 // 4)
         self._command = (str(model), str(threads), str(context_tokens), str(batch))
         self._cache: OrderedDict[str, str] = OrderedDict()
@@ -124,7 +124,7 @@ class LlamaVim:
             "input_suffix": suffix,
             "input_extra": [],
             "prompt": middle,
-            "n_predict": N_PREDICT,
+            "n_predict": self._predict,
             "stop": [],
             "n_indent": indent,
             "top_k": 40,

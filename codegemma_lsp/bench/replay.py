@@ -7,10 +7,9 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
-from codegemma_lsp.bench.sessions import Act, Key, Session
+from codegemma_lsp.bench.sessions import Act, Key, Rhythm, Session
 from codegemma_lsp.document import Document, Edit, Span
 
 _WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
@@ -18,13 +17,6 @@ PATIENCE_S = 120.0
 """How long an answer is waited for before a key counts as unanswered."""
 _LOOKS_S = 1.5
 """How long a person looks for a suggestion to accept."""
-
-
-class Rhythm(StrEnum):
-    """``FAST``: each key as soon as the one before it is answered."""
-
-    PERSON = "person"
-    FAST = "fast"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,13 @@ THINKING_MS = 700.0
 _FUNCTION = re.compile(r"^def \w+\(", re.MULTILINE)
 
 
+class Rhythm(StrEnum):
+    """``FAST``: each key as soon as the one before it is answered."""
+
+    PERSON = "person"
+    FAST = "fast"
+
+
 class Act(StrEnum):
     """``ACCEPT`` and ``ACCEPT_WORD`` are undone by the ``UNDO`` that follows, so that every system goes on with the
     same text whatever it suggested."""

@@ -29,5 +29,5 @@ def on_loop(params: Any) -> list[float]:
 
 
 if __name__ == "__main__":
-    events.Handle._run = _timed  # type: ignore[method-assign]
+    events.Handle._run = _timed  # type: ignore[assignment,method-assign]
     serve()

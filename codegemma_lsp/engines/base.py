@@ -170,6 +170,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def threads(self) -> int:
+        """Processor threads that it computes with."""
+        ...
+
+    @property
     def idle(self) -> bool:
         """Whether nothing runs and nothing waits."""
         ...

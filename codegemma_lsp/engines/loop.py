@@ -75,6 +75,10 @@ class LoopEngine:
         return self._vocabulary
 
     @property
+    def threads(self) -> int:
+        return self._backend.threads
+
+    @property
     def idle(self) -> bool:
         return self._running is None and self._jobs.empty()
 

@@ -82,6 +82,7 @@ class Native:
         }
         self.batch_tokens = batch_tokens
         self.draft_cost = 1.0
+        self.threads = threads
 
     @staticmethod
     def _load(path: Path, gpu_layers: int, on_progress: OnProgress) -> Any:
@@ -153,6 +154,7 @@ class Native:
         return np.ctypeslib.as_array(pointer, shape=(self.size,))
 
     def use_threads(self, count: int) -> None:
+        self.threads = count
         llama.llama_set_n_threads(self._context, count, count)
 
     def time_threads(self, count: int, limit: float) -> float:

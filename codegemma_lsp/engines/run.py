@@ -42,6 +42,9 @@ class Backend(Protocol):
         ...
 
     @property
+    def threads(self) -> int: ...
+
+    @property
     def draft_cost(self) -> float:
         """Time of a further token in a batch, as a share of the time of a token on its own."""
         ...

@@ -61,7 +61,8 @@ class Torch:
         self._stopped = stopped
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
-        torch.set_num_threads(options.threads or max(1, (os.cpu_count() or 2) // 2))
+        self.threads = options.threads or max(1, (os.cpu_count() or 2) // 2)
+        torch.set_num_threads(self.threads)
         self._device = "cuda" if torch.cuda.is_available() and options.gpu_layers else "cpu"
         self._model, config = load(path, self._device)
         self.size = int(config.vocab_size)

@@ -39,7 +39,7 @@ class ReferenceEngine:
     """Answers a prompt with the middle of the task that it was made of; with nothing where it knows no such task."""
 
     context_tokens = 1_000_000
-    usage, idle = Usage(), True
+    usage, idle, threads = Usage(), True, 1
 
     def __init__(self, name: str, tasks: Sequence[Task] = ()) -> None:
         self.name, self.tokenizer = name, Lines()

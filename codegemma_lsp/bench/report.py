@@ -1,0 +1,105 @@
+"""The bench's tables and its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from math import isnan
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from codegemma_lsp.bench.lengths import Length
+from codegemma_lsp.bench.run import OURS, Measured
+from codegemma_lsp.bench.sessions import Rhythm
+from codegemma_lsp.bench.summary import Summary
+
+ROWS = (
+    ("p50_ms", "key to answer, p50, ms"),
+    ("p90_ms", "p90"),
+    ("p95_ms", "p95"),
+    ("p99_ms", "p99"),
+    ("answered_share", "keys answered"),
+    ("shown_share", "keys with a suggestion"),
+    ("reuse_share", "keys answered without the model"),
+    ("tokens_read_per_key", "tokens read a key"),
+    ("tokens_generated_per_key", "tokens generated a key"),
+    ("cpu_s_per_100_keys", "processor seconds, 100 keys"),
+    ("cancel_ms_p95", "cancel to idle, p95, ms"),
+    ("cancel_read", "most tokens read after a cancel"),
+    ("rss_mb", "resident memory, MB"),
+)
+RATIOS = ("p50_ms", "p95_ms", "tokens_read_per_key", "cpu_s_per_100_keys")
+"""What the server is judged by: its share of the peer's."""
+
+
+def as_json(
+    measured: Mapping[str, Measured], switches: Mapping[str, Summary], lengths: Sequence[Length]
+) -> dict[str, Any]:
+    """``systems`` is a person's rhythm where it was played, ``rhythms`` all of them."""
+    by_rhythm = {
+        rhythm.value: {name: one.summary(rhythm).as_json() for name, one in measured.items()}
+        for rhythm in Rhythm
+        if all(rhythm in one.records for one in measured.values())
+    }
+    systems = next(iter(by_rhythm.values()), {})
+    return {
+        "systems": systems,
+        "ratios": {name: ratios(both) for name, both in by_rhythm.items()},
+        "rhythms": by_rhythm,
+        "mechanics": {name: one.as_json() for name, one in switches.items()},
+        "lengths": [asdict(length) for length in lengths],
+    }
+
+
+def ratios(systems: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Ours over the peer's."""
+    others = [name for name in systems if name != OURS]
+    if OURS not in systems or not others:
+        return {}
+    ours, peer = systems[OURS], systems[others[0]]
+    return {name: round(ours[name] / peer[name], 3) for name in RATIOS if peer[name]}
+
+
+def systems_table(title: str, systems: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row for each figure, and what share of the peer's ours is."""
+    shares = ratios(systems)
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    table.add_column("")
+    for name in systems:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("ratio", justify="right")
+    for key, name in ROWS:
+        values = [figure(key, one.get(key)) for one in systems.values()]
+        table.add_row(name, *values, f"{shares[key]:.2f}" if key in shares else "")
+    return table
+
+
+def figure(key: str, value: Any) -> str:
+    if value is None or isnan(value):
+        return "–"
+    if key.endswith("_share"):
+        return f"{100 * value:.0f} %"
+    return f"{value:.2f}" if key == "cpu_s_per_100_keys" else f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def mechanics_table(switches: Mapping[str, Summary]) -> Table:
+    table = Table(title="Each mechanism switched off", box=SIMPLE_HEAD, title_justify="left")
+    table.add_column("", no_wrap=True)
+    columns = ("p50_ms", "p95_ms", "reuse_share", "tokens_read_per_key", "tokens_generated_per_key")
+    for name in ("p50 ms", "p95 ms", "reused", "read", "generated", "cpu s/100"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, one in switches.items():
+        table.add_row(name, *(figure(key, getattr(one, key)) for key in (*columns, "cpu_s_per_100_keys")))
+    return table
+
+
+def lengths_table(lengths: Sequence[Length]) -> Table:
+    table = Table(title="By the length of the file, ms besides the model", box=SIMPLE_HEAD, title_justify="left")
+    for name in ("lines", "p50", "p95", "event loop p99", "event loop max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in lengths:
+        times = (one.own_p50_ms, one.own_p95_ms, one.loop_p99_ms, one.loop_max_ms)
+        table.add_row(str(one.lines), *(f"{value:.1f}" for value in times))
+    return table

@@ -1,0 +1,265 @@
+"""The bench: sessions that come out as the file they began from, the peer's client line by line, and a short run of it
+all on the real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from codegemma_lsp.bench import peer
+from codegemma_lsp.bench.lengths import measure
+from codegemma_lsp.bench.peer import LlamaVim
+from codegemma_lsp.bench.replay import Answer, Counters, Record, latencies_ms, play
+from codegemma_lsp.bench.report import ratios
+from codegemma_lsp.bench.run import MECHANICS, OURS
+from codegemma_lsp.bench.sessions import HERE, Act, Rhythm, session, sessions
+from codegemma_lsp.bench.summary import percentile, summarize
+from codegemma_lsp.cli import app
+from codegemma_lsp.document import Document, Edit, Span
+from codegemma_lsp.settings import parse
+
+has_peer = pytest.mark.skipif(
+    importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp is missing: pip install 'codegemma-lsp[bench]'"
+)
+
+
+class Always:
+    """Suggests the same text after every key, at once."""
+
+    name = "always"
+
+    def __init__(self, suggests: str) -> None:
+        self.suggests = suggests
+        self.documents: list[Document] = []
+        self.moves: list[int] = []
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def open(self, document: Document, record: Record) -> None:
+        self.record, self.documents = record, [document]
+
+    def key(self, document: Document, offset: int, edit: Edit) -> bool:
+        self.documents.append(document)
+        self.record.answer(document.version, self.suggests, Span(offset, offset), reused=False)
+        return True
+
+    def move(self, document: Document, offset: int) -> None:
+        self.moves.append(offset)
+
+    async def close(self) -> None: ...
+
+    async def counters(self) -> Counters:
+        return Counters()
+
+    async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int] | None:
+        return None
+
+
+@pytest.mark.parametrize("suggests", ["", "x", "one two\nthree"])
+@pytest.mark.parametrize("number", range(3))
+async def test_a_session_ends_with_the_file_it_was_made_of(number: int, suggests: str) -> None:
+    """Whatever is suggested and accepted in between."""
+    played = sessions(seed=1)[number]
+    system = Always(suggests)
+    record = await play(played, system, Rhythm.FAST)
+    texts = [document.text for document in system.documents]
+    assert played.text == texts[0] != texts[-1]
+    source = HERE / {"document.py": "document.py", "clean.py": "completion/clean.py"}.get(played.name, "prompt/fim.py")
+    assert source.read_text("utf-8") in texts[-1]
+    assert len(record.keys) == len(texts) - 1
+    accepts = [key for key in played.keys if key.act in (Act.ACCEPT, Act.ACCEPT_WORD)]
+    assert len(accepts) == 3
+    keys = sum(key.act not in (Act.MOVE, Act.ACCEPT, Act.ACCEPT_WORD, Act.UNDO) for key in played.keys)
+    assert len(record.keys) == keys + (2 * len(accepts) if suggests else 0)
+    assert len(system.moves) == 4
+
+
+def test_sessions_are_repeatable_and_a_persons() -> None:
+    assert sessions(3) == sessions(3) != sessions(4)
+    gaps = [key.gap_ms for key in sessions()[0].keys if key.act is Act.TYPE]
+    assert 100 < percentile(sorted(gaps), 50) < 220
+    short = session("a.py", (HERE / "document.py").read_text("utf-8"), random.Random(0), 40, most=9)
+    assert len(short.keys) == 9
+
+
+def record_of(keys: dict[int, float], answers: list[tuple[float, int]], unasked: set[int] = frozenset()) -> Record:  # type: ignore[assignment]
+    record = Record(keys, unasked=set(unasked))
+    record.answers = [Answer(at, version, "x" * (version % 2), Span(0, 0), version == 3) for at, version in answers]
+    return record
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        pytest.param(record_of({2: 0.0, 3: 1.0}, [(0.5, 2), (1.1, 3)]), [100, 500], id="each answered"),
+        pytest.param(record_of({2: 0.0, 3: 1.0}, [(1.5, 3)]), [500, 1500], id="overtaken, so it waits on"),
+        pytest.param(record_of({2: 0.0, 3: 1.0}, [(0.25, 2)]), [250], id="never answered"),
+        pytest.param(record_of({2: 0.0, 3: 1.0}, [(1.5, 3)], {2}), [500], id="not asked"),
+        pytest.param(record_of({}, []), [], id="nothing"),
+    ],
+)
+def test_how_long_a_key_waits(record: Record, expected: list[float]) -> None:
+    assert latencies_ms([record]) == pytest.approx(expected)
+
+
+def test_shares_are_of_keys() -> None:
+    record = record_of({2: 0.0, 3: 1.0, 4: 2.0, 5: 3.0}, [(0.1, 2), (1.1, 3), (1.2, 3), (2.1, 4), (3.1, 5)])
+    summary = summarize([record], [Counters(40, 8, 2.0, 100.0)], [(3.0, 0), (5.0, 64)])
+    assert (summary.keys, summary.answered_share, summary.shown_share, summary.reuse_share) == (4, 1.0, 0.5, 0.25)
+    assert (summary.tokens_read_per_key, summary.tokens_generated_per_key, summary.cpu_s_per_100_keys) == (10, 2, 50)
+    assert (summary.cancel_ms_p95, summary.cancel_read) == (5.0, 64)
+    twice = summarize([record], [Counters(80, 16, 4.0, 100.0)])
+    both = ratios({OURS: summary.as_json(), "llama-server": twice.as_json()})
+    assert both == {"p50_ms": 1, "p95_ms": 1, "tokens_read_per_key": 0.5, "cpu_s_per_100_keys": 0.5}
+    assert ratios({OURS: summary.as_json()}) == {}
+
+
+class Scripted(LlamaVim):
+    """The peer's client, whose server says ``content`` after ``takes`` seconds."""
+
+    def __init__(self, content: str, takes: float = 0.0) -> None:
+        super().__init__(Path("none"), 1, 1024)
+        self.content, self.takes = content, takes
+        self.bodies: list[dict[str, Any]] = []
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            self.bodies.append(json.loads(request.content))
+            await asyncio.sleep(self.takes)
+            return httpx.Response(200, json={"content": self.content, "timings": {"prompt_n": 7, "predicted_n": 3}})
+
+        self._http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://peer")
+
+
+async def typed(client: Scripted, document: Document, offset: int, text: str) -> Document:
+    edit = Edit(Span(offset, offset), text)
+    document = document.with_edit(edit, document.version + 1)
+    client.key(document, offset + len(text), edit)
+    return document
+
+
+TEXT = "".join(f"line {i}\n" for i in range(400))
+AT = TEXT.index("line 300\n")
+
+
+async def test_the_peer_sends_what_llama_vim_sends() -> None:
+    client, record = Scripted("ab\ncd"), Record()
+    document = Document("file:///a", TEXT[:AT] + "\n" + TEXT[AT:], "python", 1)
+    await client.open(document, record)
+    await typed(client, document, AT, "x")
+    await client.close()
+    first, ahead = client.bodies[:2]
+    assert first["input_prefix"] == "".join(f"line {i}\n" for i in range(44, 300))
+    assert (first["prompt"], first["n_indent"], first["t_max_predict_ms"]) == ("x", 0, 250)
+    assert first["input_suffix"] == "\n" + "".join(f"line {i}\n" for i in range(300, 364))
+    assert ahead["prompt"] == "cd"
+    assert ahead["input_prefix"].endswith("line 299\nxab\n")
+    assert ahead["t_max_predict_ms"] == 1000
+    assert [(answer.insert, answer.reused) for answer in record.answers] == [("ab\ncd", False)]
+
+
+async def test_the_peer_answers_typing_through_from_its_cache() -> None:
+    client, record = Scripted("abc"), Record()
+    document = Document("file:///a", "", "python", 1)
+    await client.open(document, record)
+    document = await typed(client, document, 0, "x")
+    await client.close()
+    asked = len(client.bodies)
+    document = await typed(client, document, 1, "a")
+    document = await typed(client, document, 2, "b")
+    assert [(answer.insert, answer.reused) for answer in record.answers] == [("abc", False), ("bc", True), ("c", True)]
+    await client.close()
+    # As if the rest were accepted it is known already; where the text now ends it is not.
+    assert all(body["prompt"] != "xab" for body in client.bodies[:asked])
+    assert (client._read, client._generated) == (7 * len(client.bodies), 3 * len(client.bodies))
+
+
+async def test_the_peer_has_one_request_at_a_time_and_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer, "RETRY_S", 0.01)
+    client, record = Scripted("", takes=0.05), Record()
+    document = Document("file:///a", "", "python", 1)
+    await client.open(document, record)
+    for i, char in enumerate("abcd"):
+        document = await typed(client, document, i, char)
+        await asyncio.sleep(0.005)
+    await client.close()
+    assert [body["prompt"] for body in client.bodies] == ["a", "abcd"]
+    assert [answer.version for answer in record.answers] == [document.version]
+
+
+async def test_the_peer_does_not_ask_in_the_middle_of_a_line() -> None:
+    client, record = Scripted("x"), Record()
+    document = Document("file:///a", "value = something(else)", "python", 1)
+    await client.open(document, record)
+    edit = Edit(Span(0, 0), "a")
+    assert not client.key(document.with_edit(edit, 2), 1, edit)
+    await client.close()
+    assert not client.bodies
+
+
+def test_each_switch_is_a_setting() -> None:
+    for name, switched in MECHANICS.items():
+        settings, problems = parse(dict(switched))
+        assert not problems
+        assert name == "everything on" or settings.model_fields_set
+
+
+async def test_what_a_key_costs_is_measured_in_files_of_any_length() -> None:
+    short, long = await measure({"threads": 1, "minConfidence": -9}, lengths=(100, 3000))
+    assert (short.lines, long.lines) == (100, 3000)
+    for length in (short, long):
+        assert 0 < length.own_p50_ms <= length.own_p95_ms
+        assert 0 < length.loop_p99_ms <= length.loop_max_ms
+
+
+@has_peer
+def test_the_whole_bench(tmp_path: Path) -> None:
+    summary, picture = tmp_path / "bench.json", tmp_path / "bench.png"
+    options = [
+        "--keys",
+        "7",
+        "--sessions",
+        "1",
+        "--rhythm",
+        "fast",
+        "--no-mechanics",
+        "--no-lengths",
+        "-s",
+        "threads=1",
+    ]
+    result = CliRunner().invoke(app, ["bench", *options, "--json", str(summary), "--plot", str(picture)])
+    assert result.exit_code == 0, result.output
+    assert "key to answer" in result.output
+    found = json.loads(summary.read_text("utf-8"))
+    assert list(found["systems"]) == [OURS, "llama-server"]
+    for system in found["systems"].values():
+        assert system["keys"] == 6
+        assert system["tokens_read_per_key"] > 0
+        assert system["cpu_s_per_100_keys"] > 0
+        assert {"p50_ms", "p95_ms", "tokens_generated_per_key", "reuse_share", "cancel_ms_p95", "rss_mb"} <= set(system)
+    assert set(found["ratios"]["fast"]) == {"p50_ms", "p95_ms", "tokens_read_per_key", "cpu_s_per_100_keys"}
+    assert found["systems"][OURS]["cancel_read"] <= 64
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--json", "/no/such/folder/a.json"], "There is no folder /no/such/folder"),
+        (["--plot", "picture.xyz"], "name a file that ends in .png"),
+        (["--model", "/no/such/model.gguf"], "There is no model file at"),
+    ],
+)
+def test_bad_usage_is_a_sentence(options: list[str], said: str) -> None:
+    result = CliRunner().invoke(app, ["bench", "--keys", "4", *options])
+    assert result.exit_code != 0
+    assert said in str(result.exception)
