@@ -99,8 +99,11 @@ class Keeper:
         if self.engine is not None and self.status.kind != "Normal":
             self._set(_ready(self.engine, settings))
 
-    def broke(self, engine: Engine, error: EngineFailed, settings: Settings) -> None:
-        """Loads a broken engine again in the background; after some times in a row it is let go."""
+    def broke(
+        self, engine: Engine, error: EngineFailed, settings: Settings, loaded: Callable[[], None] = lambda: None
+    ) -> None:
+        """Loads a broken engine again in the background, and then calls ``loaded``; after some times in a row it is let
+        go."""
         if self.engine is not engine:
             return
         self.engine, self._loaded = None, None
@@ -111,6 +114,7 @@ class Keeper:
             return
         self._set(Status(str(error), "Warning"))
         self._restart = asyncio.create_task(self.load(settings))
+        self._restart.add_done_callback(lambda _: loaded())
 
     async def shut_down(self) -> None:
         """Gives up a load that is under way, and frees the model."""

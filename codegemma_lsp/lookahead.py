@@ -7,60 +7,72 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from concurrent.futures import Executor
-from typing import Any
 
-from codegemma_lsp.completion import Memory, Query, Suggestion, accepted, prefetch, warm_up
+from codegemma_lsp.completion import LONG_TEXT, Memory, Query, Suggestion, accepted, prefetch, warm_up
 from codegemma_lsp.engines.base import Engine
 from codegemma_lsp.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_LONG_TEXT = 500_000
-"""Of longer texts only one suggestion is kept in hand, and that is the one on the screen."""
-
 
 class LookAhead:
-    """At most one piece of such work for each document. Runs on the event loop; failures are logged at ``debug``: a
-    real request meets them again."""
+    """At most one prefetch for each document, and one warm-up in all: the file that was opened last is the one that is
+    looked at. Runs on the event loop; failures are logged at ``debug``: a real request meets them again."""
 
     def __init__(self, planner: Executor) -> None:
         self._planner = planner
-        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._targets: dict[str, tuple[str, int]] = {}
+        self._warming: tuple[str, asyncio.Task[None]] | None = None
 
     def follow(self, query: Query, suggestion: Suggestion, memory: Memory, engine: Engine, settings: Settings) -> None:
-        """Has the next suggestion ready for when this one is accepted; keeps at it while it is typed."""
-        if len(query.document.text) > _LONG_TEXT:
+        """Has the next suggestion ready for when this one is accepted; keeps at it while it is typed, and begins again
+        where it had to give way."""
+        if len(query.document.text) + len(suggestion.text) > LONG_TEXT:
             return
         after, uri = accepted(query, suggestion), query.document.uri
         target = (after.document.text, after.offset)
         if self._targets.get(uri) != target:
+            self.stop(uri)
             self._targets[uri] = target
-            self._start(uri, prefetch(query, suggestion, memory, engine, settings, self._planner))
+            self._tasks[uri] = asyncio.create_task(self._fetch(after, target, memory, engine, settings))
 
     def warm(self, query: Query, memory: Memory, engine: Engine, settings: Settings) -> None:
-        self._start(query.document.uri, warm_up(query, memory, engine, settings, self._planner))
+        """Reads the prompt for a query, unless the document is at work already."""
+        uri = query.document.uri
+        if (task := self._tasks.get(uri)) is not None and not task.done():
+            return
+        if self._warming is not None:
+            self._warming[1].cancel()
+        self._warming = (uri, asyncio.create_task(self._warm(query, memory, engine, settings)))
 
     def stop(self, uri: str) -> None:
+        """Ends what runs for a document."""
         self._targets.pop(uri, None)
-        task = self._tasks.pop(uri, None)
-        if task is not None:
+        if (task := self._tasks.pop(uri, None)) is not None:
             task.cancel()
+        if self._warming is not None and self._warming[0] == uri:
+            self._warming[1].cancel()
+            self._warming = None
 
-    def _start(self, uri: str, work: Coroutine[Any, Any, Any]) -> None:
-        task = self._tasks.pop(uri, None)
-        if task is not None:
-            task.cancel()
-        self._tasks[uri] = asyncio.create_task(_quietly(work))
+    async def _fetch(
+        self, after: Query, target: tuple[str, int], memory: Memory, engine: Engine, settings: Settings
+    ) -> None:
+        done = False
+        try:
+            done = await prefetch(after, memory, engine, settings, self._planner)
+        except Exception as error:
+            log.debug("a prefetch failed", exc_info=error)
+        finally:
+            if not done and self._targets.get(after.document.uri) == target:
+                del self._targets[after.document.uri]
 
-
-async def _quietly(work: Coroutine[Any, Any, Any]) -> None:
-    try:
-        await work
-    except Exception as error:
-        log.debug("work ahead failed", exc_info=error)
+    async def _warm(self, query: Query, memory: Memory, engine: Engine, settings: Settings) -> None:
+        try:
+            await warm_up(query, memory, engine, settings, self._planner)
+        except Exception as error:
+            log.debug("a warm-up failed", exc_info=error)
 
 
 def opening_offset(text: str, settings: Settings) -> int:

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 
 class Session:
-    """One editor's session. Everything runs on the event loop; ``publish`` is told of each change of status."""
+    """One editor's session. Runs on the event loop, but for what it gives to its planning thread; ``publish`` is told
+    of each change of status."""
 
     def __init__(self, publish: Callable[[Status], None]) -> None:
         self.documents: dict[str, Document] = {}
@@ -38,6 +39,7 @@ class Session:
         """Parses, builds prompts and cleans up, one request after the other, so that the event loop never waits."""
         self._ahead = LookAhead(self._planner)
         self._resting: dict[str, Query] = {}
+        self._answered_by: Engine | None = None
         self._pace = Pace()
         self._running: dict[tuple[str, str], asyncio.Task[Outcome]] = {}
 
@@ -53,14 +55,20 @@ class Session:
     async def load(self) -> None:
         """Loads the model of the current settings, unless it is loaded. Never raises: a failure is a status."""
         await self.keeper.load(self.settings)
-        self._forget_answers()
-        for query in list(self._resting.values()):
-            self.rest(query)
+        self._loaded()
+
+    def _loaded(self) -> None:
+        engine = self.keeper.engine
+        if engine is not None and engine is not self._answered_by:
+            self._answered_by = engine
+            self._forget_answers()
+            for query in list(self._resting.values()):
+                self.rest(query)
 
     def _forget_answers(self) -> None:
         for uri, memory in self._memories.items():
             self._ahead.stop(uri)
-            memory.forget_answers()
+            self._memories[uri] = memory.without_answers()
 
     def open(self, document: Document) -> None:
         self.documents[document.uri] = document
@@ -72,12 +80,12 @@ class Session:
     def rest(self, query: Query) -> None:
         """The cursor rests here: what a request would make the model read is read now, or once it is loaded."""
         uri, engine = query.document.uri, self.keeper.engine
-        if query.document is not self.documents.get(uri) or not self.settings.warm_up:
-            self._resting.pop(uri, None)
-        elif engine is None:
+        self._resting.pop(uri, None)
+        if query.document is not self.documents.get(uri) or not self.settings.warm_up or self._is_off(query):
+            return
+        if engine is None:
             self._resting[uri] = query
-        elif not self._why_not(query):
-            self._resting.pop(uri, None)
+        else:
             self._ahead.warm(query, self._memories[uri], engine, self.settings)
 
     def close(self, uri: str) -> None:
@@ -112,7 +120,7 @@ class Session:
 
     async def _complete(self, query: Query, memory: Memory) -> Outcome:
         if not query.explicit:
-            self._pace.keystroke(1000 * time.perf_counter())
+            self._pace.keystroke((query.document.uri, query.document.version), 1000 * time.perf_counter())
         try:
             outcome = in_hand(query, memory) or await self._ask(query, memory)
         except EngineError as error:
@@ -132,28 +140,34 @@ class Session:
             wait_ms = self._pace.wait_ms(self.settings.debounce_ms)
             if wait_ms:
                 await asyncio.sleep(wait_ms / 1000)
+                if (known := in_hand(query, memory)) is not None:
+                    return known
         began = time.perf_counter()
         engine, settings = self.keeper.engine, self.settings
         if engine is None:
             return Outcome(None, Origin.NONE, reason=self.keeper.status.message)
         try:
             outcome = await ask(query, memory, engine, settings, self._planner)
-        except EngineFailed as error:
-            self.keeper.broke(engine, error, settings)
+        except asyncio.CancelledError:
+            self._pace.cancelled(1000 * (time.perf_counter() - began))
             raise
-        finally:
-            # Also of what is cancelled, whose answer would have taken longer still.
-            self._pace.answered(1000 * (time.perf_counter() - began))
+        except EngineFailed as error:
+            self.keeper.broke(engine, error, settings, self._loaded)
+            raise
         if outcome.origin is Origin.MODEL:
+            self._pace.answered(outcome.ms["total"])
             self.keeper.worked(settings)
         return outcome
 
     def _why_not(self, query: Query) -> str:
+        return self._is_off(query) or ("" if self.keeper.engine is not None else self.keeper.status.message)
+
+    def _is_off(self, query: Query) -> str:
+        """Why the settings allow no suggestion here; empty where they do."""
         if not self.settings.enabled:
             return "suggestions are off"
-        if query.document.language in self.settings.disabled_languages:
-            return f"suggestions are off for {query.document.language}"
-        return "" if self.keeper.engine is not None else self.keeper.status.message
+        language = query.document.language
+        return f"suggestions are off for {language}" if language in self.settings.disabled_languages else ""
 
     def _supersede(self, key: tuple[str, str]) -> None:
         task = self._running.pop(key, None)

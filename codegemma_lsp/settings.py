@@ -58,7 +58,7 @@ class Settings(BaseModel):
         description="Mean log-probability (nats a token) under which a suggestion is shown only when asked for.",
     )
     debounce_ms: int = Field(
-        100,
+        300,
         ge=0,
         le=5000,
         description="Longest wait for the next keystroke while the model is slower than the typing; 0: never wait.",

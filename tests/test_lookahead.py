@@ -61,7 +61,8 @@ def typed(session: Session, offset: int, text: str) -> Query:
 async def settled(session: Session) -> None:
     """Waits until nothing runs ahead."""
     async with asyncio.timeout(20):
-        while any(not task.done() for task in session._ahead._tasks.values()):
+        warming = session._ahead._warming
+        while any(not task.done() for task in (*session._ahead._tasks.values(), *([warming[1]] if warming else []))):
             await asyncio.sleep(0.005)
 
 
@@ -215,10 +216,11 @@ async def test_a_failure_ahead_is_nobodys_concern() -> None:
     ("gaps", "answers", "wait"),
     [
         pytest.param([200] * 5, [50] * 5, 0, id="the model keeps up"),
-        pytest.param([200] * 5, [500] * 5, 100, id="it does not: at most the setting"),
-        pytest.param([60] * 5, [500] * 5, 60, id="nor longer than the rhythm"),
+        pytest.param([200] * 5, [500] * 5, 280, id="it does not"),
+        pytest.param([300] * 5, [500] * 5, 0, id="the next key comes too late to wait for"),
+        pytest.param([60] * 5, [500] * 5, 84, id="a quick rhythm"),
         pytest.param([], [500] * 5, 0, id="no rhythm yet"),
-        pytest.param([60] * 5 + [5000], [500] * 5, 60, id="a pause is no rhythm"),
+        pytest.param([60] * 5 + [5000], [500] * 5, 84, id="a pause is no rhythm"),
         pytest.param([60] * 9, [500] + [20] * 12, 0, id="it caught up"),
         pytest.param([60] * 9, [20, 20, 5000], 0, id="one slow answer"),
         pytest.param([60] * 9, [5000], 0, id="the first answer"),
@@ -226,14 +228,28 @@ async def test_a_failure_ahead_is_nobodys_concern() -> None:
 )
 def test_waiting_for_the_next_keystroke(gaps: list[int], answers: list[int], wait: float) -> None:
     pace, now = Pace(), 0.0
-    pace.keystroke(now)
-    for gap in gaps:
+    pace.keystroke(0, now)
+    for number, gap in enumerate(gaps, 1):
         now += gap
-        pace.keystroke(now)
+        pace.keystroke(number, now)
+        pace.keystroke(number, now)  # another request after the same key
     for answer in answers:
         pace.answered(answer)
-    assert pace.wait_ms(100) == pytest.approx(wait, abs=1)
+    assert pace.wait_ms(300) == pytest.approx(wait, abs=1)
     assert pace.wait_ms(0) == 0
+
+
+def test_cancelled_requests_do_not_make_a_slow_model_look_quick() -> None:
+    pace = Pace()
+    for number in range(20):
+        pace.keystroke(number, 150.0 * number)
+        pace.cancelled(149.0)
+    assert pace.wait_ms(300) == 0
+    pace.answered(400)
+    for _ in range(9):
+        pace.answered(400)
+        pace.cancelled(149.0)
+    assert pace.wait_ms(300) == pytest.approx(210)
 
 
 def test_the_opening_offset_is_at_a_line_start() -> None:

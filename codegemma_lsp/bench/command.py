@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -46,6 +47,8 @@ def bench(asked: Asked) -> None:
     """Raises ``ERRORS``, and what engines raise."""
     check_writable(asked.summary, asked.picture)
     check_picture(asked.picture, "bench")
+    if find_spec("xllamacpp") is None:
+        raise BadOutput("The package xllamacpp, the peer, is missing; pip install 'codegemma-lsp[bench]' brings it.")
     console, progress = Console(), Console(stderr=True)
     if not console.is_terminal:
         console.width = WIDTH

@@ -11,9 +11,11 @@ from codegemma_lsp.completion.pipeline import (
     prefetch,
     warm_up,
 )
+from codegemma_lsp.completion.reuse import LONG_TEXT
 from codegemma_lsp.completion.types import Memory, Origin, Outcome, Plan, Query, Selected, Shown, Suggestion
 
 __all__ = [
+    "LONG_TEXT",
     "Memory",
     "Origin",
     "Outcome",

@@ -19,13 +19,25 @@ from codegemma_lsp.completion.types import Begun, Memory, Origin, Outcome, Plan,
 from codegemma_lsp.completion.view import as_if_accepted, usable
 from codegemma_lsp.context import site_at
 from codegemma_lsp.document import Edit, Span
-from codegemma_lsp.engines.base import Engine, Finish, Generation, Priority, Progress, Request, Sampling
+from codegemma_lsp.engines.base import (
+    Engine,
+    EngineError,
+    Finish,
+    Generation,
+    Priority,
+    Progress,
+    Request,
+    Sampling,
+    Usage,
+    total,
+)
 from codegemma_lsp.prompt import Budget, build_fim
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Extent, excerpt, extent_at, find_language, head_of, parse, scope_at
 
 T = TypeVar("T")
 
+_UNSURE = "the model is unsure"
 _MOST_BEGUN = 2
 """The last request, and what was fetched ahead of it."""
 
@@ -68,38 +80,55 @@ async def ask(
     """``complete`` of what is not in hand. Below ``COMPLETION``, trees and window in ``memory`` stay as they are."""
     began = time.perf_counter()
     text, offset, newline = as_if_accepted(query)
-    begun = joined(memory.begun, text, offset) if settings.join_stream else None
-    if begun is None:
-        kept = memory if priority is Priority.COMPLETION else replace(memory)
-        begun = await _aside(executor, partial(begin, query, kept, engine, settings, priority))
+    own, usages = 0.0, list[Usage]()
+    while True:
+        since = time.perf_counter()
+        begun = joined(memory.begun, text, offset) if settings.join_stream else None
+        if begun is None:
+            kept = memory if priority is Priority.COMPLETION else replace(memory)
+            begun = await _aside(executor, partial(begin, query, kept, engine, settings))
+        planned = time.perf_counter()
+        generation = await _generated(begun, memory, engine, priority)
+        answered = time.perf_counter()
+        usages.append(generation.usage)
+        if generation.finish is Finish.CANCELLED:
+            return Outcome(None, Origin.NONE, generation.usage, reason="a more urgent request took its place")
+        cleaned, reason = await _aside(executor, partial(_judged, generation, begun, offset, query, settings))
+        memory.begun = tuple(b for b in memory.begun if b is not begun)
+        own += planned - since + time.perf_counter() - answered
+        here = (text, offset) == (begun.text, begun.offset)
+        known = cleaned if here else _rest(begun, cleaned, text, offset)
+        # Cleaned up for the older place, nothing may be left that would be right for this one.
+        if known is not None or reason == _UNSURE:
+            break
+    if known is not None:
+        memory.shown = remember(memory.shown, Shown(text, offset, known.text, known.overwrites))
+    outcome = _outcome(query, known or Cleaned(""), newline, Origin.MODEL, began, reason)
+    ms = {"plan": 1000 * (planned - since), **_model_ms(usage := total(usages)), "own": 1000 * own, **outcome.ms}
+    return replace(outcome, usage=usage, ms=ms, mean_logprob=generation.mean_logprob())
+
+
+async def _generated(begun: Begun, memory: Memory, engine: Engine, priority: Priority) -> Generation:
+    """The answer to a request, which others may join until it has been judged."""
     memory.begun = (*[b for b in memory.begun if b is not begun][1 - _MOST_BEGUN :], begun)
-    planned = time.perf_counter()
-    generation = await engine.generate(replace(begun.request, priority=priority))
-    answered = time.perf_counter()
-    if generation.finish is Finish.CANCELLED:
-        return Outcome(None, Origin.NONE, generation.usage, reason="a more urgent request took its place")
-    memory.begun = tuple(b for b in memory.begun if b is not begun)
-    cleaned, reason = await _aside(executor, partial(_judged, generation, begun, offset, query, settings))
-    if (text, offset) != (begun.text, begun.offset):
-        known = remainder((Shown(begun.text, begun.offset, cleaned.text, cleaned.overwrites),), text, offset)
-        if known is None and not reason:
-            return await ask(query, memory, engine, settings, executor, priority)
-        cleaned = known or Cleaned("")
-    memory.shown = remember(memory.shown, Shown(text, offset, cleaned.text, cleaned.overwrites))
-    outcome = _outcome(query, cleaned, newline, Origin.MODEL, began, reason)
-    own = 1000 * ((planned - began) + (time.perf_counter() - answered))
-    ms = {"plan": 1000 * (planned - began), **_model_ms(generation), "own": own, "total": outcome.ms["total"]}
-    return replace(outcome, usage=generation.usage, ms=ms, mean_logprob=generation.mean_logprob())
+    try:
+        return await engine.generate(replace(begun.request, priority=priority))
+    except EngineError:
+        memory.begun = tuple(b for b in memory.begun if b is not begun)
+        raise
 
 
-async def prefetch(
-    query: Query, suggestion: Suggestion, memory: Memory, engine: Engine, settings: Settings, executor: Executor | None
-) -> Outcome | None:
-    """Has in hand what would be asked once ``suggestion`` is accepted; None where it is there already."""
-    after = accepted(query, suggestion)
-    if in_hand(after, memory) is not None:
-        return None
-    return await ask(after, memory, engine, settings, executor, Priority.PREFETCH)
+def _rest(begun: Begun, cleaned: Cleaned, text: str, offset: int) -> Cleaned | None:
+    """What is left of an older request's answer here; None where that says nothing."""
+    return remainder((Shown(begun.text, begun.offset, cleaned.text, cleaned.overwrites),), text, offset)
+
+
+async def prefetch(query: Query, memory: Memory, engine: Engine, settings: Settings, executor: Executor | None) -> bool:
+    """Has the answer to a query in hand before it is asked; False where something more urgent came between."""
+    if in_hand(query, memory) is not None:
+        return True
+    outcome = await ask(query, memory, engine, settings, executor, Priority.PREFETCH)
+    return outcome.origin is Origin.MODEL
 
 
 def accepted(query: Query, suggestion: Suggestion) -> Query:
@@ -112,8 +141,8 @@ async def warm_up(
     query: Query, memory: Memory, engine: Engine, settings: Settings, executor: Executor | None = None
 ) -> None:
     """Reads the prompt for a query, so that the first suggestion there need not."""
-    begun = await _aside(executor, partial(begin, query, memory, engine, settings, Priority.WARM_UP))
-    await engine.generate(replace(begun.request, priority=Priority.WARM_UP, max_tokens=0, progress=None))
+    plan = await _aside(executor, partial(plan_completion, query, memory, engine, settings))
+    await engine.generate(Request(plan.prompt, max_tokens=0, priority=Priority.WARM_UP))
 
 
 async def _aside(executor: Executor | None, function: Callable[[], T]) -> T:
@@ -142,7 +171,7 @@ def plan_completion(query: Query, memory: Memory, engine: Engine, settings: Sett
     return Plan(prompt, syntax, part.offset, scope)
 
 
-def begin(query: Query, memory: Memory, engine: Engine, settings: Settings, priority: Priority) -> Begun:
+def begin(query: Query, memory: Memory, engine: Engine, settings: Settings) -> Begun:
     """The request for a query. Raises ``BudgetTooSmall``."""
     text, offset, _ = as_if_accepted(query)
     plan = plan_completion(query, memory, engine, settings)
@@ -153,13 +182,12 @@ def begin(query: Query, memory: Memory, engine: Engine, settings: Settings, prio
         plan.prompt,
         settings.max_tokens,
         Sampling(settings.temperature, seed=settings.seed),
-        priority,
-        stopper,
-        settings.drafts,
-        memory.shown[-1].insert if memory.shown else "",
-        Progress(),
+        on_text=stopper,
+        drafts=settings.drafts,
+        hint=memory.shown[-1].insert if memory.shown else "",
+        progress=(progress := Progress()),
     )
-    return Begun(text, offset, plan, request)
+    return Begun(text, offset, plan, request, progress)
 
 
 def _place(plan: Plan, settings: Settings) -> Place:
@@ -176,7 +204,7 @@ def _judged(generation: Generation, begun: Begun, offset: int, query: Query, set
     if not generation.text.strip():
         return Cleaned(""), "the model has nothing to add"
     if generation.mean_logprob(offset - begun.offset) < settings.min_confidence and not query.explicit:
-        return Cleaned(""), "the model is unsure"
+        return Cleaned(""), _UNSURE
     place = replace(_place(begun.plan, settings), cut_off=generation.finish is Finish.LENGTH)
     cleaned = clean(generation.text, place)
     return cleaned, "" if cleaned.text else "nothing that is safe to accept was left"
@@ -195,6 +223,5 @@ def _outcome(
     return Outcome(Suggestion(uuid.uuid4().hex, span, text.replace("\n", newline)), origin, ms=ms)
 
 
-def _model_ms(generation: Generation) -> dict[str, float]:
-    usage = generation.usage
+def _model_ms(usage: Usage) -> dict[str, float]:
     return {"queue": usage.queue_ms, "prefill": usage.prefill_ms, "decode": usage.decode_ms}

@@ -9,7 +9,8 @@ from codegemma_lsp.syntax import scan
 _MOST_IN_HAND = 8
 _AUTO_CLOSED = frozenset(")]}>\"'`")
 _LONGEST_AUTO_CLOSED = 4
-_LONG_TEXT = 500_000
+LONG_TEXT = 500_000
+"""Code points beyond which only the suggestion on the screen is kept."""
 _NEAR = 200
 """Code points before the cursor that are compared first, because long texts take long to compare."""
 
@@ -26,15 +27,14 @@ def remainder(shown: tuple[Shown, ...], text: str, offset: int) -> Cleaned | Non
 
 def remember(shown: tuple[Shown, ...], entry: Shown) -> tuple[Shown, ...]:
     """With ``entry`` as the latest; of a very long text only one is kept."""
-    kept = shown[1 - _MOST_IN_HAND :] if len(entry.text) <= _LONG_TEXT else ()
+    kept = shown[1 - _MOST_IN_HAND :] if len(entry.text) <= LONG_TEXT else ()
     return (*kept, entry)
 
 
 def joined(begun: tuple[Begun, ...], text: str, offset: int) -> Begun | None:
     """The latest request whose text so far is what was typed since it was made."""
     for entry in reversed(begun):
-        progress = entry.request.progress
-        if progress is not None and _added(Shown(entry.text, entry.offset, progress.text), text, offset) is not None:
+        if _added(Shown(entry.text, entry.offset, entry.progress.text), text, offset) is not None:
             return entry
     return None
 

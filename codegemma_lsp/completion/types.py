@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from codegemma_lsp.document import Document, Span
-from codegemma_lsp.engines.base import Request, Usage
+from codegemma_lsp.engines.base import Progress, Request, Usage
 from codegemma_lsp.prompt import Frame, Prompt, Text
 from codegemma_lsp.syntax import Excerpt, Scope, Syntax
 
@@ -85,18 +85,19 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A request made at ``offset`` of ``text``; its ``progress`` tells how far it has come."""
+    """A request made at ``offset`` of ``text``; ``progress``, which is the request's, tells how far it has come."""
 
     text: str
     offset: int
     plan: Plan
     request: Request
+    progress: Progress
 
 
 @dataclass
 class Memory:
-    """What is kept of one document between its requests: its last trees, its last window, its last suggestions, and
-    the requests that were not answered to the end."""
+    """What is kept of one document between its requests: its last trees and window, which the planning thread writes,
+    and its last suggestions and the requests not answered to the end, which the event loop does."""
 
     excerpt: Excerpt | None = None
     syntax: Syntax | None = None
@@ -105,6 +106,7 @@ class Memory:
     shown: tuple[Shown, ...] = ()
     begun: tuple[Begun, ...] = ()
 
-    def forget_answers(self) -> None:
-        """For when another model, or other settings, would answer otherwise."""
-        self.shown, self.begun = (), ()
+    def without_answers(self) -> Memory:
+        """For when another model, or other settings, would answer otherwise. Another object, so that what still runs
+        writes to the old one."""
+        return replace(self, shown=(), begun=())

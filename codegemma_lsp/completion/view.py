@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from codegemma_lsp.completion.types import Query
 
@@ -18,7 +19,7 @@ def as_if_accepted(query: Query) -> tuple[str, int, str]:
         offset = span.start + len(query.selected.text)
     if "\r" in text:
         newline = _line_end(text, offset)
-        offset = len(_lf(text[:offset]))
+        offset -= text.count("\r\n", 0, offset)
         text = _lf(text)
     return text, offset, newline
 
@@ -39,5 +40,6 @@ def _line_end(text: str, offset: int) -> str:
     return found.group() if found is not None else "\n"
 
 
+@lru_cache(maxsize=4)  # several looks are taken at each document, and long ones take milliseconds
 def _lf(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -57,7 +57,7 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class Options:
     """``batch_tokens``: prompt tokens read between two looks at the cancel flag. ``threads`` 0: as many as were the
-    fastest when the model was loaded."""
+    fastest when the model was loaded, with transformers half of the processors."""
 
     context_tokens: int = 2048
     slots: int = 4

@@ -8,7 +8,6 @@ from codegemma_lsp.engines.base import OnProgress, Options
 from codegemma_lsp.engines.loop import LoopEngine
 from codegemma_lsp.engines.native import Native
 from codegemma_lsp.engines.run import Backend
-from codegemma_lsp.engines.threads import fastest
 from codegemma_lsp.engines.vocabulary import Vocabulary
 
 
@@ -32,12 +31,16 @@ class LlamaEngine(LoopEngine):
             self._should_stop,
             self._on_progress,
         )
-        if not options.threads:
-            native.use_threads(fastest(native.time_threads))
-        native.measure_drafts()
-        specials = native.specials()
-        spellings = [native.text(token) for token in specials.values()]
-        vocabulary = Vocabulary(
-            native.pieces(), specials, spellings, native.controls(), native.encode, native.begins_with_bos()
-        )
-        return native, vocabulary
+        try:
+            native.measure(options.threads)
+            return native, _vocabulary(native)
+        except BaseException:
+            native.close()
+            raise
+
+
+def _vocabulary(native: Native) -> Vocabulary:
+    specials = native.specials()
+    spellings = [native.text(token) for token in specials.values()]
+    pieces, controls = native.pieces(), native.controls()
+    return Vocabulary(pieces, specials, spellings, controls, native.encode, native.begins_with_bos())

@@ -130,17 +130,14 @@ class LoopEngine:
             if self._closed.is_set():
                 raise EngineFailed(_CLOSED)
             self._jobs.put((priority, next(self._numbers), job))
-        running = self._running
-        if (
-            running is not None
-            and running.request.priority >= Priority.PREFETCH
-            and running.request.priority > priority
-        ):
-            running.cancelled.set()
 
     def _should_stop(self) -> bool:
-        job = self._running
-        return self._closed.is_set() or (job is not None and job.cancelled.is_set())
+        """Asked by the engine's thread only, which alone takes requests out of the queue."""
+        job, waiting = self._running, self._jobs.queue
+        if self._closed.is_set() or job is None:
+            return self._closed.is_set()
+        gives_way = job.request.priority >= Priority.PREFETCH
+        return job.cancelled.is_set() or (gives_way and bool(waiting) and waiting[0][0] < job.request.priority)
 
     def _work(self) -> None:
         while True:

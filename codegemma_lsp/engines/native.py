@@ -21,6 +21,7 @@ import numpy as np
 from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress
 from codegemma_lsp.engines.run import Decoded
 from codegemma_lsp.engines.sampling import Logits
+from codegemma_lsp.engines.threads import fastest
 from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 _GGML_LOG_LEVEL_ERROR = 4
 _DRAFTED = 6
 """Tokens by which the cost of drafts is measured."""
+_ROUNDS, _ENOUGH_S = 3, 0.3
+"""Of that measurement: at most so many, and none begun after so many seconds."""
 _first_error = ""
 """What llama.cpp has logged as an error first since it was cleared: its log is one for the whole process."""
 
@@ -71,8 +74,8 @@ class Native:
         self.size = llama.llama_vocab_n_tokens(self.vocab)
         trained = llama.llama_model_n_ctx_train(self._model)
         self.context_tokens = min(context_tokens, trained) if trained > 0 else context_tokens
-        self._deadline = math.inf
-        self._abort = llama.ggml_abort_callback(lambda _: should_abort() or time.perf_counter() > self._deadline)
+        self._measuring, self._deadline, self._on_progress = False, math.inf, on_progress
+        self._abort = llama.ggml_abort_callback(lambda _: should_abort() or self._given_up())
         self._context = self._make_context(path, slots, batch_tokens, threads)
         self._memory = llama.llama_get_memory(self._context)
         self._batch = llama.llama_batch_init(batch_tokens, 0, 1)
@@ -157,33 +160,49 @@ class Native:
         self.threads = count
         llama.llama_set_n_threads(self._context, count, count)
 
-    def time_threads(self, count: int, limit: float) -> float:
-        """Seconds for what a keystroke costs, a few tokens read and a few generated, or those until it was given up
-        after ``limit``; leaves the cache empty."""
-        self.use_threads(count)
-        token = max(0, llama.llama_vocab_bos(self.vocab))
+    def measure(self, threads: int) -> None:
+        """Sets ``threads``, or finds how many are fastest where that is 0, and ``draft_cost``; leaves the cache empty.
+        Ends early where loading is given up."""
+        self._measuring = True
+        self.use_threads(threads or 1)
+        self._timed(1, 0)  # reads the file into memory
+        if not threads:
+            self.use_threads(fastest(self._keystroke))
+        self._measure_drafts()
+        self._measuring, self._deadline = False, math.inf
+        self.trim(0, 0)
+
+    def _keystroke(self, threads: int, limit: float) -> float:
+        """Seconds for a few tokens read and a few generated, or those until it was given up after ``limit``."""
+        self.use_threads(threads)
         began = time.perf_counter()
         self._deadline = began + limit
-        if self.decode(0, [token] * 8, 0) is Decoded.DONE:
-            all(self.decode(0, [token], position) is Decoded.DONE for position in range(8, 11))
-        self._deadline = math.inf
-        self.trim(0, 0)
+        for count, position in ((8, 0), (1, 8), (1, 9), (1, 10)):
+            self._timed(count, position)
         return time.perf_counter() - began
 
-    def measure_drafts(self) -> None:
-        """Finds ``draft_cost``; leaves the cache empty."""
-        token = max(0, llama.llama_vocab_bos(self.vocab))
+    def _measure_drafts(self) -> None:
         times: dict[int, list[float]] = {1: [], _DRAFTED: []}
-        self.decode(0, [token] * _DRAFTED, 0)
-        for _ in range(3):
+        self._timed(_DRAFTED, 0)
+        began, can_trim = time.perf_counter(), True
+        while len(times[1]) < _ROUNDS and (not times[1] or time.perf_counter() - began < _ENOUGH_S):
             for count, found in times.items():
-                began = time.perf_counter()
-                self.decode(0, [token] * count, _DRAFTED, count)
-                found.append(time.perf_counter() - began)
-                self.trim(0, _DRAFTED)
+                found.append(self._timed(count, _DRAFTED))
+                can_trim = self.trim(0, _DRAFTED) == _DRAFTED
         one, several = min(times[1]), min(times[_DRAFTED])
-        self.draft_cost = (several - one) / ((_DRAFTED - 1) * one)
-        self.trim(0, 0)
+        # Where a wrong guess could not be taken back, none is made.
+        self.draft_cost = (several - one) / ((_DRAFTED - 1) * one) if can_trim else 1.0
+
+    def _timed(self, count: int, position: int) -> float:
+        """Seconds for reading ``count`` tokens that are all scored, at a position where the cache may be cut."""
+        self.trim(0, position)
+        began = time.perf_counter()
+        self.decode(0, [max(0, llama.llama_vocab_bos(self.vocab))] * count, position, count)
+        return time.perf_counter() - began
+
+    def _given_up(self) -> bool:
+        """Whether a measurement is to end: it has taken too long, or nobody wants the model any more."""
+        return self._measuring and (time.perf_counter() > self._deadline or not self._on_progress(1.0))
 
     def trim(self, slot: int, length: int) -> int:
         """Drops what a slot holds from position ``length`` on, and returns how many tokens it holds then."""

@@ -87,6 +87,9 @@ class Run:
                 " shorten it, or raise contextTokens."
             )
         self.max_tokens = min(request.max_tokens, room)
+        self.usage = Usage()
+        if self.progress.finish is not None:
+            return
         self.tokens = prompt + self.progress.tokens
         self.slot, shared = slots.pick(self.tokens)
         # The last token is always read: its logits choose the next one.
