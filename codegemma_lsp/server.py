@@ -16,6 +16,7 @@ from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
 from codegemma_lsp import __version__, convert
 from codegemma_lsp.completion import Outcome, Query
+from codegemma_lsp.engines.base import Usage
 from codegemma_lsp.keeper import Status
 from codegemma_lsp.lookahead import opening_offset
 from codegemma_lsp.session import Session
@@ -261,8 +262,9 @@ async def answer(query: Query, method: str = types.TEXT_DOCUMENT_INLINE_COMPLETI
 
 
 def report(query: Query, outcome: Outcome) -> dict[str, Any]:
-    """Counts and times of one completion, for benchmarks; no source text."""
-    usage = outcome.usage
+    """Counts and times of one completion, for benchmarks; no source text. ``total`` is of all that the engine did."""
+    usage, engine = outcome.usage, server.session.keeper.engine
+    total = engine.usage if engine is not None else Usage()
     return {
         "uri": query.document.uri,
         "version": query.document.version,
@@ -277,6 +279,7 @@ def report(query: Query, outcome: Outcome) -> dict[str, Any]:
             "drafted": usage.drafted,
             "accepted": usage.accepted,
         },
+        "total": {"read": total.read, "generated": total.generated},
         "ms": {name: round(value, 3) for name, value in outcome.ms.items()},
     }
 

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "keeper": {"engines", "models", "settings"},
     "lookahead": {"completion", "engines", "settings"},
     "session": {"completion", "document", "engines", "keeper", "lookahead", "settings"},
-    "server": {"completion", "convert", "keeper", "lookahead", "session", "settings"},
+    "server": {"completion", "convert", "engines", "keeper", "lookahead", "session", "settings"},
     "headless": {"completion", "document", "engines", "prompt", "settings", "syntax"},
     "doctor": {"completion", "document", "engines", "models", "prompt", "settings", "syntax"},
     "cli": {"bench", "doctor", "engines", "evaluate", "headless", "models", "server", "settings"},

@@ -14,17 +14,17 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from codegemma_lsp.bench import peer
+from codegemma_lsp.bench import peer, report
 from codegemma_lsp.bench.lengths import measure
+from codegemma_lsp.bench.ours import Ours
 from codegemma_lsp.bench.peer import LlamaVim
-from codegemma_lsp.bench.replay import Answer, Counters, Record, latencies_ms, play
-from codegemma_lsp.bench.report import ratios
-from codegemma_lsp.bench.run import MECHANICS, OURS
-from codegemma_lsp.bench.sessions import HERE, Act, Rhythm, session, sessions
-from codegemma_lsp.bench.summary import percentile, summarize
+from codegemma_lsp.bench.replay import Answer, Counters, Pressed, Record, play
+from codegemma_lsp.bench.run import MECHANICS, OURS, beside
+from codegemma_lsp.bench.sessions import Act, Key, Rhythm, Session, session, sessions, sources
+from codegemma_lsp.bench.summary import Measured, percentile, summarize
 from codegemma_lsp.cli import app
 from codegemma_lsp.document import Document, Edit, Span
-from codegemma_lsp.settings import parse
+from codegemma_lsp.settings import Settings, parse
 
 has_peer = pytest.mark.skipif(
     importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp is missing: pip install 'codegemma-lsp[bench]'"
@@ -61,7 +61,7 @@ class Always:
     async def counters(self) -> Counters:
         return Counters()
 
-    async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int] | None:
+    async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int | None] | None:
         return None
 
 
@@ -69,73 +69,109 @@ class Always:
 @pytest.mark.parametrize("number", range(3))
 async def test_a_session_ends_with_the_file_it_was_made_of(number: int, suggests: str) -> None:
     """Whatever is suggested and accepted in between."""
-    played = sessions(seed=1)[number]
-    system = Always(suggests)
+    played, system = sessions(seed=1)[number], Always(suggests)
     record = await play(played, system, Rhythm.FAST)
     texts = [document.text for document in system.documents]
-    assert played.text == texts[0] != texts[-1]
-    source = HERE / {"document.py": "document.py", "clean.py": "completion/clean.py"}.get(played.name, "prompt/fim.py")
-    assert source.read_text("utf-8") in texts[-1]
-    assert len(record.keys) == len(texts) - 1
+    assert played.text == texts[0] != texts[-1] == list(sources().values())[number]
     accepts = [key for key in played.keys if key.act in (Act.ACCEPT, Act.ACCEPT_WORD)]
-    assert len(accepts) == 3
     keys = sum(key.act not in (Act.MOVE, Act.ACCEPT, Act.ACCEPT_WORD, Act.UNDO) for key in played.keys)
-    assert len(record.keys) == keys + (2 * len(accepts) if suggests else 0)
+    assert len(accepts) == 3
+    assert len(record.keys) == len(texts) - 1 == keys + (2 * len(accepts) if suggests else 0)
     assert len(system.moves) == 4
+    for number, pressed in ((p.number, p) for p in record.keys.values()):
+        assert played.keys[number].act is pressed.act
+
+
+async def test_undoing_puts_the_cursor_where_it_was() -> None:
+    class Closing(Always):
+        def key(self, document: Document, offset: int, edit: Edit) -> bool:
+            offsets.append(offset)
+            return super().key(document, offset, edit)
+
+    offsets: list[int] = []
+    at = sessions()[0].keys[0].span.start
+    keys = (Key(Act.TYPE, Span(at, at), "("), Key(Act.ACCEPT, Span(at, at)), Key(Act.UNDO, Span(at, at)))
+    await play(Session("a.py", sessions()[0].text, keys), Closing("x)"), Rhythm.FAST)
+    assert offsets == [at + 1, at + 3, at + 1]
 
 
 def test_sessions_are_repeatable_and_a_persons() -> None:
     assert sessions(3) == sessions(3) != sessions(4)
     gaps = [key.gap_ms for key in sessions()[0].keys if key.act is Act.TYPE]
-    assert 100 < percentile(sorted(gaps), 50) < 220
-    short = session("a.py", (HERE / "document.py").read_text("utf-8"), random.Random(0), 40, most=9)
+    assert 100 < (percentile(sorted(gaps), 50) or 0) < 220
+    short = session("a.py", sources()["document.py"], random.Random(0), 40, most=9)
     assert len(short.keys) == 9
 
 
-def record_of(keys: dict[int, float], answers: list[tuple[float, int]], unasked: set[int] = frozenset()) -> Record:  # type: ignore[assignment]
-    record = Record(keys, unasked=set(unasked))
+def record_of(asked: dict[int, bool], answers: list[tuple[float, int]], acts: dict[int, Act] | None = None) -> Record:
+    """A key a second, from second 0 on."""
+    record = Record()
+    for number, (version, was_asked) in enumerate(asked.items()):
+        record.keys[version] = Pressed(float(number), number, (acts or {}).get(version, Act.TYPE), was_asked)
     record.answers = [Answer(at, version, "x" * (version % 2), Span(0, 0), version == 3) for at, version in answers]
     return record
 
 
 @pytest.mark.parametrize(
-    ("record", "expected"),
+    ("asked", "answers", "expected"),
     [
-        pytest.param(record_of({2: 0.0, 3: 1.0}, [(0.5, 2), (1.1, 3)]), [100, 500], id="each answered"),
-        pytest.param(record_of({2: 0.0, 3: 1.0}, [(1.5, 3)]), [500, 1500], id="overtaken, so it waits on"),
-        pytest.param(record_of({2: 0.0, 3: 1.0}, [(0.25, 2)]), [250], id="never answered"),
-        pytest.param(record_of({2: 0.0, 3: 1.0}, [(1.5, 3)], {2}), [500], id="not asked"),
-        pytest.param(record_of({}, []), [], id="nothing"),
+        pytest.param({2: True, 3: True}, [(0.5, 2), (1.1, 3)], [500, 100], id="each answered"),
+        pytest.param({2: True, 3: True}, [(1.5, 3)], [1500, 500], id="overtaken, so it waits on"),
+        pytest.param({2: True, 3: True}, [(0.25, 2)], [250, None], id="never answered"),
+        pytest.param({2: False, 3: True}, [(1.5, 3)], [None, 500], id="not asked"),
+        pytest.param({2: True, 3: False, 4: True}, [(2.5, 4)], [None, None, 500], id="left before it was answered"),
     ],
 )
-def test_how_long_a_key_waits(record: Record, expected: list[float]) -> None:
-    assert latencies_ms([record]) == pytest.approx(expected)
+def test_how_long_a_key_waits(
+    asked: dict[int, bool], answers: list[tuple[float, int]], expected: list[float | None]
+) -> None:
+    record = record_of(asked, answers)
+    assert [record.waited_ms(version) for version in asked] == [
+        None if ms is None else pytest.approx(ms) for ms in expected
+    ]
 
 
 def test_shares_are_of_keys() -> None:
-    record = record_of({2: 0.0, 3: 1.0, 4: 2.0, 5: 3.0}, [(0.1, 2), (1.1, 3), (1.2, 3), (2.1, 4), (3.1, 5)])
-    summary = summarize([record], [Counters(40, 8, 2.0, 100.0)], [(3.0, 0), (5.0, 64)])
+    asked = dict.fromkeys((2, 3, 4, 5), True)
+    record = record_of(asked, [(0.1, 2), (1.1, 3), (1.2, 3), (2.1, 4), (3.3, 5)], {5: Act.ACCEPT})
+    summary = summarize(Measured([record], [Counters(40, 8, 4, 2.0, 100.0)], [(3.0, 0), (5.0, 64)]))
     assert (summary.keys, summary.answered_share, summary.shown_share, summary.reuse_share) == (4, 1.0, 0.5, 0.25)
     assert (summary.tokens_read_per_key, summary.tokens_generated_per_key, summary.cpu_s_per_100_keys) == (10, 2, 50)
-    assert (summary.cancel_ms_p95, summary.cancel_read) == (5.0, 64)
-    twice = summarize([record], [Counters(80, 16, 4.0, 100.0)])
-    both = ratios({OURS: summary.as_json(), "llama-server": twice.as_json()})
-    assert both == {"p50_ms": 1, "p95_ms": 1, "tokens_read_per_key": 0.5, "cpu_s_per_100_keys": 0.5}
-    assert ratios({OURS: summary.as_json()}) == {}
+    assert (summary.tokens_rejected_per_key, summary.cancel_ms_p95, summary.cancel_read) == (1, 5.0, 64)
+    assert summary.p99_ms == pytest.approx(100)
+    assert summary.accept_p50_ms == pytest.approx(300)
+
+
+def test_latency_is_compared_over_keys_that_both_were_asked_about() -> None:
+    one = Measured([record_of({2: True, 3: True}, [(0.1, 2), (1.9, 3)])], [Counters(8)])
+    other = Measured([record_of({2: True, 3: False}, [(0.2, 2)])], [Counters(16)])
+    found = report.systems({OURS: one, "llama-server": other})
+    assert [system["p99_ms"] for system in found.values()] == [100, 200]
+    assert report.ratios(found) == {"p50_ms": 0.5, "p95_ms": 0.5, "tokens_read_per_key": 0.5}
+    assert report.ratios({OURS: found[OURS]}) == {}
+
+
+def test_nothing_measured_is_null_and_not_nan() -> None:
+    found = report.systems({OURS: Measured(), "llama-server": Measured()})
+    assert json.loads(json.dumps(found, allow_nan=False))[OURS]["p50_ms"] is None
+    assert report.ratios(found) == {}
+    assert report.systems_table("Nothing", found).row_count == len(report.ROWS)
 
 
 class Scripted(LlamaVim):
     """The peer's client, whose server says ``content`` after ``takes`` seconds."""
 
-    def __init__(self, content: str, takes: float = 0.0) -> None:
+    def __init__(self, content: str, takes: float = 0.0, status: int = 200) -> None:
         super().__init__(Path("none"), 1, 1024)
-        self.content, self.takes = content, takes
+        self.content, self.takes, self.status = content, takes, status
         self.bodies: list[dict[str, Any]] = []
 
         async def answer(request: httpx.Request) -> httpx.Response:
             self.bodies.append(json.loads(request.content))
             await asyncio.sleep(self.takes)
-            return httpx.Response(200, json={"content": self.content, "timings": {"prompt_n": 7, "predicted_n": 3}})
+            return httpx.Response(
+                self.status, json={"content": self.content, "timings": {"prompt_n": 7, "predicted_n": 3}}
+            )
 
         self._http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://peer")
 
@@ -165,6 +201,45 @@ async def test_the_peer_sends_what_llama_vim_sends() -> None:
     assert ahead["input_prefix"].endswith("line 299\nxab\n")
     assert ahead["t_max_predict_ms"] == 1000
     assert [(answer.insert, answer.reused) for answer in record.answers] == [("ab\ncd", False)]
+
+
+async def test_an_error_of_the_peer_ends_the_run() -> None:
+    client, record = Scripted("", status=400), Record()
+    document = Document("file:///a", "", "python", 1)
+    await client.open(document, record)
+    await typed(client, document, 0, "x")
+    with pytest.raises(RuntimeError, match=r"llama-server failed .*400"):
+        await client.close()
+    with pytest.raises(RuntimeError, match="llama-server failed"):
+        await record.until_answered(2, 60)
+
+
+@pytest.mark.parametrize(
+    ("content", "before", "rest", "below", "expected"),
+    [
+        (["foo"], "", "", ["bar"], False),
+        (["foo)"], "", "foo)", [], True),
+        (["", "bar", "baz"], "x", "", ["bar", "baz", "end"], True),
+        (["bar"], "    ", "", ["", "    bar", "end"], True),
+        (["bar", "ba"], "", "", ["bar", "baz", "end"], True),
+        (["bar", "baz", "end"], "", "", ["bar", "baz", "end"], True),
+        (["bar", "baz", "other"], "", "", ["bar", "baz", "end"], False),
+    ],
+)
+def test_what_llama_vim_does_not_show(
+    content: list[str], before: str, rest: str, below: list[str], expected: bool
+) -> None:
+    assert peer.repeats(content, before, rest, below) is expected
+
+
+async def test_a_blank_line_is_asked_from_its_start_and_keeps_what_is_there() -> None:
+    client, record = Scripted("        return 1"), Record()
+    document = Document("file:///a", "def f():\n    \nx\n", "python", 1)
+    await client.open(document, record)
+    await typed(client, document, len("def f():\n    "), " ")
+    await client.close()
+    assert [client.bodies[0][key] for key in ("prompt", "n_indent", "input_suffix")] == ["", 0, "\nx\n"]
+    assert record.answers[0].insert == "   return 1"
 
 
 async def test_the_peer_answers_typing_through_from_its_cache() -> None:
@@ -206,11 +281,35 @@ async def test_the_peer_does_not_ask_in_the_middle_of_a_line() -> None:
     assert not client.bodies
 
 
-def test_each_switch_is_a_setting() -> None:
+def test_each_switch_changes_a_setting() -> None:
     for name, switched in MECHANICS.items():
         settings, problems = parse(dict(switched))
         assert not problems
-        assert name == "everything on" or settings.model_fields_set
+        assert (settings != Settings()) is not name.startswith("everything on")
+
+
+async def test_a_server_that_does_not_answer_is_not_quick() -> None:
+    server = Ours("off", {"threads": 1, "disabledLanguages": ["python"]})
+    await server.start()
+    try:
+        with pytest.raises(RuntimeError, match="off cannot answer: suggestions are off for python"):
+            await play(sessions(keys=3)[0], server, Rhythm.FAST)
+    finally:
+        await server.stop()
+
+
+async def test_a_server_that_does_not_get_ready_says_why() -> None:
+    server = Ours("broken", {"model": "/no/such/model.gguf"})
+    with pytest.raises(RuntimeError, match="There is no model file at"):
+        await server.start()
+    await server.stop()
+
+
+async def test_reads_by_key_come_to_all_that_was_read() -> None:
+    """What is read ahead and for cancelled requests is in the picture too."""
+    server = Ours("ours", {"threads": 1, "minConfidence": -9})
+    measured = (await beside([server], sessions(keys=14)[:1], Rhythm.PERSON, lambda what: None))["ours"]
+    assert sum(measured.records[0].reads.values()) == measured.used[0].read > 0
 
 
 async def test_what_a_key_costs_is_measured_in_files_of_any_length() -> None:
@@ -248,6 +347,8 @@ def test_the_whole_bench(tmp_path: Path) -> None:
         assert {"p50_ms", "p95_ms", "tokens_generated_per_key", "reuse_share", "cancel_ms_p95", "rss_mb"} <= set(system)
     assert set(found["ratios"]["fast"]) == {"p50_ms", "p95_ms", "tokens_read_per_key", "cpu_s_per_100_keys"}
     assert found["systems"][OURS]["cancel_read"] <= 64
+    assert found["systems"]["llama-server"]["cancel_read"] is None
+    assert {"model", "settings", "kernels", "peer"} <= set(found["about"])
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

@@ -193,6 +193,76 @@ async def test_a_file_opened_while_the_model_loads_is_read_afterwards() -> None:
     await session.shut_down()
 
 
+async def test_loading_what_is_loaded_keeps_what_runs_ahead() -> None:
+    """As at every start with a client that is asked for its configuration."""
+    session = Session(lambda status: None)
+    session.configure({"threads": 1})
+    session.open(Document(URI, SOURCE[:800], "python"))
+    session.rest(query(session, 800))
+    await asyncio.gather(session.load(), session.load())
+    await settled(session)
+    engine = session.keeper.engine
+    assert engine is not None
+    assert engine.usage.read > 50
+    await session.shut_down()
+
+
+async def test_the_file_opened_last_is_the_one_that_is_read() -> None:
+    async with session_on(SOURCE[:900]) as session:
+        for uri in ("file:///a.py", "file:///b.py", URI):
+            document = Document(uri, SOURCE[:900], "python")
+            session.open(document)
+            session.rest(Query(document, 900, uri[8:]))
+        await settled(session)
+        engine = session.keeper.engine
+        assert engine is not None
+        assert engine.usage.read < 600
+        assert (await session.complete(query(session, 900))).usage.read < 50
+
+
+async def test_a_prefetch_that_gave_way_begins_again() -> None:
+    """A rest of the cursor does not end it; a more urgent request does, and the next key begins it anew."""
+    engine = ScriptedEngine("value")
+    answer, cut = engine.generate, [True]
+
+    async def generate(request: Request) -> Generation:
+        if request.priority is Priority.PREFETCH and cut:
+            engine.requests.append(request)
+            cut.pop()
+            return Generation("", Finish.CANCELLED, Usage())
+        return await answer(request)
+
+    engine.generate = generate  # type: ignore[method-assign]
+    async with session_on("x = ", prefetch=True) as session:
+        session.keeper.engine = engine
+        await session.complete(query(session, 4))
+        session.rest(query(session, 4))
+        await settled(session)
+        await session.complete(typed(session, 4, "v"))
+        await settled(session)
+        assert [r.priority for r in engine.requests].count(Priority.PREFETCH) == 2
+        session.configure({"threads": 1, "minConfidence": -9, "prefetch": False})
+        assert (await session.complete(typed(session, 5, "alue"))).origin is Origin.MODEL
+
+
+async def test_an_answer_to_old_settings_is_not_kept() -> None:
+    engine = Stepping("value = 1")
+    async with session_on("x\n") as session:
+        session.keeper.engine = engine
+        running = asyncio.create_task(session.complete(query(session, 2)))
+        engine.steps.release()
+        async with asyncio.timeout(5):
+            while not produced(engine):
+                await asyncio.sleep(0.001)
+        session.configure({"threads": 1, "minConfidence": -9, "prefetch": False, "maxTokens": 4})
+        for _ in range(20):
+            engine.steps.release()
+        await running
+        await session.complete(query(session, 2))
+        assert len(engine.requests) == 2
+        assert engine.requests[1].max_tokens == 4
+
+
 async def test_a_failure_ahead_is_nobodys_concern() -> None:
     engine = ScriptedEngine("value")
     async with session_on("x = ", prefetch=True) as session:

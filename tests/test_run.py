@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from codegemma_lsp.engines.base import Finish, Options, Priority, Progress, Request, Sampling
 from codegemma_lsp.engines.drafts import Lookup
 from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.engines.native import Native
 from codegemma_lsp.engines.threads import doublings, fastest
 from codegemma_lsp.models import BUNDLED, model_path
 from tests.traced import AT, SOURCE, check_same, prompt_at, request_at, traced
@@ -179,3 +180,35 @@ def test_a_measured_engine_answers_like_any(fresh_engine: LlamaEngine) -> None:
         check_same(traced(measured, request_at(measured)), traced(fresh_engine, request_at(fresh_engine)))
     finally:
         measured.close()
+
+
+def test_where_the_cache_cannot_be_cut_nothing_is_guessed(
+    fresh_engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recurrent models can only drop all that a sequence holds."""
+    native = fresh_engine._backend
+    assert isinstance(native, Native)
+    assert 0 < native.draft_cost < 1
+    trim = native.trim
+    monkeypatch.setattr(native, "trim", lambda slot, length: min(0, trim(slot, length)))
+    native.measure(1)
+    assert native.draft_cost == 1.0
+    monkeypatch.undo()
+    request = Request(prompt_at(fresh_engine, REPEATING, len(REPEATING)), 24, drafts=8)
+    assert fresh_engine.run(request).usage.drafted == 0
+
+
+def test_measuring_ends_where_loading_is_given_up() -> None:
+    def asked(patience: int) -> int:
+        """How often it is asked whether to go on, once the file is read, by one who loses interest at some time."""
+        times = 0
+
+        def on_progress(share: float) -> bool:
+            nonlocal times
+            times += share == 1.0
+            return times < patience
+
+        LlamaEngine(model_path(BUNDLED), Options(threads=0), on_progress).close()
+        return times
+
+    assert asked(patience=10) < 100 < asked(patience=10**9)

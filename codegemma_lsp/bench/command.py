@@ -13,17 +13,18 @@ from rich.console import Console
 
 from codegemma_lsp import engines
 from codegemma_lsp.bench import report
-from codegemma_lsp.bench.lengths import Length
 from codegemma_lsp.bench.lengths import measure as measure_lengths
 from codegemma_lsp.bench.plot import plot
-from codegemma_lsp.bench.run import Measured, Told, against_the_peer, mechanics
+from codegemma_lsp.bench.run import Told, against_the_peer, as_options, mechanics
 from codegemma_lsp.bench.sessions import Rhythm, sessions
-from codegemma_lsp.bench.summary import Summary
+from codegemma_lsp.engines.native import kernels
+from codegemma_lsp.engines.threads import processors
 from codegemma_lsp.models import model_path
 from codegemma_lsp.outputs import BadOutput, check_picture, check_writable
 from codegemma_lsp.settings import Settings
 
 ERRORS = (BadOutput, RuntimeError, TimeoutError, OSError)
+TITLES = {Rhythm.PERSON: "At a person's rhythm", Rhythm.FAST: "As fast as answers come"}
 WIDTH = 110
 """Columns of a table that is not shown in a terminal."""
 
@@ -44,49 +45,63 @@ class Asked:
 
 
 def bench(asked: Asked) -> None:
-    """Raises ``ERRORS``, and what engines raise."""
+    """Raises ``ERRORS``, and what engines raise. What was measured before an error is written all the same."""
     check_writable(asked.summary, asked.picture)
     check_picture(asked.picture, "bench")
     if find_spec("xllamacpp") is None:
         raise BadOutput("The package xllamacpp, the peer, is missing; pip install 'codegemma-lsp[bench]' brings it.")
-    console, progress = Console(), Console(stderr=True)
+    if model_path(asked.settings.model).is_dir():
+        raise BadOutput("llama-server reads no folders; name a GGUF file with --model.")
+    console, found = Console(), report.Findings()
     if not console.is_terminal:
         console.width = WIDTH
-    with progress.status("measuring threads") as status:
-        measured, switches, lengths = asyncio.run(_measure(asked, lambda what: status.update(what)))
-    found = report.as_json(measured, switches, lengths)
-    if asked.summary is not None:
-        asked.summary.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    for rhythm, systems in found["rhythms"].items():
-        title = {"person": "At a person's rhythm", "fast": "As fast as answers come"}[rhythm]
-        console.print(report.systems_table(title, systems))
-    if switches:
-        console.print(report.mechanics_table(switches))
-    if lengths:
-        console.print(report.lengths_table(lengths))
+    with Console(stderr=True).status("measuring threads") as status:
+        try:
+            asyncio.run(_measure(asked, found, lambda what: status.update(what)))
+        finally:
+            _write(asked, found)
+    for rhythm, measured in found.measured.items():
+        console.print(report.systems_table(TITLES[rhythm], report.systems(measured)))
+    if found.switches:
+        console.print(report.mechanics_table(found.switches))
+    if found.lengths:
+        console.print(report.lengths_table(found.lengths))
     if asked.picture is not None:
-        plot(measured, lengths, asked.picture)
+        plot(found, asked.picture)
 
 
-async def _measure(asked: Asked, told: Told) -> tuple[dict[str, Measured], dict[str, Summary], list[Length]]:
-    settings = await asyncio.to_thread(_fitting, asked.settings)
-    threads, model = settings.threads, model_path(settings.model)
+def _write(asked: Asked, found: report.Findings) -> None:
+    if asked.summary is not None:
+        asked.summary.write_text(json.dumps(report.as_json(found), indent=1, allow_nan=False) + "\n", "utf-8")
+
+
+async def _measure(asked: Asked, found: report.Findings, told: Told) -> None:
+    settings, kernels = await asyncio.to_thread(_fitting, asked.settings)
+    model = model_path(settings.model)
+    found.about = {
+        "model": model.name,
+        "settings": as_options(settings),
+        "seed": asked.seed,
+        "processors": processors(),
+        "kernels": kernels,
+    }
     played = sessions(asked.seed, asked.keys)[: asked.sessions]
-    measured = await against_the_peer(model, settings, threads, played, asked.rhythms, told)
-    switches = await mechanics(settings, threads, asked.seed, asked.keys, told) if asked.mechanics else {}
-    told("files of 100 to 50 000 lines")
-    lengths = await measure_lengths({"model": settings.model, "threads": threads}) if asked.lengths else []
-    return measured, switches, lengths
+    async for rhythm, measured, peer in against_the_peer(model, settings, played, asked.rhythms, told):
+        found.measured[rhythm], found.about["peer"] = measured, peer
+    if asked.mechanics:
+        found.switches = await mechanics(settings, asked.seed, asked.keys, told)
+    if asked.lengths:
+        told("files of 100 to 50 000 lines")
+        found.lengths = await measure_lengths(as_options(settings))
 
 
-def _fitting(settings: Settings) -> Settings:
-    """With the context that the model has, and the threads that are fastest here, for both systems alike."""
+def _fitting(settings: Settings) -> tuple[Settings, str]:
+    """With the context that the model has and the threads that are fastest; and what our kernels were built for."""
     engine = engines.load(settings)
     try:
         threads = settings.threads or engine.threads
         context = min(settings.context_tokens, engine.context_tokens)
     finally:
         engine.close()
-    return Settings.model_validate(
-        {**settings.model_dump(exclude_unset=True), "threads": threads, "context_tokens": context}
-    )
+    chosen = {**settings.model_dump(exclude_unset=True), "threads": threads, "context_tokens": context}
+    return Settings.model_validate(chosen), kernels()

@@ -9,9 +9,8 @@ from statistics import median
 from typing import Any
 
 from codegemma_lsp.bench.ours import Ours
-from codegemma_lsp.bench.replay import PATIENCE_S, Record
-from codegemma_lsp.bench.sessions import HERE
-from codegemma_lsp.bench.summary import percentile
+from codegemma_lsp.bench.replay import PATIENCE_S, Pressed, Record
+from codegemma_lsp.bench.sessions import HERE, Act
 from codegemma_lsp.document import Document, Edit, Span
 
 LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, 50_000)
@@ -55,13 +54,15 @@ async def _length(server: Ours, lines: int) -> Length:
     for i, char in enumerate(_TYPED):
         edit = Edit(Span(at + i, at + i), char)
         document = document.with_edit(edit, document.version + 1)
-        record.keys[document.version] = time.perf_counter()
+        record.keys[document.version] = Pressed(time.perf_counter(), i, Act.TYPE)
         server.key(document, at + i + 1, edit)
         await record.until_answered(document.version, PATIENCE_S)
     loop = sorted(await server.loop_ms())
     await server.close()
     model = {r.version: r.ms.queue + r.ms.prefill + r.ms.decode for r in server.reports[first:] if r.origin == "model"}
     own = sorted(
-        1000 * (a.at - record.keys[a.version]) - model[a.version] for a in record.answers if a.version in model
+        1000 * (a.at - record.keys[a.version].at) - model[a.version] for a in record.answers if a.version in model
     )
-    return Length(lines, median(own), percentile(own, 95), percentile(loop, 99), loop[-1])
+    if not own:
+        raise RuntimeError(f"The model was not asked once in {lines} lines; choose another one.")
+    return Length(lines, median(own), own[int(0.95 * (len(own) - 1))], loop[int(0.99 * (len(loop) - 1))], loop[-1])

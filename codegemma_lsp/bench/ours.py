@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -17,7 +18,7 @@ from codegemma_lsp.bench.replay import Counters, Record
 from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
 
 _READY_S = 300.0
-_POLL_S = 0.001
+_POLL_S, _IDLE_POLL_S = 0.001, 0.02
 
 
 class Ours:
@@ -29,7 +30,8 @@ class Ours:
         self._client = LanguageClient("codegemma-bench", "1")
         self._ready = asyncio.Event()
         self._failed = ""
-        self._origins: dict[int, str] = {}
+        self._origins: dict[int, tuple[str, str]] = {}
+        self._seen = 0
         self.reports: list[Any] = []
         self._running: tuple[str, asyncio.Task[None]] | None = None
         self._record = Record()
@@ -49,9 +51,13 @@ class Ours:
         params = types.InitializeParams(
             capabilities, initialization_options=options, root_uri="file:///workspace", process_id=None
         )
-        await self._client.initialize_async(params)
-        self._client.initialized(types.InitializedParams())
-        await asyncio.wait_for(self._ready.wait(), _READY_S)
+        try:
+            async with asyncio.timeout(_READY_S):
+                await self._client.initialize_async(params)
+                self._client.initialized(types.InitializedParams())
+                await self._ready.wait()
+        except TimeoutError:
+            raise RuntimeError(f"{self.name} was not ready after {_READY_S:.0f} s; see codegemma-lsp doctor.") from None
         if self._failed:
             raise RuntimeError(self._failed)
         self._process = psutil.Process((await self._state()).process)
@@ -63,9 +69,14 @@ class Ours:
             self._ready.set()
 
     def _on_completed(self, report: Any) -> None:
-        self._origins[report.version] = report.origin
-        self._record.read(report.version, report.tokens.read)
+        self._origins[report.version] = (report.origin, report.reason)
+        self._count(report.version, report.total.read)
         self.reports.append(report)
+
+    def _count(self, version: int, total: int) -> None:
+        """``total``: all that the engine has read so far, ahead of requests and for cancelled ones too."""
+        self._record.read(version, total - self._seen)
+        self._seen = total
 
     async def _state(self) -> Any:
         return await self._client.protocol.send_request_async("codegemma/state", {})
@@ -73,6 +84,7 @@ class Ours:
     async def open(self, document: Document, record: Record) -> None:
         self._record, self._uri, self._before = record, document.uri, document
         self._origins.clear()
+        self._seen = (await self._state()).engine.usage.read
         item = types.TextDocumentItem(document.uri, document.language, document.version, document.text)
         self._client.text_document_did_open(types.DidOpenTextDocumentParams(item))
 
@@ -80,7 +92,7 @@ class Ours:
         if self._running is not None:
             self._cancel(*self._running)
         self._change(document, edit)
-        self._running = self._ask(document, offset)
+        self._running = self._ask(document, offset, types.InlineCompletionTriggerKind.Automatic)
         return True
 
     def _change(self, document: Document, edit: Edit) -> None:
@@ -93,29 +105,38 @@ class Ours:
         self._client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [change]))
         self._before = document
 
-    def _ask(self, document: Document, offset: int) -> tuple[str, asyncio.Task[None]]:
+    def _ask(
+        self, document: Document, offset: int, kind: types.InlineCompletionTriggerKind
+    ) -> tuple[str, asyncio.Task[None]]:
         request = f"complete-{document.version}-{time.perf_counter_ns()}"
-        return request, asyncio.create_task(self._answer(request, document, offset))
+        return request, asyncio.create_task(self._answer(request, document, offset, kind))
 
-    async def _answer(self, request: str, document: Document, offset: int) -> None:
+    async def _answer(
+        self, request: str, document: Document, offset: int, kind: types.InlineCompletionTriggerKind
+    ) -> None:
         record = self._record
         position = _position(document.position(offset, Encoding.UTF16))
-        context = types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic)
-        params = types.InlineCompletionParams(context, types.TextDocumentIdentifier(document.uri), position)
+        params = types.InlineCompletionParams(
+            types.InlineCompletionContext(kind), types.TextDocumentIdentifier(document.uri), position
+        )
         try:
             answer = await self._client.protocol.send_request_async(
                 types.TEXT_DOCUMENT_INLINE_COMPLETION, params, msg_id=request
             )
-        except JsonRpcException:
+        except JsonRpcException as error:
+            if error.code != types.LSPErrorCodes.RequestCancelled.value:
+                record.fail(f"{self.name} answered with an error: {error}")
             return
-        item = answer.items[0] if answer.items else None
-        reused = self._origins.get(document.version) == "reuse"
-        if item is None:
-            record.answer(document.version, "", Span(offset, offset), reused)
+        origin, reason = self._origins.get(document.version, ("", ""))
+        if origin == "none":
+            record.fail(f"{self.name} cannot answer: {reason}")
             return
-        start = document.offset(Position(item.range.start.line, item.range.start.character), Encoding.UTF16)
-        end = document.offset(Position(item.range.end.line, item.range.end.character), Encoding.UTF16)
-        record.answer(document.version, str(item.insert_text), Span(start, end), reused)
+        item, span, insert = answer.items[0] if answer.items else None, Span(offset, offset), ""
+        if item is not None:
+            start = document.offset(Position(item.range.start.line, item.range.start.character), Encoding.UTF16)
+            end = document.offset(Position(item.range.end.line, item.range.end.character), Encoding.UTF16)
+            span, insert = Span(start, end), str(item.insert_text)
+        record.answer(document.version, insert, span, origin == "reuse")
 
     def _cancel(self, request: str, task: asyncio.Task[None]) -> None:
         if not task.done():
@@ -132,17 +153,21 @@ class Ours:
             self._running = None
         identifier = types.TextDocumentIdentifier(self._uri)
         self._client.text_document_did_close(types.DidCloseTextDocumentParams(identifier))
-        await self._idle()
+        self._record.check()
+        state = await self._until(idle=True, poll_s=_IDLE_POLL_S)
+        if self._record.keys:
+            self._count(max(self._record.keys), state.engine.usage.read)
 
-    async def _idle(self) -> Any:
-        while not (state := await self._state()).engine.idle:
-            await asyncio.sleep(_POLL_S)
+    async def _until(self, *, idle: bool, poll_s: float) -> Any:
+        while (state := await self._state()).engine.idle is not idle:
+            await asyncio.sleep(poll_s)
         return state
 
     async def counters(self) -> Counters:
         usage, times = (await self._state()).engine.usage, self._process.cpu_times()
         rss = self._process.memory_info().rss / 1e6
-        return Counters(usage.read, usage.generated, times.user + times.system, rss)
+        rejected = usage.drafted - usage.accepted
+        return Counters(usage.read, usage.generated, rejected, times.user + times.system, rss)
 
     async def loop_ms(self) -> list[float]:
         """What each callback on the server's event loop took since it was last asked; only of a server that is
@@ -150,22 +175,25 @@ class Ours:
         times = await self._client.protocol.send_request_async("codegemma/bench/loop", {})
         return [float(ms) for ms in times]
 
-    async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int] | None:
-        before = (await self._idle()).engine.usage.read_after_cancel
-        request, task = self._ask(document, offset)
+    async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int | None] | None:
+        before = (await self._until(idle=True, poll_s=_POLL_S)).engine.usage.read_after_cancel
+        request, task = self._ask(document, offset, types.InlineCompletionTriggerKind.Invoked)
+        while (await self._state()).engine.idle and not task.done():
+            await asyncio.sleep(_POLL_S)
         await asyncio.sleep(after_s)
         if task.done():
             return None
         began = time.perf_counter()
         self._cancel(request, task)
-        state = await self._idle()
+        state = await self._until(idle=True, poll_s=_POLL_S)
         took = 1000 * (time.perf_counter() - began)
         await task
         return took, state.engine.usage.read_after_cancel - before
 
     async def stop(self) -> None:
-        await self._client.shutdown_async(None)
-        self._client.exit(None)
+        with suppress(JsonRpcException, RuntimeError, TimeoutError, OSError):
+            await asyncio.wait_for(self._client.shutdown_async(None), 10)
+            self._client.exit(None)
         await self._client.stop()  # type: ignore[no-untyped-call]
 
 

@@ -2,7 +2,8 @@
 
 Source: autoload/llama.vim of github.com/ggml-org/llama.vim (January 2026), function by function; settings are its
 defaults. Left out, which only spares the peer work: chunks of other files (its ring is filled while nothing is typed),
-and a process for each request (curl), in whose stead one connection is kept.
+and a process for each request (curl), in whose stead one connection is kept. It samples without a seed, so no two runs
+of it are quite alike.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import time
 from collections import OrderedDict
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +30,21 @@ _CUT = "Î"
 
 
 class LlamaVim:
-    """The editor's side: its cache, its one request at a time, its timer."""
+    """The editor's side: its cache, its one request at a time, its timer, the hint that it shows."""
 
-    def __init__(self, model: Path, threads: int, context_tokens: int, predict: int = N_PREDICT) -> None:
-        self.name, self._predict = "llama-server", predict
+    def __init__(
+        self, model: Path, threads: int, context_tokens: int, predict: int = N_PREDICT, gpu_layers: int = -1
+    ) -> None:
+        self.name, self.threads, self._predict = "llama-server", threads, predict
         batch = min(1024, context_tokens * 3 // 4)
-        self._command = (str(model), str(threads), str(context_tokens), str(batch))
+        self._command = (str(model), str(threads), str(context_tokens), str(batch), str(gpu_layers))
+        self.kernels = ""
         self._cache: OrderedDict[str, str] = OrderedDict()
         self._record, self._document, self._offset = Record(), Document("", ""), 0
         self._job: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._hint = ""
+        self._hint: list[str] | None = None
+        self._can_accept, self._indent = False, 0
         self._read = self._generated = 0
 
     async def start(self) -> None:
@@ -51,82 +57,94 @@ class LlamaVim:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # so that Ctrl-C is ours, and the server ends with its input
         )
         assert self._server.stdout is not None
-        while line := (await self._server.stdout.readline()).decode():
+        while line := (await self._server.stdout.readline()).decode(errors="replace"):
+            if line.startswith("KERNELS "):
+                self.kernels = line.removeprefix("KERNELS ").strip()
             if line.startswith("LISTENING "):
                 self._http = httpx.AsyncClient(base_url=line.split()[1], timeout=600)
                 self._process = psutil.Process(self._server.pid)
                 return
-        raise RuntimeError("llama-server did not start; see whether python -m codegemma_lsp.bench.peer_server does.")
+        await self._server.wait()
+        raise RuntimeError(
+            f"llama-server did not start; python -m codegemma_lsp.bench.peer_server {' '.join(self._command)} says why."
+        )
 
     async def open(self, document: Document, record: Record) -> None:
         self._record, self._document = record, document
         self._cache.clear()
-        self._hint = ""
+        self._hint = None
 
     def key(self, document: Document, offset: int, edit: Edit) -> bool:
         """``CursorMovedI``: s:on_move, then llama#fim."""
-        self._document, self._offset = document, offset
-        self._hint = ""
+        self._document, self._offset, self._hint = document, offset, None
         self._try_hint(reused=True)
         self._fim(None)
-        return self._asks()
+        return self._record.first(document.version) is not None or len(self._context(None).rest) <= MAX_LINE_SUFFIX
 
     def move(self, document: Document, offset: int) -> None:
         """Moves are made in normal mode, where nothing is asked."""
-        self._document, self._offset, self._hint = document, offset, ""
+        self._document, self._offset, self._hint = document, offset, None
 
-    def _asks(self) -> bool:
-        line_end = self._document.line_span(self._document.line_at(self._offset)).end
-        return line_end - self._offset <= MAX_LINE_SUFFIX
+    def _lines(self) -> list[str]:
+        """As Vim counts them: a line's end at the end begins no further line."""
+        lines = self._document.text.split("\n")
+        return lines[:-1] if not lines[-1] and len(lines) > 1 + self._at() else lines
 
-    def _context(self, ahead: list[str] | None) -> tuple[str, str, str, int]:
-        """s:fim_ctx_local: prefix, middle, suffix and indentation."""
-        document, at = self._document, self._document.line_at(self._offset)
-        lines = document.text.split("\n")
-        line, column = lines[at], self._offset - document.line_span(at).start
+    def _at(self) -> int:
+        return self._document.line_at(self._offset)
+
+    def _column(self) -> int:
+        return self._offset - self._document.line_span(self._at()).start
+
+    def _context(self, ahead: list[str] | None, at: int | None = None) -> _Context:
+        """s:fim_ctx_local, as if ``ahead`` were accepted."""
+        at = self._at() if at is None else at
+        lines = self._lines()
+        line = lines[at] if at < len(lines) else ""
         first = max(0, at - N_PREFIX + (len(ahead) - 1 if ahead else 0))
         before, after = lines[first:at], lines[at + 1 : at + 1 + N_SUFFIX]
-        indent = len(line) - len(line.lstrip())
+        indent, rest = len(line) - len(line.lstrip()), ""
         if ahead:
-            current = line + ahead[0] if len(ahead) == 1 else ahead[-1]
+            middle, indent = line + ahead[0] if len(ahead) == 1 else ahead[-1], self._indent
             before += [line + ahead[0], *ahead[1:-1]] if len(ahead) > 1 else []
-            start, rest = current, ""
         elif not line.strip():
-            start, rest, indent = "", "", 0
+            middle, indent = "", 0
         else:
-            start, rest = line[:column], line[column:]
-        return "\n".join(before) + "\n", start, rest + "\n" + "\n".join(after) + "\n", indent
+            middle, rest = line[: self._column()], line[self._column() :]
+        return _Context("\n".join(before) + "\n", middle, rest, "\n" + "\n".join(after) + "\n", indent)
 
-    def _fim(self, ahead: list[str] | None) -> None:
+    def _fim(self, ahead: list[str] | None, at: int | None = None) -> None:
         """llama#fim: one request at a time, asked again after a moment while one is under way."""
         if self._job is not None:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_later(RETRY_S, self._retry, ahead)
+            self._timer = asyncio.get_running_loop().call_later(RETRY_S, self._retry, ahead, at)
             return
-        prefix, middle, suffix, indent = self._context(ahead)
-        if not self._asks():
+        context = self._context(ahead, at)
+        keys = [context.key()]
+        if len(context.rest) > MAX_LINE_SUFFIX:
             return
-        keys = [prefix + middle + _CUT + suffix]
-        trimmed = prefix
         for _ in range(TRIMMED_LINES):
-            trimmed = trimmed.partition("\n")[2]
-            if not trimmed:
+            context = replace(context, prefix=context.prefix.partition("\n")[2])
+            if not context.prefix:
                 break
-            keys.append(trimmed + middle + _CUT + suffix)
+            keys.append(context.key())
         if any(self._cached(key) is not None for key in keys):
             return
+        context = self._context(ahead, at)
+        self._indent = context.indent
         body = {
             "id_slot": 0,
-            "input_prefix": prefix,
-            "input_suffix": suffix,
+            "input_prefix": context.prefix,
+            "input_suffix": context.rest + context.suffix,
             "input_extra": [],
-            "prompt": middle,
+            "prompt": context.middle,
             "n_predict": self._predict,
             "stop": [],
-            "n_indent": indent,
+            "n_indent": context.indent,
             "top_k": 40,
             "top_p": 0.90,
             "samplers": ["top_k", "top_p", "infill"],
@@ -137,52 +155,63 @@ class LlamaVim:
         }
         self._job = asyncio.create_task(self._request(body, keys))
 
-    def _retry(self, ahead: list[str] | None) -> None:
+    def _retry(self, ahead: list[str] | None, at: int | None) -> None:
         self._timer = None
-        self._fim(ahead)
+        self._fim(ahead, at)
 
     async def _request(self, body: dict[str, Any], keys: list[str]) -> None:
         """s:fim_on_response, then s:fim_on_exit."""
         try:
-            answer = (await self._http.post("/infill", json=body)).json()
-            timings = answer.get("timings", {})
-            self._read += timings.get("prompt_n", 0)
-            self._record.read(self._document.version, timings.get("prompt_n", 0))
-            self._generated += timings.get("predicted_n", 0)
-            if "content" in answer:
-                for key in keys:
-                    self._remember(key, answer["content"])
-                if not self._hint:
-                    self._try_hint(reused=False)
+            answer = (await self._http.post("/infill", json=body)).raise_for_status().json()
+            timings = answer["timings"]
+            self._read += timings["prompt_n"]
+            self._generated += timings["predicted_n"]
+            self._record.read(self._document.version, timings["prompt_n"])
+            for key in keys:
+                self._remember(key, answer["content"])
+            if self._hint is None or not self._can_accept:
+                self._try_hint(reused=False)
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            self._record.fail(f"llama-server failed ({type(error).__name__}: {error}).")
         finally:
             self._job = None
 
     def _try_hint(self, *, reused: bool) -> None:
         """s:fim_try_hint: what is cached for here, or for up to 128 characters back where they were typed as given."""
-        prefix, middle, suffix, _ = self._context(None)
-        content = self._cached(prefix + middle + _CUT + suffix)
+        context = self._context(None)
+        content = self._cached(context.key())
         if content is None:
-            before, best = prefix + middle, 0
+            before, best = context.prefix + context.middle, 0
             for i in range(min(LOOK_BACK, len(before) - 1)):
-                known = self._cached(before[: -1 - i] + _CUT + suffix)
-                if known and known.startswith(before[-1 - i :]) and len(known) - i - 1 > best:
+                known = self._cached(before[: -1 - i] + _CUT + context.rest + context.suffix)
+                if not known or not known.startswith(before[-1 - i :]) or len(known) == i + 1:
+                    continue
+                # The first one found is never the best one: so it is there.
+                if content is None:
+                    content = known[i + 1 :]
+                elif len(known) - i - 1 > best:
                     content, best = known[i + 1 :], len(known) - i - 1
-        if content is None:
-            return
-        self._show(content, reused)
-        if self._hint:
-            self._fim(self._hint.split("\n"))
+        if content is not None:
+            self._render(content, reused)
+            self._fim(self._hint, self._at())
 
-    def _show(self, content: str, reused: bool) -> None:
-        """s:fim_render: on a line of blanks, what is there already is not inserted again."""
-        document, offset = self._document, self._offset
-        start = document.line_span(document.line_at(offset)).start
-        before = document.text[start:offset]
-        if not before.strip():
-            lead = len(content) - len(content.lstrip(" \t"))
-            content = content[min(lead, len(before)) :]
-        self._hint = content.rstrip("\n")
-        self._record.answer(document.version, self._hint, Span(offset, offset), reused)
+    def _render(self, content: str, reused: bool) -> None:
+        """s:fim_render: drops what repeats the text that follows; on a line of blanks, what is there already."""
+        at, column, lines = self._at(), self._column(), self._lines()
+        line = lines[at] if at < len(lines) else ""
+        parts = content.rstrip("\n").split("\n")
+        self._can_accept = bool(content.rstrip("\n"))
+        if not line.strip():
+            lead = min(len(parts[0]) - len(parts[0].lstrip()), len(line))
+            line, parts[0] = parts[0][:lead], parts[0][lead:]
+        if repeats(parts, line[:column], line[column:], lines[at + 1 :]):
+            parts = [""]
+        insert = "\n".join(parts)
+        parts[-1] += line[column:]
+        self._can_accept = self._can_accept and bool("".join(parts).strip())
+        self._hint = parts
+        shown = insert if self._can_accept else ""
+        self._record.answer(self._document.version, shown, Span(self._offset, self._offset), reused)
 
     def _cached(self, key: str) -> str | None:
         if key in self._cache:
@@ -199,14 +228,16 @@ class LlamaVim:
         """Lets what was asked come to its end."""
         while self._job is not None or self._timer is not None:
             await asyncio.sleep(0.01)
+        self._record.check()
 
     async def counters(self) -> Counters:
-        times = self._process.cpu_times()
-        return Counters(self._read, self._generated, times.user + times.system, self._process.memory_info().rss / 1e6)
+        times, rss = self._process.cpu_times(), self._process.memory_info().rss / 1e6
+        return Counters(self._read, self._generated, 0, times.user + times.system, rss)
 
-    async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int] | None:
+    async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int | None] | None:
         """llama.vim never does; an editor that did would close the connection. What is read then cannot be seen."""
-        self._document, self._offset = document, offset
+        await self.close()
+        self._document, self._offset, self._hint = document, offset, None
         self._cache.clear()
         self._fim(None)
         job = self._job
@@ -214,6 +245,7 @@ class LlamaVim:
             return None
         await asyncio.sleep(after_s)
         if job.done():
+            await self.close()
             return None
         began = time.perf_counter()
         job.cancel()
@@ -221,10 +253,11 @@ class LlamaVim:
             await job
         while any(slot["is_processing"] for slot in (await self._http.get("/slots")).json()):
             await asyncio.sleep(0.001)
-        return 1000 * (time.perf_counter() - began), 0
+        return 1000 * (time.perf_counter() - began), None
 
     async def stop(self) -> None:
-        await self._http.aclose()
+        if self._server.returncode is None and hasattr(self, "_http"):
+            await self._http.aclose()
         assert self._server.stdin is not None
         self._server.stdin.close()
         try:
@@ -232,3 +265,32 @@ class LlamaVim:
         except TimeoutError:
             self._server.kill()
             await self._server.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """``rest`` is what follows the cursor on its line; ``suffix`` begins with that line's end."""
+
+    prefix: str
+    middle: str
+    rest: str
+    suffix: str
+    indent: int
+
+    def key(self) -> str:
+        return self.prefix + self.middle + _CUT + self.rest + self.suffix
+
+
+def repeats(content: list[str], before: str, rest: str, below: list[str]) -> bool:
+    """Whether a suggestion is what follows anyway: the next lines, the rest of its line, or lines below blank ones."""
+    if len(content) > 1 and not content[0] and content[1:] == below[: len(content) - 1]:
+        return True
+    if content == [rest]:
+        return True
+    first = next((i for i, line in enumerate(below[:-1]) if line.strip()), max(0, len(below) - 1))
+    nonblank = below[first:]
+    if not nonblank or before + content[0] != nonblank[0]:
+        return False
+    if len(content) == 2:
+        return len(nonblank) > 1 and nonblank[1].startswith(content[1])
+    return content[1:] == nonblank[1 : len(content)]

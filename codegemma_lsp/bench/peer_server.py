@@ -1,7 +1,8 @@
-"""llama-server in a process of its own: ``python -m codegemma_lsp.bench.peer_server MODEL THREADS CONTEXT BATCH``.
+"""llama-server in a process of its own: ``python -m codegemma_lsp.bench.peer_server MODEL THREADS CONTEXT BATCH GPU``.
 
-Prints its address on a line after ``LISTENING``, and serves until its input ends. The settings are those that
-llama.vscode starts it with, on one slot; a batch larger than the context allows would make it refuse long prompts.
+Prints what its kernels were built for after ``KERNELS`` and its address after ``LISTENING``, and serves until its input
+ends. The settings are those that llama.vscode starts it with, on one slot; a batch larger than the context allows would
+make it refuse long prompts. ``GPU``: layers on the GPU, -1 for all.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import xllamacpp
 
 
 def main() -> None:
-    model, threads, context, batch = sys.argv[1], *map(int, sys.argv[2:5])
+    model, threads, context, batch, layers = sys.argv[1], *map(int, sys.argv[2:6])
     params = xllamacpp.CommonParams()
     params.model.path = model
     params.n_ctx, params.n_batch, params.n_ubatch, params.n_parallel = context, batch, batch, 1
-    params.n_cache_reuse = 256
+    params.n_cache_reuse, params.n_gpu_layers = 256, layers
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.endpoint_slots, params.port, params.verbosity, params.warmup = True, 0, -1, True
     server = xllamacpp.Server(params)
-    sys.stdout.write(f"\nLISTENING {server.listening_address}\n")
+    kernels = " ".join(xllamacpp.get_system_info().split())
+    sys.stdout.write(f"\nKERNELS {kernels}\nLISTENING {server.listening_address}\n")
     sys.stdout.flush()
     sys.stdin.read()
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from codegemma_lsp.bench.lengths import Length
-from codegemma_lsp.bench.replay import Record, latencies_ms
-from codegemma_lsp.bench.run import Measured
+from codegemma_lsp.bench.report import Findings
 from codegemma_lsp.bench.sessions import Rhythm
+from codegemma_lsp.bench.summary import asked_of_all
 
 
-def plot(measured: Mapping[str, Measured], lengths: Sequence[Length], path: Path) -> None:
+def plot(found: Findings, path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 4), layout="constrained")
     latency, reads, lines = figure.subplots(1, 3)
-    for name, one in measured.items():
-        for rhythm, style in ((Rhythm.PERSON, "-"), (Rhythm.FAST, ":")):
-            times = latencies_ms(one.records.get(rhythm, []))
+    for rhythm, measured in found.measured.items():
+        everybodys = asked_of_all(measured.values())
+        for number, (name, one) in enumerate(measured.items()):
+            times = one.waits_ms(everybodys)
             shares = [100 * (i + 1) / len(times) for i in range(len(times))]
-            if times:
-                latency.plot(times, shares, style, label=f"{name}, {rhythm.value}")
-        rhythm = next(iter(one.records), Rhythm.FAST)
-        longest = max(one.records.get(rhythm, []), key=lambda record: len(record.keys), default=Record())
+            style = "-" if rhythm is Rhythm.PERSON else ":"
+            latency.plot(times, shares, style, color=f"C{number}", label=f"{name}, {rhythm.value}")
+    for name, one in next(iter(found.measured.values()), {}).items():
+        longest = max(one.records, key=lambda record: len(record.keys))
         read = list(accumulate(longest.reads.get(version, 0) for version in longest.keys))
         reads.plot(range(1, len(read) + 1), read, label=name)
+    lengths = found.lengths
     latency.set(xscale="log", xlabel="key to answer, ms", ylabel="keys, %")
     reads.set(xlabel="key", ylabel="tokens read so far", yscale="symlog")
     lines.plot([one.lines for one in lengths], [one.own_p50_ms for one in lengths], "o-", label="p50")

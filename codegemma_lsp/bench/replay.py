@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from codegemma_lsp.bench.sessions import Act, Key, Rhythm, Session
@@ -30,33 +29,56 @@ class Answer:
     reused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A key: when it was pressed, by ``time.perf_counter``; its place in the session; whether it was asked about."""
+
+    at: float
+    number: int
+    act: Act
+    asked: bool = True
+
+
 @dataclass
 class Record:
-    """``keys``: when each state was made, by ``time.perf_counter``; of those in ``unasked`` the system was not asked.
-    ``reads``: prompt tokens read, and in which state."""
+    """What happened in a session, by the version of the document that a key made. ``reads``: prompt tokens read since
+    the key before."""
 
-    keys: dict[int, float] = field(default_factory=dict)
+    keys: dict[int, Pressed] = field(default_factory=dict)
     reads: dict[int, int] = field(default_factory=dict)
-    unasked: set[int] = field(default_factory=set)
     answers: list[Answer] = field(default_factory=list)
+    failure: str = ""
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def answer(self, version: int, insert: str, span: Span, reused: bool) -> None:
         self.answers.append(Answer(time.perf_counter(), version, insert, span, reused))
         self.news.set()
 
-    def latest(self, version: int) -> Answer | None:
-        return next((answer for answer in reversed(self.answers) if answer.version == version), None)
+    def fail(self, why: str) -> None:
+        """The system broke: what it measures from now on means nothing."""
+        self.failure = self.failure or why
+        self.news.set()
 
     def read(self, version: int, tokens: int) -> None:
         self.reads[version] = self.reads.get(version, 0) + tokens
 
+    def check(self) -> None:
+        """Raises ``RuntimeError`` where the system broke."""
+        if self.failure:
+            raise RuntimeError(self.failure)
+
+    def first(self, version: int) -> Answer | None:
+        return next((answer for answer in self.answers if answer.version == version), None)
+
     async def until_answered(self, version: int, seconds: float) -> Answer | None:
-        """The answer for a state; None where there is none in time, or the system was not asked."""
+        """The latest answer for a state; None where there is none in time, or the system was not asked. Raises
+        ``RuntimeError``."""
         limit = time.perf_counter() + seconds
-        while (found := self.latest(version)) is None and version not in self.unasked:
+        pressed = self.keys.get(version)
+        while (found := next((a for a in reversed(self.answers) if a.version == version), None)) is None:
             left = limit - time.perf_counter()
-            if left <= 0:
+            self.check()
+            if left <= 0 or (pressed is not None and not pressed.asked):
                 return None
             self.news.clear()
             try:
@@ -65,13 +87,24 @@ class Record:
                 return None
         return found
 
+    def waited_ms(self, version: int) -> float | None:
+        """Until there was an answer for a key's state or a later one: a key that the next one overtook waits on, as the
+        person does. None where it was not asked about, or the person came to a place where nothing is asked before."""
+        pressed = self.keys[version]
+        end = min((v for v, other in self.keys.items() if v > version and not other.asked), default=version + 10**9)
+        times = (answer.at for answer in self.answers if version <= answer.version < end)
+        at = min(times, default=None) if pressed.asked else None
+        return None if at is None else 1000 * (at - pressed.at)
+
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What a system has used since it was started: tokens, processor seconds, resident megabytes."""
+    """What a system has used since it was started: tokens, processor seconds, resident megabytes. ``rejected`` tokens
+    were guessed and were wrong."""
 
     read: int = 0
     generated: int = 0
+    rejected: int = 0
     cpu_s: float = 0.0
     rss_mb: float = 0.0
 
@@ -91,7 +124,7 @@ class System(Protocol):
         ...
 
     def key(self, document: Document, offset: int, edit: Edit) -> bool:
-        """``edit`` has made the document, and the cursor is at ``offset``; whether there will be an answer."""
+        """``edit`` has made the document, and the cursor is at ``offset``; whether the system wants to answer here."""
         ...
 
     def move(self, document: Document, offset: int) -> None:
@@ -99,14 +132,14 @@ class System(Protocol):
         ...
 
     async def close(self) -> None:
-        """The document is closed, and nothing runs for it any more."""
+        """The document is closed, and nothing runs for it any more. Raises ``RuntimeError`` where the system broke."""
         ...
 
     async def counters(self) -> Counters: ...
 
-    async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int] | None:
-        """Asks for a completion, gives it up after a time, and returns the milliseconds until the model is idle and
-        the prompt tokens read meanwhile; None where it was answered before."""
+    async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int | None] | None:
+        """Asks for a completion, gives it up so long after the model has begun, and returns the milliseconds until it
+        is idle and the prompt tokens read meanwhile, where that can be seen; None where it was answered before."""
         ...
 
 
@@ -117,7 +150,7 @@ async def play(session: Session, system: System, rhythm: Rhythm) -> Record:
     document = Document("file:///workspace/" + session.name, session.text, "python", 1)
     await system.open(document, record)
     due, undo = time.perf_counter(), None
-    for key in session.keys:
+    for number, key in enumerate(session.keys):
         if rhythm is Rhythm.PERSON:
             due = max(due + key.gap_ms / 1000, time.perf_counter())
             await asyncio.sleep(due - time.perf_counter())
@@ -128,9 +161,10 @@ async def play(session: Session, system: System, rhythm: Rhythm) -> Record:
         if edit is None:
             continue
         document = document.with_edit(edit, document.version + 1)
-        record.keys[document.version] = time.perf_counter()
-        if not system.key(document, edit.span.start + len(edit.text), edit):
-            record.unasked.add(document.version)
+        offset = edit.span.start + (0 if key.act is Act.UNDO else len(edit.text))
+        pressed = record.keys[document.version] = Pressed(time.perf_counter(), number, key.act)
+        if not system.key(document, offset, edit):
+            record.keys[document.version] = replace(pressed, asked=False)
         if rhythm is Rhythm.FAST:
             await record.until_answered(document.version, PATIENCE_S)
     if document.version in record.keys:
@@ -154,15 +188,3 @@ async def _edit(key: Key, document: Document, record: Record, undo: Edit | None)
     span = answer.span if text == answer.insert else Span(answer.span.start, answer.span.start)
     replaced = document.text[span.start : span.end]
     return Edit(span, text), Edit(Span(span.start, span.start + len(text)), replaced)
-
-
-def latencies_ms(records: Sequence[Record]) -> list[float]:
-    """For each key that was asked about: until there was an answer for its state or a later one. A key that the next
-    one overtook waits on, as the person does. Ascending."""
-    found = []
-    for record in records:
-        for version, pressed in record.keys.items():
-            later = (answer.at for answer in record.answers if answer.version >= version)
-            if version not in record.unasked and (at := min(later, default=None)) is not None:
-                found.append(1000 * (at - pressed))
-    return sorted(found)

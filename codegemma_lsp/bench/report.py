@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from math import isnan
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from codegemma_lsp.bench.lengths import Length
-from codegemma_lsp.bench.run import OURS, Measured
+from codegemma_lsp.bench.run import OURS
 from codegemma_lsp.bench.sessions import Rhythm
-from codegemma_lsp.bench.summary import Summary
+from codegemma_lsp.bench.summary import Measured, Summary, asked_of_all, summarize
+
+
+@dataclass
+class Findings:
+    """What has been measured so far; ``about``: on what."""
+
+    measured: dict[Rhythm, dict[str, Measured]] = field(default_factory=dict)
+    switches: dict[str, Summary] = field(default_factory=dict)
+    lengths: list[Length] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+
 
 ROWS = (
     ("p50_ms", "key to answer, p50, ms"),
     ("p90_ms", "p90"),
     ("p95_ms", "p95"),
     ("p99_ms", "p99"),
+    ("accept_p50_ms", "after accepting, p50"),
+    ("asked_share", "keys asked about"),
     ("answered_share", "keys answered"),
     ("shown_share", "keys with a suggestion"),
     ("reuse_share", "keys answered without the model"),
     ("tokens_read_per_key", "tokens read a key"),
     ("tokens_generated_per_key", "tokens generated a key"),
+    ("tokens_rejected_per_key", "tokens guessed wrong a key"),
     ("cpu_s_per_100_keys", "processor seconds, 100 keys"),
     ("cancel_ms_p95", "cancel to idle, p95, ms"),
     ("cancel_read", "most tokens read after a cancel"),
@@ -34,23 +47,23 @@ RATIOS = ("p50_ms", "p95_ms", "tokens_read_per_key", "cpu_s_per_100_keys")
 """What the server is judged by: its share of the peer's."""
 
 
-def as_json(
-    measured: Mapping[str, Measured], switches: Mapping[str, Summary], lengths: Sequence[Length]
-) -> dict[str, Any]:
+def as_json(found: Findings) -> dict[str, Any]:
     """``systems`` is a person's rhythm where it was played, ``rhythms`` all of them."""
-    by_rhythm = {
-        rhythm.value: {name: one.summary(rhythm).as_json() for name, one in measured.items()}
-        for rhythm in Rhythm
-        if all(rhythm in one.records for one in measured.values())
-    }
-    systems = next(iter(by_rhythm.values()), {})
+    by_rhythm = {rhythm.value: systems(measured) for rhythm, measured in found.measured.items()}
     return {
-        "systems": systems,
+        "systems": next(iter(by_rhythm.values()), {}),
         "ratios": {name: ratios(both) for name, both in by_rhythm.items()},
         "rhythms": by_rhythm,
-        "mechanics": {name: one.as_json() for name, one in switches.items()},
-        "lengths": [asdict(length) for length in lengths],
+        "mechanics": {name: one.as_json() for name, one in found.switches.items()},
+        "lengths": [asdict(length) for length in found.lengths],
+        "about": found.about,
     }
+
+
+def systems(measured: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
+    """Each system's figures, latencies over the keys that all were asked about."""
+    everybodys = asked_of_all(measured.values())
+    return {name: summarize(one, everybodys).as_json() for name, one in measured.items()}
 
 
 def ratios(systems: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
@@ -59,7 +72,7 @@ def ratios(systems: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     if OURS not in systems or not others:
         return {}
     ours, peer = systems[OURS], systems[others[0]]
-    return {name: round(ours[name] / peer[name], 3) for name in RATIOS if peer[name]}
+    return {name: round(ours[name] / peer[name], 3) for name in RATIOS if peer[name] and ours[name] is not None}
 
 
 def systems_table(title: str, systems: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -77,7 +90,7 @@ def systems_table(title: str, systems: Mapping[str, Mapping[str, Any]]) -> Table
 
 
 def figure(key: str, value: Any) -> str:
-    if value is None or isnan(value):
+    if value is None:
         return "–"
     if key.endswith("_share"):
         return f"{100 * value:.0f} %"

@@ -61,13 +61,19 @@ class Session:
 def sessions(seed: int = 0, keys: int | None = None, typed: int = 180) -> list[Session]:
     """Three sessions, in a short, a middling and a long file: our own sources. At most ``keys`` keys each; about
     ``typed`` of them type a function."""
-    paths = [("document.py",), ("completion/clean.py",), ("prompt/fim.py", "engines/native.py", "syntax/excerpt.py")]
-    made = []
-    for number, names in enumerate(paths):
-        source = "\n\n".join((HERE / name).read_text("utf-8") for name in names)
-        text = source if len(names) == 1 else "\n\n".join([source] * 3)
-        made.append(session(Path(names[0]).name, text, random.Random(seed + number), typed, keys))
-    return made
+    return [
+        session(name, text, random.Random(seed + number), typed, keys)
+        for number, (name, text) in enumerate(sources().items())
+    ]
+
+
+def sources() -> dict[str, str]:
+    """Name and text of the files that sessions are made of."""
+    document, clean, *long = (
+        (HERE / name).read_text("utf-8")
+        for name in ("document.py", "completion/clean.py", "prompt/fim.py", "engines/native.py", "syntax/excerpt.py")
+    )
+    return {"document.py": document, "clean.py": clean, "long.py": "\n\n".join(3 * long)}
 
 
 def session(name: str, source: str, rng: random.Random, typed: int, most: int | None = None) -> Session:

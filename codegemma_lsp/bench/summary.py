@@ -1,74 +1,111 @@
-"""What a system's records come to."""
+"""What systems' records come to."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from codegemma_lsp.bench.replay import Counters, Record, latencies_ms
+from codegemma_lsp.bench.replay import Counters, Record
+from codegemma_lsp.bench.sessions import Act
+
+_TYPED = (Act.TYPE, Act.DELETE)
+
+
+@dataclass
+class Measured:
+    """One system's records of one rhythm, session by session, what each cost, and its cancelled requests."""
+
+    records: list[Record] = field(default_factory=list)
+    used: list[Counters] = field(default_factory=list)
+    cancels: list[tuple[float, int | None]] = field(default_factory=list)
+
+    def typed(self) -> set[tuple[int, int]]:
+        """Keys typed or deleted that the system was asked about, as (session, key): acceptances are left out, because
+        not every system has something to accept."""
+        return {
+            (session, pressed.number)
+            for session, record in enumerate(self.records)
+            for pressed in record.keys.values()
+            if pressed.asked and pressed.act in _TYPED
+        }
+
+    def waits_ms(self, of: set[tuple[int, int]]) -> list[float]:
+        """How long those keys waited, ascending; without those that nobody answered."""
+        return sorted(
+            waited
+            for session, record in enumerate(self.records)
+            for version, pressed in record.keys.items()
+            if (session, pressed.number) in of and (waited := record.waited_ms(version)) is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Milliseconds from a key to its answer, and costs a key. ``shown_share``: of the keys after which something was
-    suggested; ``cancel_read``: most prompt tokens read after a request was given up."""
+    """Milliseconds from a key to its answer, over the keys that every system was asked about; ``accept_p50_ms`` is of
+    the keys that accepted something. Costs are a key of all. ``cancel_read``: most prompt tokens read after a request
+    was given up. None where nothing was seen."""
 
     keys: int
+    asked_share: float
     answered_share: float
     shown_share: float
     reuse_share: float
-    p50_ms: float
-    p90_ms: float
-    p95_ms: float
-    p99_ms: float
+    p50_ms: float | None
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    accept_p50_ms: float | None
     tokens_read_per_key: float
     tokens_generated_per_key: float
+    tokens_rejected_per_key: float
     cpu_s_per_100_keys: float
     rss_mb: float
-    cancel_ms_p95: float | None = None
-    cancel_read: int | None = None
+    cancel_ms_p95: float | None
+    cancel_read: int | None
 
     def as_json(self) -> dict[str, Any]:
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
-def summarize(
-    records: Sequence[Record], used: Sequence[Counters], cancels: Sequence[tuple[float, int]] = ()
-) -> Summary:
-    """``used``: what each record's session cost. Figures are NaN where nothing was answered."""
-    keys = sum(len(record.keys) for record in records)
-    times = latencies_ms(records)
-    per_key = 1 / max(1, keys)
-    first = [answer for record in records for answer in _first_answers(record)]
+def summarize(measured: Measured, everybodys: set[tuple[int, int]] | None = None) -> Summary:
+    """``everybodys``: the keys over which latency is compared; the system's own where none are given."""
+    keys = [(record, version) for record in measured.records for version in record.keys]
+    share = 1 / max(1, len(keys))
+    times = measured.waits_ms(measured.typed() if everybodys is None else everybodys)
+    first = [answer for record, version in keys if (answer := record.first(version)) is not None]
+    accepts = [r.waited_ms(v) for r, v in keys if r.keys[v].act in (Act.ACCEPT, Act.ACCEPT_WORD)]
+    reads = [read for _, read in measured.cancels if read is not None]
     return Summary(
-        keys,
-        len(times) * per_key,
-        sum(bool(answer.insert) for answer in first) * per_key,
-        sum(answer.reused for answer in first) * per_key,
-        percentile(times, 50),
-        percentile(times, 90),
-        percentile(times, 95),
-        percentile(times, 99),
-        sum(u.read for u in used) * per_key,
-        sum(u.generated for u in used) * per_key,
-        100 * sum(u.cpu_s for u in used) * per_key,
-        max((u.rss_mb for u in used), default=0.0),
-        percentile(sorted(ms for ms, _ in cancels), 95) if cancels else None,
-        max(read for _, read in cancels) if cancels else None,
+        keys=len(keys),
+        asked_share=sum(record.keys[version].asked for record, version in keys) * share,
+        answered_share=sum(record.waited_ms(version) is not None for record, version in keys) * share,
+        shown_share=sum(bool(answer.insert) for answer in first) * share,
+        reuse_share=sum(answer.reused for answer in first) * share,
+        p50_ms=percentile(times, 50),
+        p90_ms=percentile(times, 90),
+        p95_ms=percentile(times, 95),
+        p99_ms=percentile(times, 99),
+        accept_p50_ms=percentile(sorted(ms for ms in accepts if ms is not None), 50),
+        tokens_read_per_key=sum(used.read for used in measured.used) * share,
+        tokens_generated_per_key=sum(used.generated for used in measured.used) * share,
+        tokens_rejected_per_key=sum(used.rejected for used in measured.used) * share,
+        cpu_s_per_100_keys=100 * sum(used.cpu_s for used in measured.used) * share,
+        rss_mb=max((used.rss_mb for used in measured.used), default=0.0),
+        cancel_ms_p95=percentile(sorted(ms for ms, _ in measured.cancels), 95),
+        cancel_read=max(reads, default=None),
     )
 
 
-def _first_answers(record: Record) -> list[Any]:
-    seen: dict[int, Any] = {}
-    for answer in record.answers:
-        seen.setdefault(answer.version, answer)
-    return [seen[version] for version in record.keys if version in seen]
+def asked_of_all(systems: Iterable[Measured]) -> set[tuple[int, int]]:
+    """The typed keys that every system was asked about."""
+    each = [measured.typed() for measured in systems]
+    return set.intersection(*each) if each else set()
 
 
-def percentile(ascending: Sequence[float], share: float) -> float:
-    """Nearest rank; NaN of nothing."""
+def percentile(ascending: Sequence[float], share: float) -> float | None:
+    """Nearest rank; None of nothing."""
     if not ascending:
-        return math.nan
+        return None
     return ascending[min(len(ascending) - 1, max(0, math.ceil(share / 100 * len(ascending)) - 1))]

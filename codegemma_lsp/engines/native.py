@@ -285,6 +285,11 @@ class Native:
                 self._model = None
 
 
+def kernels() -> str:
+    """The instruction sets that llama.cpp was built for and found, by which two builds of it can be compared."""
+    return " ".join(llama.llama_print_system_info().decode().split())
+
+
 def check_file(path: Path) -> None:
     """Raises ``ModelNotFound`` or ``ModelUnusable`` for what llama.cpp would refuse with less to say."""
     try:
