@@ -198,6 +198,20 @@ def test_where_the_cache_cannot_be_cut_nothing_is_guessed(
     assert fresh_engine.run(request).usage.drafted == 0
 
 
+def test_a_measurement_that_is_cut_short_harms_nothing(fresh_engine: LlamaEngine) -> None:
+    """As on a machine that is busy: at every moment, from before the first token on."""
+    native = fresh_engine._backend
+    assert isinstance(native, Native)
+    for limit in (0.0, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.05):
+        assert native._keystroke(1, limit) > 0
+    native._deadline = 0
+    native._measuring = True
+    native._measure_drafts()
+    native.measure(1)
+    assert not native._given_up()
+    assert fresh_engine.run(request_at(fresh_engine)).usage.generated
+
+
 def test_measuring_ends_where_loading_is_given_up() -> None:
     def asked(patience: int) -> int:
         """How often it is asked whether to go on, once the file is read, by one who loses interest at some time."""

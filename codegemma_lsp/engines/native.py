@@ -163,13 +163,14 @@ class Native:
     def measure(self, threads: int) -> None:
         """Sets ``threads``, or finds how many are fastest where that is 0, and ``draft_cost``; leaves the cache empty.
         Ends early where loading is given up."""
-        self._measuring = True
+        self._measuring, self.draft_cost = True, 1.0
         self.use_threads(threads or 1)
         self._timed(1, 0)  # reads the file into memory
         if not threads:
             self.use_threads(fastest(self._keystroke))
+        self._deadline = math.inf
         self._measure_drafts()
-        self._measuring, self._deadline = False, math.inf
+        self._measuring = False
         self.trim(0, 0)
 
     def _keystroke(self, threads: int, limit: float) -> float:
@@ -177,28 +178,31 @@ class Native:
         self.use_threads(threads)
         began = time.perf_counter()
         self._deadline = began + limit
-        for count, position in ((8, 0), (1, 8), (1, 9), (1, 10)):
-            self._timed(count, position)
+        all(self._timed(count, position) is not None for count, position in ((8, 0), (1, 8), (1, 9), (1, 10)))
         return time.perf_counter() - began
 
     def _measure_drafts(self) -> None:
+        """Leaves ``draft_cost`` at 1, so that nothing is ever guessed, where a wrong guess could not be taken back."""
         times: dict[int, list[float]] = {1: [], _DRAFTED: []}
+        began = time.perf_counter()
         self._timed(_DRAFTED, 0)
-        began, can_trim = time.perf_counter(), True
         while len(times[1]) < _ROUNDS and (not times[1] or time.perf_counter() - began < _ENOUGH_S):
             for count, found in times.items():
-                found.append(self._timed(count, _DRAFTED))
-                can_trim = self.trim(0, _DRAFTED) == _DRAFTED
+                took = self._timed(count, _DRAFTED)
+                if took is None:
+                    return
+                found.append(took)
         one, several = min(times[1]), min(times[_DRAFTED])
-        # Where a wrong guess could not be taken back, none is made.
-        self.draft_cost = (several - one) / ((_DRAFTED - 1) * one) if can_trim else 1.0
+        self.draft_cost = (several - one) / ((_DRAFTED - 1) * one)
 
-    def _timed(self, count: int, position: int) -> float:
-        """Seconds for reading ``count`` tokens that are all scored, at a position where the cache may be cut."""
-        self.trim(0, position)
+    def _timed(self, count: int, position: int) -> float | None:
+        """Seconds for reading ``count`` tokens that are all scored; None where it was given up, or the cache cannot be
+        cut to ``position`` or does not reach it."""
+        if self.trim(0, position) != position:
+            return None
         began = time.perf_counter()
-        self.decode(0, [max(0, llama.llama_vocab_bos(self.vocab))] * count, position, count)
-        return time.perf_counter() - began
+        done = self.decode(0, [max(0, llama.llama_vocab_bos(self.vocab))] * count, position, count)
+        return time.perf_counter() - began if done is Decoded.DONE else None
 
     def _given_up(self) -> bool:
         """Whether a measurement is to end: it has taken too long, or nobody wants the model any more."""
