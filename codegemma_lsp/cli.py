@@ -198,6 +198,7 @@ def bench(
     sessions: Annotated[int, typer.Option(min=1, max=3, help="How many sessions are played.")] = 3,
     keys: Annotated[int | None, typer.Option(min=2, help="At most so many keys of each session.")] = None,
     seed: Annotated[int, typer.Option(help="For the rhythm.")] = 0,
+    peer: Annotated[bool, typer.Option(help="Beside llama-server.")] = True,
     mechanics: Annotated[bool, typer.Option(help="Also with each mechanism switched off.")] = True,
     lengths: Annotated[bool, typer.Option(help="Also in files of 100 to 50 000 lines.")] = True,
     settings: Settings_ = None,
@@ -210,7 +211,9 @@ def bench(
     except ImportError as error:
         raise Failure(f"The package {error.name} is missing; pip install 'codegemma-lsp[bench]' brings it.") from None
     chosen = read_settings(model, settings)
-    asked = command.Asked(chosen, rhythm or list(Rhythm), sessions, keys, seed, mechanics, lengths, summary, picture)
+    asked = command.Asked(
+        chosen, rhythm or list(Rhythm), sessions, keys, seed, peer, mechanics, lengths, summary, picture
+    )
     try:
         command.bench(asked)
     except command.ERRORS as error:

@@ -38,14 +38,16 @@ class LookAhead:
             self._targets[uri] = target
             self._tasks[uri] = asyncio.create_task(self._fetch(after, target, memory, engine, settings))
 
-    def warm(self, query: Query, memory: Memory, engine: Engine, settings: Settings) -> None:
-        """Reads the prompt for a query, unless the document is at work already."""
+    def warm(
+        self, query: Query, memory: Memory, engine: Engine, settings: Settings, *, prefix_only: bool = False
+    ) -> None:
+        """Reads the prompt for a query, or its beginning, unless the document is at work already."""
         uri = query.document.uri
         if (task := self._tasks.get(uri)) is not None and not task.done():
             return
         if self._warming is not None:
             self._warming[1].cancel()
-        self._warming = (uri, asyncio.create_task(self._warm(query, memory, engine, settings)))
+        self._warming = (uri, asyncio.create_task(self._warm(query, memory, engine, settings, prefix_only)))
 
     def stop(self, uri: str) -> None:
         """Ends what runs for a document."""
@@ -68,9 +70,9 @@ class LookAhead:
             if not done and self._targets.get(after.document.uri) == target:
                 del self._targets[after.document.uri]
 
-    async def _warm(self, query: Query, memory: Memory, engine: Engine, settings: Settings) -> None:
+    async def _warm(self, query: Query, memory: Memory, engine: Engine, settings: Settings, prefix_only: bool) -> None:
         try:
-            await warm_up(query, memory, engine, settings, self._planner)
+            await warm_up(query, memory, engine, settings, self._planner, prefix_only=prefix_only)
         except Exception as error:
             log.debug("a warm-up failed", exc_info=error)
 

@@ -199,7 +199,7 @@ def on_did_open(params: types.DidOpenTextDocumentParams) -> None:
     document = convert.opened(params.text_document)
     server.session.open(document)
     offset = opening_offset(document.text, server.session.settings)
-    server.session.rest(Query(document, offset, server.shown_path(document.uri)))
+    server.session.rest(Query(document, offset, server.shown_path(document.uri)), opened=True)
 
 
 @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)

@@ -38,7 +38,7 @@ class Session:
         self._planner = ThreadPoolExecutor(1, "codegemma-plan")
         """Parses, builds prompts and cleans up, one request after the other, so that the event loop never waits."""
         self._ahead = LookAhead(self._planner)
-        self._resting: dict[str, Query] = {}
+        self._resting: dict[str, tuple[Query, bool]] = {}
         self._answered_by: Engine | None = None
         self._pace = Pace()
         self._running: dict[tuple[str, str], asyncio.Task[Outcome]] = {}
@@ -62,8 +62,8 @@ class Session:
         if engine is not None and engine is not self._answered_by:
             self._answered_by = engine
             self._forget_answers()
-            for query in list(self._resting.values()):
-                self.rest(query)
+            for query, opened in list(self._resting.values()):
+                self.rest(query, opened=opened)
 
     def _forget_answers(self) -> None:
         for uri, memory in self._memories.items():
@@ -77,16 +77,17 @@ class Session:
     def change(self, document: Document) -> None:
         self.documents[document.uri] = document
 
-    def rest(self, query: Query) -> None:
-        """The cursor rests here: what a request would make the model read is read now, or once it is loaded."""
+    def rest(self, query: Query, *, opened: bool = False) -> None:
+        """The cursor rests here: what a request would make the model read is read now, or once it is loaded. Of a file
+        that was just ``opened``, only what requests anywhere near would read."""
         uri, engine = query.document.uri, self.keeper.engine
         self._resting.pop(uri, None)
         if query.document is not self.documents.get(uri) or not self.settings.warm_up or self._is_off(query):
             return
         if engine is None:
-            self._resting[uri] = query
+            self._resting[uri] = (query, opened)
         else:
-            self._ahead.warm(query, self._memories[uri], engine, self.settings)
+            self._ahead.warm(query, self._memories[uri], engine, self.settings, prefix_only=opened)
 
     def close(self, uri: str) -> None:
         self.documents.pop(uri, None)

@@ -133,12 +133,14 @@ def test_how_long_a_key_waits(
 
 def test_shares_are_of_keys() -> None:
     asked = dict.fromkeys((2, 3, 4, 5), True)
-    record = record_of(asked, [(0.1, 2), (1.1, 3), (1.2, 3), (2.1, 4), (3.3, 5)], {5: Act.ACCEPT})
+    record = record_of(asked, [(0.1, 2), (1.1, 3), (1.2, 3), (2.2, 4), (3.3, 5)], {5: Act.ACCEPT})
+    record.reads, record.made = {4: 30, 2: 10}, {4: 6}
     summary = summarize(Measured([record], [Counters(40, 8, 4, 2.0, 100.0)], [(3.0, 0), (5.0, 64)]))
     assert (summary.keys, summary.answered_share, summary.shown_share, summary.reuse_share) == (4, 1.0, 0.5, 0.25)
     assert (summary.tokens_read_per_key, summary.tokens_generated_per_key, summary.cpu_s_per_100_keys) == (10, 2, 50)
     assert (summary.tokens_rejected_per_key, summary.cancel_ms_p95, summary.cancel_read) == (1, 5.0, 64)
-    assert summary.p99_ms == pytest.approx(100)
+    assert summary.p99_ms == pytest.approx(200)
+    assert (summary.slowest_read, summary.slowest_made) == (30, 6)
     assert summary.accept_p50_ms == pytest.approx(300)
 
 

@@ -166,24 +166,30 @@ async def test_typing_at_any_moment_of_a_real_stream() -> None:
         assert same[-1]
 
 
-async def test_opening_a_file_reads_what_its_first_request_needs() -> None:
+@pytest.mark.parametrize(("layout", "saved"), [("anchored", True), ("psm", True), ("spm", False)])
+async def test_opening_a_file_reads_what_its_first_request_needs(layout: str, saved: bool) -> None:
+    """But not the suffix, which depends on where the cursor is; where that comes first, nothing."""
     text = SOURCE[:1200]
     offset = text.index("\n", 900) + 1
-    read = []
+    read, ahead = [], []
     for warm in (False, True):
-        async with session_on(text, warmUp=warm) as session:
-            document = session.documents[URI]
-            session.rest(Query(document, opening_offset(text, session.settings), "document.py"))
+        async with session_on(text, warmUp=warm, layout=layout) as session:
+            session.rest(query(session, opening_offset(text, session.settings)), opened=True)
             await settled(session)
+            engine = session.keeper.engine
+            assert engine is not None
+            ahead.append(engine.usage.read)
             read.append((await session.complete(query(session, offset))).usage.read)
-    assert 3 * read[1] < read[0]
+    assert ahead[0] == 0
+    assert (ahead[1] > 100) is saved
+    assert (3 * read[1] < 2 * read[0]) is saved
 
 
 async def test_a_file_opened_while_the_model_loads_is_read_afterwards() -> None:
     session = Session(lambda status: None)
     session.configure({"threads": 1})
     session.open(Document(URI, SOURCE[:800], "python"))
-    session.rest(query(session, 800))
+    session.rest(query(session, 800), opened=True)
     await session.load()
     await settled(session)
     engine = session.keeper.engine

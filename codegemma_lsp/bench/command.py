@@ -38,6 +38,7 @@ class Asked:
     sessions: int
     keys: int | None
     seed: int
+    peer: bool
     mechanics: bool
     lengths: bool
     summary: Path | None
@@ -48,10 +49,13 @@ def bench(asked: Asked) -> None:
     """Raises ``ERRORS``, and what engines raise. What was measured before an error is written all the same."""
     check_writable(asked.summary, asked.picture)
     check_picture(asked.picture, "bench")
-    if find_spec("xllamacpp") is None:
-        raise BadOutput("The package xllamacpp, the peer, is missing; pip install 'codegemma-lsp[bench]' brings it.")
-    if model_path(asked.settings.model).is_dir():
-        raise BadOutput("llama-server reads no folders; name a GGUF file with --model.")
+    if asked.peer and find_spec("xllamacpp") is None:
+        raise BadOutput(
+            "The package xllamacpp, the peer, is missing; pip install 'codegemma-lsp[bench]' brings it, --no-peer does"
+            " without."
+        )
+    if asked.peer and model_path(asked.settings.model).is_dir():
+        raise BadOutput("llama-server reads no folders; name a GGUF file with --model, or leave it out with --no-peer.")
     console, found = Console(), report.Findings()
     if not console.is_terminal:
         console.width = WIDTH
@@ -86,7 +90,8 @@ async def _measure(asked: Asked, found: report.Findings, told: Told) -> None:
         "kernels": kernels,
     }
     played = sessions(asked.seed, asked.keys)[: asked.sessions]
-    async for rhythm, measured, peer in against_the_peer(model, settings, played, asked.rhythms, told):
+    against = against_the_peer(model if asked.peer else None, settings, played, asked.rhythms, told)
+    async for rhythm, measured, peer in against:
         found.measured[rhythm], found.about["peer"] = measured, peer
     if asked.mechanics:
         found.switches = await mechanics(settings, asked.seed, asked.keys, told)

@@ -71,6 +71,7 @@ class Ours:
     def _on_completed(self, report: Any) -> None:
         self._origins[report.version] = (report.origin, report.reason)
         self._count(report.version, report.total.read)
+        self._record.made[report.version] = report.tokens.generated
         self.reports.append(report)
 
     def _count(self, version: int, total: int) -> None:

@@ -167,6 +167,7 @@ class LlamaVim:
             self._read += timings["prompt_n"]
             self._generated += timings["predicted_n"]
             self._record.read(self._document.version, timings["prompt_n"])
+            self._record.made[self._document.version] = timings["predicted_n"]
             for key in keys:
                 self._remember(key, answer["content"])
             if self._hint is None or not self._can_accept:

@@ -19,7 +19,7 @@ def plot(found: Findings, path: Path) -> None:
     for rhythm, measured in found.measured.items():
         everybodys = asked_of_all(measured.values())
         for number, (name, one) in enumerate(measured.items()):
-            times = one.waits_ms(everybodys)
+            times = [wait.ms for wait in one.waits(everybodys)]
             shares = [100 * (i + 1) / len(times) for i in range(len(times))]
             style = "-" if rhythm is Rhythm.PERSON else ":"
             latency.plot(times, shares, style, color=f"C{number}", label=f"{name}, {rhythm.value}")

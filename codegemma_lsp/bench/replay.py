@@ -42,10 +42,11 @@ class Pressed:
 @dataclass
 class Record:
     """What happened in a session, by the version of the document that a key made. ``reads``: prompt tokens read since
-    the key before."""
+    the key before; ``made``: tokens generated for the key's answer."""
 
     keys: dict[int, Pressed] = field(default_factory=dict)
     reads: dict[int, int] = field(default_factory=dict)
+    made: dict[int, int] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
     failure: str = ""
     news: asyncio.Event = field(default_factory=asyncio.Event)

@@ -30,7 +30,9 @@ ROWS = (
     ("p90_ms", "p90"),
     ("p95_ms", "p95"),
     ("p99_ms", "p99"),
-    ("accept_p50_ms", "after accepting, p50"),
+    ("slowest_read", "tokens read, slowest twentieth"),
+    ("slowest_made", "tokens generated, slowest twentieth"),
+    ("accept_p50_ms", "after accepting, p50, ms"),
     ("asked_share", "keys asked about"),
     ("answered_share", "keys answered"),
     ("shown_share", "keys with a suggestion"),
@@ -100,8 +102,8 @@ def figure(key: str, value: Any) -> str:
 def mechanics_table(switches: Mapping[str, Summary]) -> Table:
     table = Table(title="Each mechanism switched off", box=SIMPLE_HEAD, title_justify="left")
     table.add_column("", no_wrap=True)
-    columns = ("p50_ms", "p95_ms", "reuse_share", "tokens_read_per_key", "tokens_generated_per_key")
-    for name in ("p50 ms", "p95 ms", "reused", "read", "generated", "cpu s/100"):
+    columns = ("p50_ms", "p95_ms", "accept_p50_ms", "reuse_share", "tokens_read_per_key", "tokens_generated_per_key")
+    for name in ("p50 ms", "p95 ms", "accepted", "reused", "read", "generated", "cpu s/100"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, one in switches.items():
         table.add_row(name, *(figure(key, getattr(one, key)) for key in (*columns, "cpu_s_per_100_keys")))

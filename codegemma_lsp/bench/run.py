@@ -93,15 +93,21 @@ async def _cancels(system: System, session: Session, count: int, rng: random.Ran
 
 
 async def against_the_peer(
-    model: Path, settings: Settings, played: Sequence[Session], rhythms: Sequence[Rhythm], told: Told
+    model: Path | None, settings: Settings, played: Sequence[Session], rhythms: Sequence[Rhythm], told: Told
 ) -> AsyncIterator[tuple[Rhythm, dict[str, Measured], dict[str, Any]]]:
     """Both on the same file, with the same context, rhythm by rhythm, and what is to be known of the peer. Each with
-    its own limit of new tokens unless ``max_tokens`` was set, and with the threads that are fastest for it."""
+    its own limit of new tokens unless ``max_tokens`` was set, and with the threads that are fastest for it. Without a
+    ``model``, ours alone."""
     predict = settings.max_tokens if "max_tokens" in settings.model_fields_set else N_PREDICT
 
     def peer_with(threads: int) -> LlamaVim:
+        assert model is not None
         return LlamaVim(model, threads, settings.context_tokens, predict, settings.gpu_layers)
 
+    if model is None:
+        for rhythm in rhythms:
+            yield rhythm, await beside([Ours(OURS, as_options(settings))], played, rhythm, told, _CANCELS), {}
+        return
     told("measuring the peer's threads")
     times = {count: await _time(peer_with(count), played[0]) for count in {settings.threads, processors()}}
     threads = min(times, key=lambda count: times[count])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import fmean
 from typing import Any
 
 from codegemma_lsp.bench.replay import Counters, Record
@@ -31,21 +32,32 @@ class Measured:
             if pressed.asked and pressed.act in _TYPED
         }
 
-    def waits_ms(self, of: set[tuple[int, int]]) -> list[float]:
-        """How long those keys waited, ascending; without those that nobody answered."""
-        return sorted(
-            waited
+    def waits(self, of: set[tuple[int, int]]) -> list[Wait]:
+        """How long those keys waited, the shortest first; without those that nobody answered."""
+        found = [
+            Wait(waited, record.reads.get(version, 0), record.made.get(version, 0))
             for session, record in enumerate(self.records)
             for version, pressed in record.keys.items()
             if (session, pressed.number) in of and (waited := record.waited_ms(version)) is not None
-        )
+        ]
+        return sorted(found, key=lambda wait: wait.ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One key: milliseconds, and the tokens read and generated for it."""
+
+    ms: float
+    read: int
+    made: int
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Milliseconds from a key to its answer, over the keys that every system was asked about; ``accept_p50_ms`` is of
-    the keys that accepted something. Costs are a key of all. ``cancel_read``: most prompt tokens read after a request
-    was given up. None where nothing was seen."""
+    the keys that accepted something, and ``slowest_read`` and ``slowest_made`` are tokens a key of the slowest
+    twentieth. Costs are a key of all. ``cancel_read``: most prompt tokens read after a request was given up. None where
+    nothing was seen."""
 
     keys: int
     asked_share: float
@@ -56,6 +68,8 @@ class Summary:
     p90_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+    slowest_read: float | None
+    slowest_made: float | None
     accept_p50_ms: float | None
     tokens_read_per_key: float
     tokens_generated_per_key: float
@@ -73,7 +87,8 @@ def summarize(measured: Measured, everybodys: set[tuple[int, int]] | None = None
     """``everybodys``: the keys over which latency is compared; the system's own where none are given."""
     keys = [(record, version) for record in measured.records for version in record.keys]
     share = 1 / max(1, len(keys))
-    times = measured.waits_ms(measured.typed() if everybodys is None else everybodys)
+    waits = measured.waits(measured.typed() if everybodys is None else everybodys)
+    times, slowest = [wait.ms for wait in waits], waits[int(0.95 * len(waits)) :]
     first = [answer for record, version in keys if (answer := record.first(version)) is not None]
     accepts = [r.waited_ms(v) for r, v in keys if r.keys[v].act in (Act.ACCEPT, Act.ACCEPT_WORD)]
     reads = [read for _, read in measured.cancels if read is not None]
@@ -87,6 +102,8 @@ def summarize(measured: Measured, everybodys: set[tuple[int, int]] | None = None
         p90_ms=percentile(times, 90),
         p95_ms=percentile(times, 95),
         p99_ms=percentile(times, 99),
+        slowest_read=fmean(wait.read for wait in slowest) if slowest else None,
+        slowest_made=fmean(wait.made for wait in slowest) if slowest else None,
         accept_p50_ms=percentile(sorted(ms for ms in accepts if ms is not None), 50),
         tokens_read_per_key=sum(used.read for used in measured.used) * share,
         tokens_generated_per_key=sum(used.generated for used in measured.used) * share,

@@ -31,7 +31,7 @@ from codegemma_lsp.engines.base import (
     Usage,
     total,
 )
-from codegemma_lsp.prompt import Budget, build_fim
+from codegemma_lsp.prompt import Budget, before_suffix, build_fim
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Extent, excerpt, extent_at, find_language, head_of, parse, scope_at
 
@@ -138,11 +138,20 @@ def accepted(query: Query, suggestion: Suggestion) -> Query:
 
 
 async def warm_up(
-    query: Query, memory: Memory, engine: Engine, settings: Settings, executor: Executor | None = None
+    query: Query,
+    memory: Memory,
+    engine: Engine,
+    settings: Settings,
+    executor: Executor | None = None,
+    *,
+    prefix_only: bool = False,
 ) -> None:
-    """Reads the prompt for a query, so that the first suggestion there need not."""
+    """Reads the prompt for a query, so that the first suggestion there need not. ``prefix_only``: no more of it than a
+    cursor further down would share, for when it is not known where the cursor is."""
     plan = await _aside(executor, partial(plan_completion, query, memory, engine, settings))
-    await engine.generate(Request(plan.prompt, max_tokens=0, priority=Priority.WARM_UP))
+    prompt = before_suffix(plan.prompt) if prefix_only else plan.prompt
+    if prompt.segments:
+        await engine.generate(Request(prompt, max_tokens=0, priority=Priority.WARM_UP))
 
 
 async def _aside(executor: Executor | None, function: Callable[[], T]) -> T:

@@ -1,6 +1,6 @@
 """CodeGemma's prompt formats: the only room that knows its special tokens and how infills are laid out."""
 
-from codegemma_lsp.prompt.fim import LONGEST_LINE, SPECIALS_IN_FIM, Budget, Frame, Site, build_fim
+from codegemma_lsp.prompt.fim import LONGEST_LINE, SPECIALS_IN_FIM, Budget, Frame, Site, before_suffix, build_fim
 from codegemma_lsp.prompt.plain import build_prefix
 from codegemma_lsp.prompt.types import (
     CODEGEMMA_IDS,
@@ -30,6 +30,7 @@ __all__ = [
     "Special",
     "Text",
     "Tokenizer",
+    "before_suffix",
     "build_fim",
     "build_prefix",
     "count_tokens",

@@ -110,6 +110,14 @@ def build_fim(
     return Prompt(segments, FIM_STOPS, count_tokens(segments, tokenizer), spell), frame
 
 
+def before_suffix(prompt: Prompt) -> Prompt:
+    """The part of an infill that prompts for places further down begin with: what is before the suffix; nothing where
+    the suffix comes first. ``tokens`` stays that of the whole."""
+    at = prompt.segments.index(Special.FIM_SUFFIX)
+    kept = prompt.segments[:at] if Special.FIM_PREFIX in prompt.segments[:at] else ()
+    return replace(prompt, segments=kept, spell=b"")
+
+
 def _texts(*pairs: tuple[str, str]) -> tuple[Text, ...]:
     return tuple(Text(text, reason) for text, reason in pairs if text)
 
