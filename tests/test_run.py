@@ -152,7 +152,8 @@ def test_usage_adds_up_over_all_that_was_done(fresh_engine: LlamaEngine) -> None
 @pytest.mark.parametrize(
     ("seconds", "best"),
     [
-        pytest.param({1: 1.0, 2: 0.5, 4: 0.25, 6: 0.2}, 6, id="each is worth it"),
+        pytest.param({1: 1.0, 2: 0.5, 4: 0.25, 6: 0.15}, 6, id="each is worth it"),
+        pytest.param({1: 1.0, 2: 0.5, 4: 0.25, 6: 0.2}, 4, id="the last is not worth leaving none"),
         pytest.param({1: 1.0, 2: 0.95, 4: 0.9, 6: 0.9}, 1, id="hardly faster is not worth a processor"),
         pytest.param({1: 1.0, 2: 40.0, 4: 90.0, 6: 90.0}, 1, id="they wait for each other"),
         pytest.param({1: 1.0, 2: 0.5, 4: 3.0, 6: 9.0}, 2, id="up to a point"),

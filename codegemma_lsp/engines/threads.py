@@ -14,8 +14,9 @@ _ENOUGH_S = 0.5
 _LONGEST_S = 30.0
 _HOPELESS = 3
 """Times as long as the fastest so far, after which a candidate need not go on."""
-_WORTH = 0.85
-"""Share of the time that more threads may need at most: each takes a processor from the editor."""
+_WORTH, _WORTH_ALL = 0.85, 0.65
+"""Share of the time that more threads may need at most. It is measured while nothing else runs; beside an editor and
+this server a thread on every processor waits for the one that is busy, so the last processor must bring more."""
 
 
 def fastest(time_of: Callable[[int, float], float], available: int | None = None) -> int:
@@ -37,7 +38,8 @@ def fastest(time_of: Callable[[int, float], float], available: int | None = None
             break
     best = candidates[0]
     for count in candidates[1:]:
-        if median(times[count]) < _WORTH * median(times[best]):
+        worth = _WORTH_ALL if count == candidates[-1] else _WORTH
+        if median(times[count]) < worth * median(times[best]):
             best = count
     return best
 
