@@ -104,7 +104,8 @@ async def ask(
     if known is not None:
         memory.shown = remember(memory.shown, Shown(text, offset, known.text, known.overwrites))
     outcome = _outcome(query, known or Cleaned(""), newline, Origin.MODEL, began, reason)
-    ms = {"plan": 1000 * (planned - since), **_model_ms(usage := total(usages)), "own": 1000 * own, **outcome.ms}
+    usage = replace(total(usages), prompt=generation.usage.prompt, reused=generation.usage.reused)
+    ms = {"plan": 1000 * (planned - since), **_model_ms(usage), "own": 1000 * own, **outcome.ms}
     return replace(outcome, usage=usage, ms=ms, mean_logprob=generation.mean_logprob())
 
 
