@@ -52,7 +52,7 @@ class Origin(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``reason`` says why there is no suggestion. Milliseconds by stage; ``own`` is all that is not the model's. Where
-    the model had to be asked twice, ``usage`` sums both, but for ``prompt`` and ``reused``, which are the last one's."""
+    the model was asked twice, ``usage`` sums both, but for ``prompt`` and ``reused``, which are the last one's."""
 
     suggestion: Suggestion | None
     origin: Origin
