@@ -94,7 +94,7 @@ async def ask(
         if generation.finish is Finish.CANCELLED:
             return Outcome(None, Origin.NONE, generation.usage, reason="a more urgent request took its place")
         cleaned, reason = await _aside(executor, partial(_judged, generation, begun, offset, query, settings))
-        memory.begun = tuple(b for b in memory.begun if b is not begun)
+        memory.begun = _others(memory.begun, begun)
         own += planned - since + time.perf_counter() - answered
         here = (text, offset) == (begun.text, begun.offset)
         known = cleaned if here else _rest(begun, cleaned, text, offset)
@@ -111,12 +111,16 @@ async def ask(
 
 async def _generated(begun: Begun, memory: Memory, engine: Engine, priority: Priority) -> Generation:
     """The answer to a request, which others may join until it has been judged."""
-    memory.begun = (*[b for b in memory.begun if b is not begun][1 - _MOST_BEGUN :], begun)
+    memory.begun = (*_others(memory.begun, begun)[1 - _MOST_BEGUN :], begun)
     try:
         return await engine.generate(replace(begun.request, priority=priority))
     except EngineError:
-        memory.begun = tuple(b for b in memory.begun if b is not begun)
+        memory.begun = _others(memory.begun, begun)
         raise
+
+
+def _others(all_begun: tuple[Begun, ...], begun: Begun) -> tuple[Begun, ...]:
+    return tuple(other for other in all_begun if other is not begun)
 
 
 def _rest(begun: Begun, cleaned: Cleaned, text: str, offset: int) -> Cleaned | None:
