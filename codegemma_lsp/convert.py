@@ -55,9 +55,9 @@ def position(value: types.Position) -> Position:
 def place(params: Any) -> tuple[str, Position] | None:
     """Document and position of a notification of ours, ``{textDocument: {uri}, position}``; None where it has none."""
     try:
-        where = params.position
-        return str(params.textDocument.uri), Position(int(where.line), int(where.character))
-    except (AttributeError, TypeError, ValueError):
+        where = params["position"]
+        return str(params["textDocument"]["uri"]), Position(int(where["line"]), int(where["character"]))
+    except (KeyError, TypeError, ValueError):
         return None
 
 

@@ -126,7 +126,7 @@ class Document:
         """The document after ``edit``. The line index is spliced, not rebuilt: whether a line starts at an offset
         depends on the two characters around it only, so nothing outside the edit's edges can change."""
         start, end = edit.span.start, edit.span.end
-        text = self.text[:start] + edit.text + self.text[end:]
+        text = "".join((self.text[:start], edit.text, self.text[end:]))
         below = self.starts[: np.searchsorted(self.starts, max(start, 1), side="left")]
         above = self.starts[np.searchsorted(self.starts, end, side="right") :] + (len(edit.text) - len(edit.span))
         within = _line_starts(text, max(start, 1), start + len(edit.text))

@@ -73,6 +73,8 @@ class Session:
     def open(self, document: Document) -> None:
         self.documents[document.uri] = document
         self._memories[document.uri] = Memory()
+        # In a long file the line index takes long for the event loop; so it is there before the first change.
+        self._planner.submit(lambda: document.starts)
 
     def change(self, document: Document) -> None:
         self.documents[document.uri] = document

@@ -172,7 +172,8 @@ def plan_completion(query: Query, memory: Memory, engine: Engine, settings: Sett
     text, offset, _ = as_if_accepted(query)
     language = find_language(query.document.language, query.path)
     name = language.name if language is not None else ""
-    part = excerpt(text, offset, language, memory.excerpt)
+    counted = (query.document.line_at(query.offset), query.document.line_count)
+    part = excerpt(text, offset, language, memory.excerpt, counted)
     memory.excerpt = part
     memory.syntax = syntax = parse(part.text, name, memory.syntax)
     memory.head = head = parse(head_of(text), name, memory.head)

@@ -54,10 +54,16 @@ class Excerpt:
         return self.origins[line] + offset - (self.text.rfind("\n", 0, offset) + 1)
 
 
-def excerpt(source: str, offset: int, language: Language | None, previous: Excerpt | None = None) -> Excerpt:
-    """The excerpt around a cursor; a short file is its own. ``previous`` is one of an earlier state of the file."""
-    line = source.count("\n", 0, offset)
-    lines = line + source.count("\n", offset) + 1
+def excerpt(
+    source: str,
+    offset: int,
+    language: Language | None,
+    previous: Excerpt | None = None,
+    counted: tuple[int, int] | None = None,
+) -> Excerpt:
+    """The excerpt around a cursor; a short file is its own. ``previous`` is one of an earlier state of the file;
+    ``counted`` are the cursor's line and the number of lines, where they are known."""
+    line, lines = counted or (source.count("\n", 0, offset), source.count("\n") + 1)
     if language is None or lines <= WHOLE_FILE_LINES:
         return Excerpt(source, source, offset, 0)
     top, bottom = max(0, line // _STEP * _STEP - ABOVE), (line // _STEP + 1) * _STEP + BELOW
@@ -82,7 +88,7 @@ def _still_starts(previous: Excerpt, source: str, offset: int) -> bool:
     """Whether an excerpt of this text may start where the previous one did: nothing has changed above, and no block
     around that start has ended before the cursor."""
     start = previous.start
-    if not 0 < start <= offset or previous.source[:start] != source[:start]:
+    if not 0 < start <= offset or not source.startswith(previous.source[:start]):
         return False
     indent = _indent(source, start) or 0
     return not indent or re.compile(rf"^[ \t]{{0,{indent - 1}}}\S", re.MULTILINE).search(source, start, offset) is None

@@ -1,0 +1,51 @@
+"""Open documents, and where the cursor rests in them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from lsprotocol import types
+
+from codegemma_lsp import convert
+from codegemma_lsp.completion import Query
+from codegemma_lsp.lookahead import opening_offset
+from codegemma_lsp.server.app import server
+
+log = logging.getLogger(__name__)
+
+DID_REST = "codegemma/didRest"
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+def on_did_open(params: types.DidOpenTextDocumentParams) -> None:
+    document = convert.opened(params.text_document)
+    server.session.open(document)
+    offset = opening_offset(document.text, server.session.settings)
+    server.session.rest(Query(document, offset, server.shown_path(document.uri)), opened=True)
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+def on_did_change(params: types.DidChangeTextDocumentParams) -> None:
+    document = server.session.documents.get(params.text_document.uri)
+    if document is None:
+        log.warning("change of a document that is not open")
+        return
+    version = params.text_document.version
+    encoding = server.session.encoding
+    server.session.change(convert.changed(document, params.content_changes, version, encoding))
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+def on_did_close(params: types.DidCloseTextDocumentParams) -> None:
+    server.session.close(params.text_document.uri)
+
+
+@server.feature(DID_REST)
+def on_did_rest(params: Any) -> None:
+    """``{textDocument: {uri}, position}``, from editors that can tell that the cursor has come to rest."""
+    where = convert.place(params)
+    document = server.session.documents.get(where[0]) if where is not None else None
+    if where is not None and document is not None:
+        offset = document.offset(where[1], server.session.encoding)
+        server.session.rest(Query(document, offset, server.shown_path(document.uri)))
