@@ -17,7 +17,7 @@ from codegemma_lsp import engines
 from codegemma_lsp.completion import Memory, Outcome, Plan, Query, complete, plan_completion
 from codegemma_lsp.document import Document, Encoding, Position
 from codegemma_lsp.engines.base import Engine, EngineError
-from codegemma_lsp.prompt import BudgetTooSmall, Special
+from codegemma_lsp.prompt import BudgetTooSmall, Special, Text
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import find_language
 
@@ -188,12 +188,12 @@ def print_prompt(console: Console, result: Result) -> None:
     table.add_column("why")
     table.add_column("text", overflow="fold")
     for segment in plan.prompt.segments:
-        if isinstance(segment, Special):
-            table.add_row("1", "special token", Styled(segment.value, "magenta"))
-        else:
+        if isinstance(segment, Text):
             count = len(result.engine.tokenizer.encode(segment.text))
             table.add_row(str(count), segment.reason, Styled(segment.text))
+        elif isinstance(segment, Special):
+            table.add_row("1", "special token", Styled(segment.value, "magenta"))
     if plan.prompt.spell:
         table.add_row("0", "left for the model to spell", Styled(repr(plan.prompt.spell.decode())))
     console.print(table)
-    console.print(f"{plan.prompt.tokens} tokens; stops at {', '.join(sorted(plan.prompt.stops))}", markup=False)
+    console.print(f"{plan.prompt.tokens} tokens; the model stops at any special token", markup=False)

@@ -14,6 +14,12 @@ class Bytes:
     def encode(self, text: str) -> list[int]:
         return list(text.encode("utf-8", "replace"))
 
+    def encode_markup(self, text: str) -> list[int]:
+        return self.encode(text)
+
+    def name(self, special: Special) -> str:
+        return special.value
+
     def piece(self, token: int) -> bytes:
         return bytes([token])
 
@@ -28,6 +34,7 @@ class ScriptedEngine:
     context_tokens = 100_000
     usage = Usage()
     idle, threads = True, 1
+    chat_template = ""
 
     def __init__(
         self,

@@ -61,7 +61,15 @@ def test_the_suggestion_is_shown_in_place(folder: Path) -> None:
 def test_explain_prints_the_prompt_piece_by_piece(folder: Path) -> None:
     done = run("complete", "add.py:2:12", "--explain", cwd=folder)
     assert done.returncode == 0
-    for said in ("<bos>", "file path", "add.py", "<|fim_prefix|>", "prefix", "<|fim_middle|>", "tokens; stops at"):
+    for said in (
+        "<bos>",
+        "file path",
+        "add.py",
+        "<|fim_prefix|>",
+        "prefix",
+        "<|fim_middle|>",
+        "tokens; the model",
+    ):
         assert said in done.stdout
 
 

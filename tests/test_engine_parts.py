@@ -13,7 +13,7 @@ from codegemma_lsp.engines.base import ModelUnusable, Sampling
 from codegemma_lsp.engines.sampling import choose
 from codegemma_lsp.engines.slots import Slots, common_prefix
 from codegemma_lsp.engines.vocabulary import Vocabulary
-from codegemma_lsp.prompt import FIM_STOPS, Prompt, Special
+from codegemma_lsp.prompt import Prompt, Special
 
 GREEDY = Sampling()
 token_lists = st.lists(st.integers(0, 3), max_size=12)
@@ -69,7 +69,7 @@ def test_an_unrelated_prompt_takes_an_empty_slot_then_the_oldest() -> None:
 
 
 def vocabulary(pieces: list[bytes]) -> Vocabulary:
-    return Vocabulary(pieces, {}, [], frozenset(), lambda text: [pieces.index(bytes([b])) for b in text])
+    return Vocabulary(pieces, {}, {}, frozenset(), lambda text: [pieces.index(bytes([b])) for b in text])
 
 
 @given(
@@ -86,4 +86,4 @@ def test_candidates_may_spell(added: list[bytes], spell: str) -> None:
 def test_a_model_without_infill_tokens_says_so() -> None:
     pieces = [bytes([b]) for b in range(256)]
     with pytest.raises(ModelUnusable, match=r"This model has no <\|fim_prefix\|> token"):
-        vocabulary(pieces).tokens(Prompt((Special.FIM_PREFIX,), FIM_STOPS, 1))
+        vocabulary(pieces).tokens(Prompt((Special.FIM_PREFIX,), 1))

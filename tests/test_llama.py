@@ -27,7 +27,7 @@ from codegemma_lsp.engines.base import (
 from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.engines.run import Decoded
 from codegemma_lsp.models import BUNDLED, model_path
-from codegemma_lsp.prompt import CODEGEMMA_IDS, FIM_STOPS, Prompt, Special, Text
+from codegemma_lsp.prompt import CODEGEMMA_IDS, Prompt, Special, Text
 from tests.marks import at_cursor
 from tests.traced import AT, SOURCE, check_same, prompt_at, request_at, traced
 
@@ -214,16 +214,16 @@ async def test_an_abort_inside_a_batch_leaves_the_slot_true(fresh_engine: LlamaE
 
 
 def test_a_prompt_longer_than_the_context_is_refused(engine: LlamaEngine) -> None:
-    prompt = Prompt((Special.BOS, Text("x = 1\n" * 2000, "too much")), FIM_STOPS, 0)
+    prompt = Prompt((Special.BOS, Text("x = 1\n" * 2000, "too much")), 0)
     with pytest.raises(PromptTooLong, match=r"The prompt has \d+ tokens and the model's context \d+; shorten it"):
         engine.run(Request(prompt, 8))
 
 
 def test_generation_ends_at_the_context(engine: LlamaEngine) -> None:
     fill = [Text("x = 1\n", "filler")] * 400
-    while len(engine.tokenizer.tokens(Prompt((Special.BOS, *fill), FIM_STOPS, 0))) > engine.context_tokens - 4:
+    while len(engine.tokenizer.tokens(Prompt((Special.BOS, *fill), 0))) > engine.context_tokens - 4:
         fill.pop()
-    generation = engine.run(Request(Prompt((Special.BOS, *fill), FIM_STOPS, 0), 500))
+    generation = engine.run(Request(Prompt((Special.BOS, *fill), 0), 500))
     assert generation.usage.prompt + generation.usage.generated <= engine.context_tokens
 
 
@@ -263,7 +263,7 @@ def test_files_that_are_no_model(tmp_path: Path, content: bytes | None, error: t
 def test_any_slots_and_batches_load(slots: int, batch: int) -> None:
     engine = LlamaEngine(model_path(BUNDLED), Options(context_tokens=256, slots=slots, batch_tokens=batch, threads=1))
     try:
-        assert engine.run(Request(Prompt((Special.BOS, Text("x = 1\n" * 20, "")), FIM_STOPS, 0), 2)).usage.generated
+        assert engine.run(Request(Prompt((Special.BOS, Text("x = 1\n" * 20, "")), 0), 2)).usage.generated
     finally:
         engine.close()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codegemma_lsp.engines.base import Engine, ModelUnusable, OnProgress
+from codegemma_lsp.engines.order import Order
 from codegemma_lsp.models import model_path
 from codegemma_lsp.prompt import Special
 from codegemma_lsp.settings import Settings
@@ -19,8 +20,15 @@ __all__ = ["Engine", "load"]
 _NEEDED = (Special.BOS, Special.FIM_PREFIX, Special.FIM_SUFFIX, Special.FIM_MIDDLE)
 
 
-def load(settings: Settings, on_progress: OnProgress = lambda _: True, *, infill: bool = True) -> Engine:
-    """Loads a model, which must be able to infill unless ``infill`` is false; blocks, so call it in a thread.
+def load(
+    settings: Settings,
+    on_progress: OnProgress = lambda _: True,
+    *,
+    infill: bool = True,
+    order: Order | None = None,
+) -> Engine:
+    """Loads a model, which must be able to infill unless ``infill`` is false; blocks, so call it in a thread. Engines
+    with the same ``order`` make way for what is more urgent on each other.
 
     Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``.
     """
@@ -33,7 +41,7 @@ def load(settings: Settings, on_progress: OnProgress = lambda _: True, *, infill
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
     )
-    engine = _kind(path := model_path(settings.model))(path, options, on_progress)
+    engine = _kind(path := model_path(settings.model))(path, options, on_progress, order)
     try:
         for special in _NEEDED if infill else ():
             engine.tokenizer.special(special)

@@ -36,7 +36,8 @@ class EngineFailed(EngineError):
 
 
 class Priority(IntEnum):
-    """Lower runs first. From ``PREFETCH`` on, a request is given up as soon as one of a lower number comes."""
+    """Lower runs first, also on other engines of the same machine. ``CHAT`` waits in the midst of a batch; from
+    ``PREFETCH`` on, a request is given up as soon as one of a lower number comes."""
 
     COMPLETION = 0
     CHAT = 1
@@ -172,6 +173,11 @@ class Engine(Protocol):
     @property
     def threads(self) -> int:
         """Processor threads that it computes with."""
+        ...
+
+    @property
+    def chat_template(self) -> str:
+        """The Jinja template in the model's metadata; "" where there is none."""
         ...
 
     @property

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from codegemma_lsp.engines.base import OnProgress, Options
 from codegemma_lsp.engines.loop import LoopEngine
 from codegemma_lsp.engines.native import Native
+from codegemma_lsp.engines.order import Order
 from codegemma_lsp.engines.run import Backend
 from codegemma_lsp.engines.vocabulary import Vocabulary
 
@@ -14,10 +16,16 @@ from codegemma_lsp.engines.vocabulary import Vocabulary
 class LlamaEngine(LoopEngine):
     """An ``Engine`` on a GGUF file. Making one blocks until the model is in memory: do it in a thread."""
 
-    def __init__(self, path: Path, options: Options, on_progress: OnProgress = lambda _: True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        options: Options,
+        on_progress: OnProgress = lambda _: True,
+        order: Order | None = None,
+    ) -> None:
         """Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``."""
         self._path, self._options, self._on_progress = path, options, on_progress
-        super().__init__(path.stem, options.slots)
+        super().__init__(path.stem, options.slots, order)
 
     def _open(self) -> tuple[Backend, Vocabulary]:
         options = self._options
@@ -41,6 +49,14 @@ class LlamaEngine(LoopEngine):
 
 def _vocabulary(native: Native) -> Vocabulary:
     specials = native.specials()
-    spellings = [native.text(token) for token in specials.values()]
-    pieces, controls = native.pieces(), native.controls()
-    return Vocabulary(pieces, specials, spellings, controls, native.encode, native.begins_with_bos())
+    names = {special: native.text(token) for special, token in specials.items()}
+    return Vocabulary(
+        native.pieces(),
+        specials,
+        names,
+        native.controls(),
+        native.encode,
+        native.begins_with_bos(),
+        native.control_texts(),
+        partial(native.encode, special=True),
+    )

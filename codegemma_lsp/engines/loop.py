@@ -22,6 +22,7 @@ from codegemma_lsp.engines.base import (
     Usage,
     total,
 )
+from codegemma_lsp.engines.order import Order
 from codegemma_lsp.engines.run import Backend, Run
 from codegemma_lsp.engines.slots import Slots
 from codegemma_lsp.engines.vocabulary import Vocabulary
@@ -48,9 +49,10 @@ class LoopEngine:
     Subclasses make the backend in ``_open``, which may ask ``_should_stop`` from the engine's thread while it decodes.
     """
 
-    def __init__(self, name: str, slots: int) -> None:
-        """Raises what ``_open`` raises."""
+    def __init__(self, name: str, slots: int, order: Order | None = None) -> None:
+        """``order`` is what it shares with the other engines of the machine. Raises what ``_open`` raises."""
         self.name = name
+        self._order = order or Order()
         self._running: _Job | None = None
         self._jobs: queue.PriorityQueue[tuple[int, int, _Job | None]] = queue.PriorityQueue()
         self._numbers = itertools.count()
@@ -77,6 +79,10 @@ class LoopEngine:
     @property
     def threads(self) -> int:
         return self._backend.threads
+
+    @property
+    def chat_template(self) -> str:
+        return self._backend.chat_template
 
     @property
     def idle(self) -> bool:
@@ -132,12 +138,18 @@ class LoopEngine:
             self._jobs.put((priority, next(self._numbers), job))
 
     def _should_stop(self) -> bool:
-        """Asked by the engine's thread only, which alone takes requests out of the queue."""
+        """Asked by the engine's thread only, which alone takes requests out of the queue. Chat waits in here, in the
+        midst of a batch if need be, while another engine has something more urgent."""
         job, waiting = self._running, self._jobs.queue
         if self._closed.is_set() or job is None:
             return self._closed.is_set()
-        gives_way = job.request.priority >= Priority.PREFETCH
-        return job.cancelled.is_set() or (gives_way and bool(waiting) and waiting[0][0] < job.request.priority)
+        priority = job.request.priority
+        if priority is Priority.CHAT:
+            self._order.wait(self, priority, lambda: job.cancelled.is_set() or self._closed.is_set())
+        gives_way = priority > Priority.CHAT and (
+            self._order.comes_after(self, priority) or (bool(waiting) and waiting[0][0] < priority)
+        )
+        return gives_way or job.cancelled.is_set()
 
     def _work(self) -> None:
         while True:
@@ -168,6 +180,7 @@ class LoopEngine:
     def _run(self, job: _Job) -> Generation:
         run = Run(job.request, self._backend, self._vocabulary, self._slots, self._should_stop)
         try:
-            return run.generation(job.queued_at)
+            with self._order.running(self, job.request.priority):
+                return run.generation(job.queued_at)
         finally:
             self.usage = total((self.usage, run.usage))

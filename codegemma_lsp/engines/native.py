@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
 log = logging.getLogger(__name__)
 
 _GGML_LOG_LEVEL_ERROR = 4
+_CONTROL = re.compile(r"<\|[^\n]{1,40}\|>")
 _DRAFTED = 6
 """Tokens by which the cost of drafts is measured."""
 _ROUNDS, _ENOUGH_S = 3, 0.3
@@ -242,6 +244,19 @@ class Native:
             for token in range(self.size)
             if llama.llama_vocab_get_attr(self.vocab, token) & unusable or llama.llama_vocab_is_eog(self.vocab, token)
         )
+
+    def control_texts(self) -> list[str]:
+        """Texts by which the vocabulary names tokens that are to be recognised wherever they stand, as in ``<|x|>``."""
+        wanted = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_USER_DEFINED
+        marked = (t for t in range(self.size) if llama.llama_vocab_get_attr(self.vocab, t) & wanted)
+        return [text for token in marked if _CONTROL.fullmatch(text := self.text(token))]
+
+    @property
+    def chat_template(self) -> str:
+        """The template in the file's metadata; "" where it has none, or the model is freed."""
+        with self._freeing:
+            found = llama.llama_model_chat_template(self._model, None) if self._model is not None else None
+        return found.decode(errors="replace") if found else ""
 
     def begins_with_bos(self) -> bool:
         return bool(llama.llama_vocab_get_add_bos(self.vocab))

@@ -45,6 +45,11 @@ class Backend(Protocol):
     def threads(self) -> int: ...
 
     @property
+    def chat_template(self) -> str:
+        """The Jinja template in the model's metadata; "" where there is none."""
+        ...
+
+    @property
     def draft_cost(self) -> float:
         """Time of a further token in a batch, as a share of the time of a token on its own."""
         ...

@@ -6,6 +6,7 @@ folder on this machine, code from the installed packages; nothing is unpickled, 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from transformers.utils import logging as transformers_logging
 
 from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress, Options
 from codegemma_lsp.engines.loop import LoopEngine
+from codegemma_lsp.engines.order import Order
 from codegemma_lsp.engines.run import Backend, Decoded
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.engines.vocabulary import Vocabulary
@@ -33,10 +35,16 @@ _UNUSED = re.compile(r"<unused\d+>|<pad>|<unk>|<mask>|<2mass>|\[@BOS@\]")
 class TransformersEngine(LoopEngine):
     """An ``Engine`` on a folder as ``save_pretrained`` writes it. Making one blocks until the model is in memory."""
 
-    def __init__(self, path: Path, options: Options, on_progress: OnProgress = lambda _: True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        options: Options,
+        on_progress: OnProgress = lambda _: True,
+        order: Order | None = None,
+    ) -> None:
         """Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``."""
         self._path, self._options, self._on_progress = path, options, on_progress
-        super().__init__(path.name, options.slots)
+        super().__init__(path.name, options.slots, order)
 
     def _open(self) -> tuple[Backend, Vocabulary]:
         check_folder(self._path)
@@ -69,6 +77,7 @@ class Torch:
         self.context_tokens = min(options.context_tokens, int(config.max_position_embeddings))
         self._caches: list[Any] = [DynamicCache(config=config) for _ in range(options.slots)]
         self.draft_cost = _DRAFT_COST
+        self.chat_template = chat_template(path)
         self._weights: Any = None
         self._last: Any = None
         """What the last tokens read leave, shape (scored, hidden): logits are made of it only where one is chosen."""
@@ -166,13 +175,26 @@ def vocabulary_of(tokenizer: Any, size: int) -> Vocabulary:
     pieces = [b"" if token in controls else piece_bytes(tokenizer.id_to_token(token)) for token in range(size)]
     # Not those of ordinary pieces such as <table>, which are what a text of the user is to become.
     spellings = [about.content for token, about in added.items() if token in controls]
-    return Vocabulary(
-        pieces,
-        specials,
-        spellings,
-        frozenset(controls),
-        lambda text: list(tokenizer.encode(text.decode("utf-8", "replace"), add_special_tokens=False).ids),
-    )
+
+    def encode(text: bytes) -> list[int]:
+        return list(tokenizer.encode(text.decode("utf-8", "replace"), add_special_tokens=False).ids)
+
+    # This tokenizer recognises special tokens wherever they stand; the vocabulary cuts those of the user.
+    names = {special: tokenizer.id_to_token(token) for special, token in specials.items()}
+    return Vocabulary(pieces, specials, names, frozenset(controls), encode, True, spellings, encode)
+
+
+def chat_template(path: Path) -> str:
+    """The template that the folder holds, in a file of its own or in the tokenizer's configuration."""
+    try:
+        return (path / "chat_template.jinja").read_text("utf-8")
+    except OSError:
+        pass
+    try:
+        found = json.loads((path / "tokenizer_config.json").read_text("utf-8")).get("chat_template")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return found if isinstance(found, str) else ""
 
 
 def find(tokenizer: Any, special: Special, known: int) -> int | None:

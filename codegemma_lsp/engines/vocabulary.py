@@ -11,7 +11,7 @@ import numpy as np
 
 from codegemma_lsp.engines.base import ModelUnusable
 from codegemma_lsp.engines.sampling import Ids
-from codegemma_lsp.prompt import Prompt, Special, Text
+from codegemma_lsp.prompt import Markup, Prompt, Special, Text
 
 _LINE = re.compile(r"[^\n]*\n+|[^\n]+")
 _PROBE = 'def f(x):\n\n    return "a" + x\n\n\n# ä\n\tend\n'
@@ -19,24 +19,28 @@ _PROBE = 'def f(x):\n\n    return "a" + x\n\n\n# ä\n\tend\n'
 
 class Vocabulary:
     """``pieces[id]`` is a token's bytes, empty for tokens that stand for no text. ``specials`` may lack entries;
-    ``spellings`` are the texts that a tokenizer could take for special tokens."""
+    ``names`` are their texts in this vocabulary, and ``spellings`` further ones that a tokenizer could take for special
+    tokens. ``encode_markup`` recognises special tokens in a text, where ``encode`` is not asked to."""
 
     def __init__(
         self,
         pieces: Sequence[bytes],
         specials: Mapping[Special, int],
-        spellings: Iterable[str],
+        names: Mapping[Special, str],
         controls: frozenset[int],
         encode: Callable[[bytes], list[int]],
         begins_with_bos: bool = True,
+        spellings: Iterable[str] = (),
+        encode_markup: Callable[[bytes], list[int]] | None = None,
     ) -> None:
         self.pieces = pieces
         self.begins_with_bos = begins_with_bos
         self.specials = dict(specials)
-        texts = sorted({*spellings, *Special})
+        self._names = dict(names)
+        texts = sorted({*spellings, *names.values(), *Special})
         self._spelled_special = re.compile("|".join(f"{re.escape(s[0])}(?={re.escape(s[1:])})" for s in texts if s))
         self.controls = controls | frozenset(specials.values())
-        self._encode = encode
+        self._encode, self._encode_markup = encode, encode_markup or encode
         self._encode_line = lru_cache(maxsize=32_768)(self._encode_safely)
         self._candidates = lru_cache(maxsize=1024)(self._find_candidates)
         self._by_line = [t for line in _LINE.findall(_PROBE) for t in encode(line.encode())] == encode(_PROBE.encode())
@@ -51,6 +55,12 @@ class Vocabulary:
             return list(self._encode_line(text))
         return [token for line in _LINE.findall(text) for token in self._encode_line(line)]
 
+    def encode_markup(self, text: str) -> list[int]:
+        return self._encode_markup(text.encode("utf-8", "replace"))
+
+    def name(self, special: Special) -> str:
+        return self._names.get(special, "")
+
     def piece(self, token: int) -> bytes:
         return self.pieces[token]
 
@@ -60,6 +70,8 @@ class Vocabulary:
         for segment in prompt.segments:
             if isinstance(segment, Text):
                 ids += self.encode(segment.text)
+            elif isinstance(segment, Markup):
+                ids += self.encode_markup(segment.text)
             else:
                 ids.append(self.special(segment))
         return ids

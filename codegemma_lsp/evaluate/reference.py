@@ -28,6 +28,12 @@ class Lines:
                 self._lines.append(line)
         return [self._ids[line] for line in lines]
 
+    def encode_markup(self, text: str) -> list[int]:
+        return self.encode(text)
+
+    def name(self, special: Special) -> str:
+        return special.value
+
     def piece(self, token: int) -> bytes:
         return self._lines[token].encode("utf-8", "replace")
 
@@ -40,6 +46,7 @@ class ReferenceEngine:
 
     context_tokens = 1_000_000
     usage, idle, threads = Usage(), True, 1
+    chat_template = ""
 
     def __init__(self, name: str, tasks: Sequence[Task] = ()) -> None:
         self.name, self.tokenizer = name, Lines()

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from codegemma_lsp.prompt.heal import healed, line_start
 from codegemma_lsp.prompt.types import (
-    FIM_STOPS,
     BudgetTooSmall,
     Layout,
     Prompt,
@@ -107,7 +106,7 @@ def build_fim(
     body = (*after, *before) if layout is Layout.SPM else (*before, *after)
     begun: tuple[Segment, ...] = _texts((middle, "middle so far"))
     segments: tuple[Segment, ...] = (Special.BOS, *lead, *body, Special.FIM_MIDDLE, *begun)
-    return Prompt(segments, FIM_STOPS, count_tokens(segments, tokenizer), spell), frame
+    return Prompt(segments, count_tokens(segments, tokenizer), spell), frame
 
 
 def before_suffix(prompt: Prompt) -> Prompt:

@@ -7,7 +7,6 @@ from bisect import bisect_left
 
 from codegemma_lsp.prompt.heal import healed
 from codegemma_lsp.prompt.types import (
-    FIM_STOPS,
     BudgetTooSmall,
     Prompt,
     Segment,
@@ -31,4 +30,4 @@ def build_prefix(prefix: str, tokens: int, tokenizer: Tokenizer) -> Prompt:
     first = bisect_left(range(len(starts)), True, key=lambda at: count_tokens(segments(at), tokenizer) <= tokens)
     if first == len(starts):
         raise BudgetTooSmall(f"The line before the cursor does not fit in {tokens} tokens; raise contextTokens.")
-    return Prompt(segments(first), FIM_STOPS, count_tokens(segments(first), tokenizer), spell)
+    return Prompt(segments(first), count_tokens(segments(first), tokenizer), spell)

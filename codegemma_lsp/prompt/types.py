@@ -36,9 +36,6 @@ CODEGEMMA_IDS = {
 }
 """The ids in CodeGemma's own vocabulary."""
 
-FIM_STOPS = frozenset({Special.EOS, Special.FIM_PREFIX, Special.FIM_MIDDLE, Special.FIM_SUFFIX, Special.FILE_SEPARATOR})
-"""What ends an infill. The file separator is not marked as end-of-generation in GGUF files, so it is named here."""
-
 
 class BudgetTooSmall(ValueError):
     """The prompt may not even hold the format's own tokens."""
@@ -60,7 +57,14 @@ class Text:
     reason: str
 
 
-Segment: TypeAlias = Special | Text
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """Text of a model's own chat template, in which special tokens are recognised. Never holds text of the user."""
+
+    text: str
+
+
+Segment: TypeAlias = Special | Text | Markup
 
 
 class Tokenizer(Protocol):
@@ -72,6 +76,14 @@ class Tokenizer(Protocol):
         ...
 
     def encode(self, text: str) -> list[int]: ...
+
+    def encode_markup(self, text: str) -> list[int]:
+        """Token ids of a text in which special tokens are recognised."""
+        ...
+
+    def name(self, special: Special) -> str:
+        """The text by which this vocabulary names a special token; "" where it has none."""
+        ...
 
     def piece(self, token: int) -> bytes: ...
 
@@ -86,13 +98,18 @@ class Prompt:
     (token healing); empty where generation is free. ``tokens``: exact count of what the segments encode to."""
 
     segments: tuple[Segment, ...]
-    stops: frozenset[Special]
     tokens: int
     spell: bytes = b""
 
 
 def count_tokens(segments: Sequence[Segment], tokenizer: Tokenizer) -> int:
-    return sum(1 if isinstance(s, Special) else count_text(tokenizer, s.text) for s in segments)
+    return sum(_count(segment, tokenizer) for segment in segments)
+
+
+def _count(segment: Segment, tokenizer: Tokenizer) -> int:
+    if isinstance(segment, Markup):
+        return len(tokenizer.encode_markup(segment.text))
+    return 1 if isinstance(segment, Special) else count_text(tokenizer, segment.text)
 
 
 def count_text(tokenizer: Tokenizer, text: str) -> int:
