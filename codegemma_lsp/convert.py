@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from lsprotocol import types
 
 from codegemma_lsp.completion import Selected, Suggestion
-from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
+from codegemma_lsp.document import Document, Edit, Encoding, Position, Span, file_path
 
 ACCEPT_COMMAND = "codegemma.accept"
 
@@ -115,22 +113,11 @@ def popup_items(document: Document, suggestion: Suggestion | None, encoding: Enc
     return types.CompletionList(is_incomplete=True, items=[item])
 
 
-def path(uri: str) -> Path:
-    """The local path of a ``file:`` URI; of any other scheme, its path part; of no URI at all, what it is."""
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        return Path(uri)
-    if parts.scheme == "file":
-        return Path(url2pathname(parts.path))
-    return Path(unquote(parts.path))
-
-
 def display_path(uri: str, folders: Iterable[str]) -> str:
     """The path shown to the model: relative to the workspace folder that holds it, else the file's name."""
-    file = path(uri)
+    file = file_path(uri)
     for folder in folders:
-        root = path(folder)
+        root = file_path(folder)
         if file.is_relative_to(root):
             return str(PurePosixPath(*file.relative_to(root).parts))
     return file.name

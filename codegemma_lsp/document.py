@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import numpy.typing as npt
@@ -135,6 +138,17 @@ class Document:
 
     def with_text(self, text: str, version: int) -> Document:
         return Document(self.uri, text, self.language, version)
+
+
+def file_path(uri: str) -> Path:
+    """The local path of a ``file:`` URI; of any other scheme, its path part; of no URI at all, what it is."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return Path(uri)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    return Path(unquote(parts.path))
 
 
 def _line_starts(text: str, first: int, last: int) -> Starts:

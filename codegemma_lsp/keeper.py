@@ -11,6 +11,7 @@ from typing import Any
 
 from codegemma_lsp import engines
 from codegemma_lsp.engines.base import Engine, EngineError, EngineFailed, LoadCancelled, ModelNotFound, OnProgress
+from codegemma_lsp.engines.order import Order
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.settings import Settings
 
@@ -32,9 +33,11 @@ class Status:
 
 
 class Keeper:
-    """The one engine of a session. Runs on the event loop; ``publish`` is told of each change of status."""
+    """One engine of a session. Runs on the event loop; ``publish`` is told of each change of status. Engines of one
+    session share an ``order``; ``infill`` as in ``engines.load``."""
 
-    def __init__(self, publish: Callable[[Status], None]) -> None:
+    def __init__(self, publish: Callable[[Status], None], order: Order | None = None, *, infill: bool = True) -> None:
+        self._order, self._infill = order, infill
         self.engine: Engine | None = None
         self.status = Status("Starting", "Inactive")
         self.loads = 0
@@ -63,7 +66,7 @@ class Keeper:
             self._set(Status(f"Loading {settings.model}", "Inactive", busy=True, loading=0.0))
             try:
                 progress = self._progress(asyncio.get_running_loop(), given_up)
-                self.engine = await asyncio.to_thread(_load, settings, progress, given_up)
+                self.engine = await asyncio.to_thread(self._load, settings, progress, given_up)
             except LoadCancelled:
                 return
             except EngineError as error:
@@ -116,6 +119,25 @@ class Keeper:
         self._restart = asyncio.create_task(self.load(settings))
         self._restart.add_done_callback(lambda _: loaded())
 
+    def _load(self, settings: Settings, progress: OnProgress, given_up: threading.Event) -> Engine:
+        """Loads in a thread. An engine that nobody wants any more once it is there is closed at once."""
+        if not model_path(settings.model).is_absolute():
+            raise ModelNotFound(
+                f"The setting model is {settings.model!r}; write the whole path of a GGUF file, or {BUNDLED}."
+            )
+        engine = engines.load(settings, progress, infill=self._infill, order=self._order)
+        if given_up.is_set():
+            engine.close()
+            raise LoadCancelled("Loading was given up.")
+        return engine
+
+    async def let_go(self) -> None:
+        """Frees the model; the next ``load`` loads it again."""
+        async with self._lock:
+            await self._close()
+            self._wanted = None
+            self._set(Status("The model was let go", "Inactive"))
+
     async def shut_down(self) -> None:
         """Gives up a load that is under way, and frees the model."""
         self._given_up.set()
@@ -139,19 +161,6 @@ class Keeper:
         if status != self.status:
             self.status = status
             self._publish(status)
-
-
-def _load(settings: Settings, progress: OnProgress, given_up: threading.Event) -> Engine:
-    """Loads in a thread. An engine that nobody wants any more once it is there is closed at once."""
-    if not model_path(settings.model).is_absolute():
-        raise ModelNotFound(
-            f"The setting model is {settings.model!r}; write the whole path of a GGUF file, or {BUNDLED}."
-        )
-    engine = engines.load(settings, progress)
-    if given_up.is_set():
-        engine.close()
-        raise LoadCancelled("Loading was given up.")
-    return engine
 
 
 def _ready(engine: Engine, settings: Settings) -> Status:

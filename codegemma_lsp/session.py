@@ -15,6 +15,7 @@ from typing import Any
 from codegemma_lsp.completion import Memory, Origin, Outcome, Pace, Query, ask, in_hand, may_join
 from codegemma_lsp.document import Document, Encoding
 from codegemma_lsp.engines.base import Engine, EngineError, EngineFailed
+from codegemma_lsp.engines.order import Order
 from codegemma_lsp.keeper import Keeper, Status
 from codegemma_lsp.lookahead import LookAhead
 from codegemma_lsp.settings import Settings, parse, section
@@ -32,7 +33,8 @@ class Session:
         self.encoding = Encoding.UTF16
         self.initial: dict[str, Any] = {}
         self.pending_problems: tuple[str, ...] = ()
-        self.keeper = Keeper(publish)
+        self.order = Order()
+        self.keeper = Keeper(publish, self.order)
         self.shown = self.accepted = self.partially_accepted = 0
         self._memories: dict[str, Memory] = {}
         self._planner = ThreadPoolExecutor(1, "codegemma-plan")

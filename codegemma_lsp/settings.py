@@ -79,6 +79,20 @@ class Settings(BaseModel):
         description="Answer textDocument/completion too, for editors without ghost text; read when the server starts.",
     )
     disabled_languages: tuple[str, ...] = Field((), description="Language identifiers in which nothing is suggested.")
+    chat_model: str = Field(
+        "auto",
+        min_length=1,
+        description="Chat model: CodeGemma 7B-IT or another instruct model, a GGUF file or Hugging Face folder;"
+        " auto: the small demo model, where it is installed.",
+    )
+    chat_context_tokens: int = Field(
+        4096, ge=512, le=131_072, description="Most tokens of one chat request, prompt and answer."
+    )
+    chat_max_tokens: int = Field(1024, ge=16, le=32_768, description="Most tokens in one answer or rewritten region.")
+    chat_temperature: float = Field(0.0, ge=0, le=2, description="As temperature, for chat and edits.")
+    chat_idle_minutes: float = Field(
+        15, ge=0, description="Minutes after its last answer at which the chat model is let go; 0: never."
+    )
     report_completions: bool = Field(
         False, description="Send codegemma/completed, with token counts and milliseconds, after each request."
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lsprotocol import types
 
 from codegemma_lsp import convert
-from codegemma_lsp.document import Document, Encoding
+from codegemma_lsp.document import Document, Encoding, file_path
 from tests.test_document import encodings, reference_lines, texts
 
 
@@ -70,7 +70,7 @@ def test_the_path_the_model_sees(uri: str, folders: list[str], shown: str) -> No
 
 
 def test_paths_of_uris() -> None:
-    assert convert.path("file:///a%20b/c.py") == Path("/a b/c.py")
+    assert file_path("file:///a%20b/c.py") == Path("/a b/c.py")
 
 
 def test_half_a_character_is_replaced_by_one_of_its_length() -> None:

@@ -6,6 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 
 BUNDLED = "nano"
+DEMO_CHAT = "smollm2-135m"
+"""The packaged model that answers where no chat model is set."""
 
 
 def model_files(path: Path) -> list[Path]:

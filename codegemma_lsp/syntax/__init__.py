@@ -8,6 +8,7 @@ from codegemma_lsp.syntax.languages import LANGUAGES, find_language
 from codegemma_lsp.syntax.lines import indentation
 from codegemma_lsp.syntax.modules import Imported, definition, imported
 from codegemma_lsp.syntax.outline import head_of, imports
+from codegemma_lsp.syntax.regions import Definition, definition_at, named, region_at
 from codegemma_lsp.syntax.scope import Place, Scope, scope_at
 from codegemma_lsp.syntax.tree import MAX_CHARS, Syntax, parse, reparse
 
@@ -15,6 +16,7 @@ __all__ = [
     "LANGUAGES",
     "MAX_CHARS",
     "Cut",
+    "Definition",
     "Excerpt",
     "Extent",
     "Imported",
@@ -24,6 +26,7 @@ __all__ = [
     "Syntax",
     "cuts",
     "definition",
+    "definition_at",
     "excerpt",
     "extent_at",
     "find_language",
@@ -32,7 +35,9 @@ __all__ = [
     "imports",
     "indentation",
     "is_complete",
+    "named",
     "parse",
+    "region_at",
     "reparse",
     "scan",
     "scope_at",

@@ -124,11 +124,12 @@ class Syntax:
         return found
 
 
-def parse(text: str, language_name: str, previous: Syntax | None = None) -> Syntax:
-    """Parses ``text``; from ``previous``, where its language is the same, only what differs is read again."""
+def parse(text: str, language_name: str, previous: Syntax | None = None, most: int = MAX_CHARS) -> Syntax:
+    """Parses ``text``, unless it is longer than ``most``; from ``previous``, where its language is the same, only what
+    differs is read again."""
     language = find_language(language_name)
     source = text.encode("utf-8", "replace")
-    if language is None or len(text) > MAX_CHARS:
+    if language is None or len(text) > most:
         return Syntax(text, language, source, None)
     parser = tree_sitter.Parser(grammar(language))
     if previous is None or previous.tree is None or previous.language is not language:

@@ -1,0 +1,67 @@
+"""What each action asks of the model: one table for slash commands, code actions and the command line."""
+
+from __future__ import annotations
+
+from codegemma_lsp.chat.ask import EXPLAIN
+from codegemma_lsp.chat.cover import Project, cover
+from codegemma_lsp.chat.docs import document
+from codegemma_lsp.chat.rewrite import rewrite
+from codegemma_lsp.chat.types import Action, Proposal, Refused, Say, Target
+from codegemma_lsp.engines.base import Engine
+from codegemma_lsp.settings import Settings
+
+TITLES = {
+    Action.EXPLAIN: "Explain",
+    Action.FIX: "Fix",
+    Action.DOCUMENT: "Document",
+    Action.TESTS: "Write tests",
+    Action.EDIT: "Edit",
+    Action.COMMIT: "Write a commit message",
+}
+EDITS = frozenset({Action.FIX, Action.DOCUMENT, Action.TESTS, Action.EDIT})
+"""Actions that end in a proposal."""
+
+
+def parse_command(text: str) -> tuple[Action | None, str]:
+    """The action and the rest of a text such as ``/fix the loop``; None for one that is no command. Raises ``Refused``
+    where there is no such command."""
+    if not text.lstrip().startswith("/"):
+        return None, text
+    name, _, rest = text.lstrip()[1:].partition(" ")
+    name, newline, more = name.partition("\n")
+    if "/" in name or not name:
+        return None, text
+    try:
+        return Action(name.lower()), f"{more} {rest}".strip() if newline else rest.strip()
+    except ValueError:
+        known = ", ".join(f"/{action}" for action in Action)
+        raise Refused(f"There is no command /{name}; there are {known}.") from None
+
+
+async def propose(
+    action: Action, target: Target, project: Project, engine: Engine, settings: Settings, say: Say
+) -> Proposal:
+    """What an action of ``EDITS`` would change. Raises ``Refused``, and what ``Engine.generate`` raises."""
+    if action is Action.DOCUMENT:
+        return await document(target, engine, settings, say)
+    if action is Action.TESTS:
+        return await cover(target, project, engine, settings, say)
+    if action is Action.FIX:
+        return await rewrite(target, _fixing(target), "Fix", engine, settings, say)
+    if not target.instruction.strip():
+        raise Refused("Say what to change: an edit needs an instruction.")
+    label = target.instruction.strip().split("\n")[0]
+    label = label if len(label) <= 60 else f"{label[:59]}…"
+    return await rewrite(target, f"Rewrite this code: {target.instruction.strip()}", label, engine, settings, say)
+
+
+def _fixing(target: Target) -> str:
+    task = "Fix what is wrong with this code, and change nothing else."
+    if target.instruction.strip():
+        task += f" {target.instruction.strip()}"
+    if target.diagnostics:
+        task += "\n\nThese problems were found in it:\n" + "\n".join(f"- {message}" for message in target.diagnostics)
+    return task
+
+
+__all__ = ["EDITS", "EXPLAIN", "TITLES", "parse_command", "propose"]

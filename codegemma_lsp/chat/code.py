@@ -1,0 +1,118 @@
+"""Code in a model's answer: where it ends, whether it can be used, and how it fits into a file."""
+
+from __future__ import annotations
+
+import re
+from math import gcd
+
+from codegemma_lsp.chat.types import Refused
+from codegemma_lsp.prompt import Special
+from codegemma_lsp.syntax import indentation
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
+_SPECIAL = re.compile("|".join([*(re.escape(special) for special in Special), r"<\|[a-z_]{2,30}\|>"]))
+_FENCES = re.compile(r"^[ \t]{0,3}(`{3,})", re.MULTILINE)
+_LONE_CR = re.compile(r"\r(?!\n)")
+_AGAIN = "ask again, or say more exactly what you want"
+
+
+def fence_for(*texts: str) -> str:
+    """A Markdown fence that none of the texts can close."""
+    longest = max((len(run) for text in texts for run in re.findall(r"`+", text)), default=0)
+    return "`" * max(3, longest + 1)
+
+
+def code_so_far(answer: str, fence: str) -> tuple[str, bool]:
+    """The code in an answer that was begun with an opening fence, and whether the closing one is there. A line that may
+    yet become the closing fence is left out."""
+    text = answer.replace("\r\n", "\n").replace("\r", "\n")
+    closing = re.search(rf"^[ \t]{{0,3}}{fence}`*[ \t]*$", text, re.MULTILINE)
+    if closing is not None and (closing.end() < len(text) or text.endswith("`")):
+        return text[: closing.start()].removesuffix("\n"), True
+    last = text.rfind("\n") + 1
+    return (text[:last].removesuffix("\n") if _may_close(text[last:]) else text), False
+
+
+def _may_close(line: str) -> bool:
+    return bool(re.fullmatch(r"[ \t]{0,3}`*[ \t]*", line))
+
+
+def finished_code(answer: str, fence: str, *, complete: bool, given: str) -> str:
+    """The code of a whole answer, LF-only. ``complete``: the model ended by itself; ``given`` is what it was asked to
+    rewrite. Raises ``Refused`` where it is not fit to be put into a file."""
+    code, closed = code_so_far(answer, fence)
+    if not closed and not complete:
+        raise Refused("The answer was cut off before its end; select less, or raise chatMaxTokens.")
+    lines = code.split("\n")
+    if lines and re.fullmatch(r"[ \t]{0,3}`{3,}[\w+#.-]*[ \t]*", lines[0]):
+        lines = lines[1:]
+    code = _without_empty_ends(lines)
+    if not code.strip():
+        raise Refused(f"The model answered with no code; {_AGAIN}.")
+    if _UNPRINTABLE.search(code):
+        raise Refused(f"The model's answer holds characters that are no text; {_AGAIN}.")
+    if any(match.group() not in given for match in _SPECIAL.finditer(code)):
+        raise Refused(f"The model's answer holds its own control tokens; {_AGAIN}.")
+    if len(_FENCES.findall(code)) % 2 != len(_FENCES.findall(given)) % 2:
+        raise Refused(f"The model's answer has an unbalanced code fence; {_AGAIN}.")
+    return code
+
+
+def _without_empty_ends(lines: list[str]) -> str:
+    filled = [i for i, line in enumerate(lines) if line.strip()]
+    return "\n".join(lines[filled[0] : filled[-1] + 1]) if filled else ""
+
+
+def one_line_end(text: str) -> str:
+    """The line end of a text, LF where it has none; raises ``Refused`` where a lone CR is one."""
+    if _LONE_CR.search(text):
+        raise Refused("This file has lone carriage returns as line ends, which cannot be edited safely; convert them.")
+    return "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
+
+
+def dedented(text: str) -> tuple[str, str]:
+    """A text, LF-only, without the indentation that all its filled lines share, and that indentation."""
+    filled = [indentation(line) for line in text.split("\n") if line.strip()]
+    common = filled[0] if filled else ""
+    for indent in filled:
+        while not indent.startswith(common):
+            common = common[:-1]
+    return "\n".join(line[len(common) :] if line.strip() else line for line in text.split("\n")), common
+
+
+def fitted(code: str, given: str, unit: str) -> str:
+    """Code at the depth of ``given``, which it is to replace, and indented by the file's own ``unit``: a tab, or some
+    blanks."""
+    code, _ = dedented(code)
+    body, common = dedented(given)
+    known = {line for line in body.split("\n") if indentation(line)}
+    lines = code.split("\n")
+    if not any(line in known for line in lines):
+        lines = _by_unit(lines, unit)
+    return "\n".join(common + line if line.strip() else "" for line in lines)
+
+
+def _by_unit(lines: list[str], unit: str) -> list[str]:
+    """Lines whose indentation is counted in levels, written anew with ``unit``; as they are where it is uneven."""
+    theirs = indent_unit("\n".join(lines))
+    if theirs in ("", unit):
+        return lines
+    found = []
+    for line in lines:
+        indent = indentation(line)
+        levels, rest = divmod(len(indent), len(theirs))
+        if rest or indent != theirs * levels:
+            return lines
+        found.append(unit * levels + line[len(indent) :])
+    return found
+
+
+def indent_unit(text: str) -> str:
+    """A tab or the blanks by which a text's lines are indented, "" where none is."""
+    indents = [indent for line in text.split("\n") if line.strip() and (indent := indentation(line))]
+    if not indents:
+        return ""
+    if 2 * sum(indent.startswith("\t") for indent in indents) > len(indents):
+        return "\t"
+    widths = [len(indent) for indent in indents if "\t" not in indent and len(indent) > 1]
+    return " " * (min(widths) if gcd(*widths) < 2 else gcd(*widths)) if widths else ""

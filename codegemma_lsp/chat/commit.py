@@ -1,0 +1,74 @@
+"""A commit message from what is staged."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from codegemma_lsp.chat.code import fence_for
+from codegemma_lsp.chat.stream import generated
+from codegemma_lsp.chat.types import Answer, Refused, Say
+from codegemma_lsp.engines.base import Engine, Finish
+from codegemma_lsp.prompt import Message, Role
+from codegemma_lsp.settings import Settings
+
+_TIMEOUT_S = 20.0
+# A repository's own configuration may name programs; none of them is run.
+_GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+_DIFF = ("diff", "--cached", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
+
+
+async def commit_message(folder: Path, engine: Engine, settings: Settings, say: Say) -> Answer:
+    """A message for what is staged in the repository of a folder. Raises ``Refused``, and what ``Engine.generate``
+    raises."""
+    diff = await staged(folder)
+    if not diff.strip():
+        raise Refused("Nothing is staged; stage what belongs together with git add, and ask again.")
+    room = min(settings.chat_context_tokens, engine.context_tokens) - settings.chat_max_tokens
+    diff = _shortened(diff, max(256, 2 * room))
+    fence = fence_for(diff)
+    question = (
+        "Write the commit message for this change: a subject line of at most 60 characters in the imperative, and"
+        " where the reason is not plain from it, an empty line and one or two sentences that say why.\n\n"
+        f"{fence}diff\n{diff}\n{fence}\n\nAnswer with the message only."
+    )
+    generation = await generated([Message(Role.USER, question)], engine, settings, say)
+    text = generation.text.strip().strip("`").strip()
+    if not text:
+        raise Refused("The model had nothing to say about this change; ask again.")
+    return Answer(text, complete=generation.finish is Finish.STOP_TOKEN)
+
+
+async def staged(folder: Path) -> str:
+    """The staged diff. Raises ``Refused``."""
+    try:
+        git = await asyncio.create_subprocess_exec(
+            *_GIT,
+            *_DIFF,
+            cwd=folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise Refused(f"git cannot be run in {folder} ({error.strerror}); install it, or open the folder.") from None
+    try:
+        out, problem = await asyncio.wait_for(git.communicate(), _TIMEOUT_S)
+    except (TimeoutError, asyncio.CancelledError) as error:
+        git.kill()
+        await git.wait()
+        if isinstance(error, asyncio.CancelledError):
+            raise
+        raise Refused(f"git took more than {_TIMEOUT_S:.0f} seconds to say what is staged; ask again.") from None
+    if git.returncode:
+        reason = problem.decode(errors="replace").strip().split("\n")[0] or f"code {git.returncode}"
+        raise Refused(f"git cannot say what is staged in {folder} ({reason}).")
+    return out.decode(errors="replace")
+
+
+def _shortened(diff: str, most: int) -> str:
+    """At most ``most`` code points, whole lines, and a word where lines are missing."""
+    if len(diff) <= most:
+        return diff
+    kept = diff[: diff.rfind("\n", 0, most)]
+    return f"{kept}\n… ({diff.count(chr(10)) - kept.count(chr(10))} more lines)"

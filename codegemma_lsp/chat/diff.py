@@ -1,0 +1,94 @@
+"""The smallest edits between a region and what is to stand there: by lines, and within lines by words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import pairwise
+
+from codegemma_lsp.document import Edit, Span
+
+_LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|$)")
+_WORD = re.compile(r"\w+|\s+|[^\w\s]")
+_ALIKE = 0.5
+"""Share of equal characters under which a line is replaced whole: scattered words are no help to a reader."""
+
+
+def minimal_edits(text: str, region: Span, new: str, newline: str) -> tuple[Edit, ...]:
+    """Edits of ``text`` after which ``region`` reads as ``new``, whose lines end with LF; ascending and disjoint.
+
+    Lines that stay keep their own line ends, and blank lines what blanks they hold; lines that come get ``newline``.
+    """
+    old = _lines(text, region)
+    lines = new.split("\n")
+    matcher = SequenceMatcher(None, [_key(text[s.start : s.end]) for s, _ in old], [_key(x) for x in lines], False)
+    found: list[Edit] = []
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag == "equal":
+            continue
+        if tag == "replace" and i2 - i1 == j2 - j1:
+            for (span, _), line in zip(old[i1:i2], lines[j1:j2], strict=True):
+                found += _words(text, span, line)
+        elif tag == "replace":
+            span = Span(old[i1][0].start, old[i2 - 1][0].end)
+            found.append(Edit(span, newline.join(lines[j1:j2])))
+        elif tag == "insert":
+            found.append(_inserted(old, i1, lines[j1:j2], newline))
+        else:
+            found.append(Edit(_removed(old, i1, i2), ""))
+    return tuple(found)
+
+
+def _lines(text: str, region: Span) -> list[tuple[Span, int]]:
+    """Each line's text, and where its line end ends."""
+    found = []
+    for match in _LINE.finditer(text, region.start, region.end):
+        found.append((Span(match.start(1), match.end(1)), match.end(2)))
+        if match.end(2) == match.end(1):
+            break
+    return found
+
+
+def _key(line: str) -> str:
+    return line if line.strip() else ""
+
+
+def _inserted(old: list[tuple[Span, int]], at: int, lines: list[str], newline: str) -> Edit:
+    if at < len(old):
+        start = old[at][0].start
+        return Edit(Span(start, start), newline.join(lines) + newline)
+    end = old[-1][0].end
+    return Edit(Span(end, end), newline + newline.join(lines))
+
+
+def _removed(old: list[tuple[Span, int]], first: int, end: int) -> Span:
+    """Lines with their ends: of those at the region's end, which has none, with the ends before them."""
+    if end < len(old):
+        return Span(old[first][0].start, old[end][0].start)
+    start = old[first - 1][0].end if first else old[first][0].start
+    return Span(start, old[end - 1][0].end)
+
+
+def _words(text: str, span: Span, new: str) -> Iterator[Edit]:
+    old = text[span.start : span.end]
+    before, after = _WORD.findall(old), _WORD.findall(new)
+    matcher = SequenceMatcher(None, before, after, False)
+    same = sum(len("".join(before[i : i + size])) for i, _, size in matcher.get_matching_blocks())
+    if 2 * same < _ALIKE * (len(old) + len(new)):
+        yield Edit(span, new)
+        return
+    starts = [span.start]
+    for word in before:
+        starts.append(starts[-1] + len(word))
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag != "equal":
+            yield Edit(Span(starts[i1], starts[i2]), "".join(after[j1:j2]))
+
+
+def apply(text: str, edits: tuple[Edit, ...]) -> str:
+    """The text after disjoint edits in ascending order."""
+    assert all(a.span.end <= b.span.start for a, b in pairwise(edits))
+    for edit in reversed(edits):
+        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
+    return text

@@ -1,0 +1,84 @@
+"""What a question is about besides its words: selections, files, symbols, and ``#file:`` in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from codegemma_lsp.chat.code import fence_for
+from codegemma_lsp.chat.types import Reference, Refused
+from codegemma_lsp.context import NotAllowed, Workspace
+from codegemma_lsp.document import Document, Span
+from codegemma_lsp.prompt import Tokenizer
+from codegemma_lsp.syntax import find_language, named, parse
+
+_FILE = re.compile(r"#file:(?:\"([^\"\n]+)\"|(\S*[^\s.,;:!?)]))")
+_SYMBOL = re.compile(r"#symbol:([\w.$]+)")
+_MOST = 16
+
+
+def written_in(text: str, workspace: Workspace, documents: Iterable[Document]) -> list[Reference]:
+    """The files and symbols that a question names by ``#file:path`` and ``#symbol:name``. Raises ``Refused``."""
+    files = [file_reference(quoted or plain, workspace) for quoted, plain in _FILE.findall(text)]
+    symbols = [symbol_reference(name, documents) for name in _SYMBOL.findall(text)]
+    return [*files, *symbols]
+
+
+def file_reference(path: str, workspace: Workspace) -> Reference:
+    try:
+        document, shown = workspace.find(path)
+    except NotAllowed as error:
+        raise Refused(str(error)) from None
+    return Reference(shown, document.text, _language(document, shown))
+
+
+def symbol_reference(name: str, documents: Iterable[Document]) -> Reference:
+    """A definition in one of the open documents, the first given first."""
+    short = name.rsplit(".", 1)[-1]
+    for document in documents:
+        shown = document.uri.rsplit("/", 1)[-1]
+        found = named(parse(document.text, _language(document, shown)), short)
+        if found is not None:
+            return selection_reference(document, found, shown)
+    raise Refused(f"There is no definition of {name} in the open files; open the file that has it.")
+
+
+def selection_reference(document: Document, span: Span, path: str) -> Reference:
+    """A part of a document; all of it where nothing is selected."""
+    span = span if len(span) else Span(0, len(document.text))
+    text = document.text[span.start : span.end]
+    return Reference(path, text, _language(document, path), document.line_at(span.start) + 1)
+
+
+def as_text(references: Sequence[Reference], tokens: int, tokenizer: Tokenizer) -> str:
+    """References as Markdown of about ``tokens`` tokens at most, which they share; each one that does not fit is cut
+    after a whole line, and says so. Raises ``Refused`` where there are too many."""
+    if len(references) > _MOST:
+        raise Refused(f"A question can refer to {_MOST} things at most; leave some out.")
+    left, blocks = tokens, []
+    for i, reference in enumerate(references):
+        text, cut = _cut(reference.text.replace("\r\n", "\n").rstrip("\n"), left // (len(references) - i), tokenizer)
+        left -= len(tokenizer.encode(text))
+        fence = fence_for(text)
+        lines = f", from line {reference.first_line}" if reference.first_line > 1 else ""
+        note = f"\n({cut} more lines are left out.)" if cut else ""
+        blocks.append(f"`{reference.path}`{lines}:\n\n{fence}{reference.language}\n{text}\n{fence}{note}")
+    return "\n\n".join(blocks)
+
+
+def _cut(text: str, tokens: int, tokenizer: Tokenizer) -> tuple[str, int]:
+    if len(tokenizer.encode(text)) <= tokens:
+        return text, 0
+    lines = text.split("\n")
+    used = kept = 0
+    for line in lines:
+        used += len(tokenizer.encode(line + "\n"))
+        if used > tokens:
+            break
+        kept += 1
+    return "\n".join(lines[:kept]), len(lines) - kept
+
+
+def _language(document: Document, path: str) -> str:
+    language = find_language(document.language, path)
+    return language.name if language is not None else ""

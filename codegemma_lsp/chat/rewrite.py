@@ -1,0 +1,135 @@
+"""Edits by instruction: the model rewrites a region that the syntax chooses, and what it wrote becomes small edits."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from codegemma_lsp.chat.code import code_so_far, dedented, fence_for, finished_code, fitted, indent_unit, one_line_end
+from codegemma_lsp.chat.diff import apply, minimal_edits
+from codegemma_lsp.chat.stream import generated
+from codegemma_lsp.chat.types import Proposal, Refused, Say, Target
+from codegemma_lsp.document import Document, Edit, Span
+from codegemma_lsp.engines.base import Engine, Finish
+from codegemma_lsp.prompt import Message, Role
+from codegemma_lsp.settings import Settings
+from codegemma_lsp.syntax import Syntax, find_language, parse, region_at
+
+LONGEST_PARSED = 2_000_000
+"""Code points of a file whose syntax is looked at; what is edited in a longer one is whole lines, and not checked."""
+_SPARE_TOKENS = 256
+"""How much longer than twice its region a rewritten one may become."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A selection and its region in the view of a document with LF line ends only, and the syntax of that view."""
+
+    syntax: Syntax
+    selection: Span
+    region: Span
+    newline: str
+
+    @property
+    def given(self) -> str:
+        return self.syntax.text[self.region.start : self.region.end]
+
+
+async def rewrite(target: Target, task: str, label: str, engine: Engine, settings: Settings, say: Say) -> Proposal:
+    """What the model makes of the region around a selection; ``say`` hears the code as it is written. Raises
+    ``Refused`` where nothing can be offered, and what ``Engine.generate`` raises."""
+    place = await asyncio.to_thread(place_of, target)
+    given, _ = dedented(place.given)
+    fence = fence_for(given)
+    size = len(engine.tokenizer.encode(given))
+    if size > settings.chat_max_tokens:
+        raise Refused(
+            f"What is to be rewritten has {size} tokens, more than an answer may have; select less, or raise"
+            f" chatMaxTokens ({settings.chat_max_tokens})."
+        )
+    name = place.syntax.language.name if place.syntax.language is not None else ""
+    question = _question(target, task, given, f"{fence}{name}")
+    generation = await generated(
+        [Message(Role.USER, question)],
+        engine,
+        settings,
+        say,
+        begun=f"{fence}{name}\n",
+        until=lambda text: not target.still() or code_so_far(text, fence)[1],
+        shown=lambda text: code_so_far(text, fence)[0],
+        max_tokens=2 * size + _SPARE_TOKENS,
+    )
+    check_still(target)
+    complete = generation.finish in (Finish.STOP_TOKEN, Finish.ON_TEXT)
+    code = finished_code(generation.text, fence, complete=complete, given=given)
+    return await asyncio.to_thread(proposal, target, place, code, label)
+
+
+def place_of(target: Target) -> Place:
+    """Where a selection is, in the view with LF line ends. Raises ``Refused``."""
+    document = target.document
+    newline = one_line_end(document.text)
+    selection = Span(_viewed(document, target.selection.start), _viewed(document, target.selection.end))
+    text = document.text.replace("\r\n", "\n")
+    language = find_language(document.language, target.path)
+    syntax = parse(text, language.name if language is not None else "", most=LONGEST_PARSED)
+    return Place(syntax, selection, region_at(syntax, selection), newline)
+
+
+def proposal(target: Target, place: Place, code: str, label: str) -> Proposal:
+    """What replaces the region by code, which is LF-only and at any depth. Raises ``Refused`` where that would change
+    nothing, or break the file's syntax."""
+    unit = indent_unit(place.given) or indent_unit(place.syntax.text) or "    "
+    new = fitted(code, place.given, unit)
+    check_syntax(place.syntax, place.region, new)
+    document = target.document
+    region = Span(_original(document, place.region.start), _original(document, place.region.end))
+    edits = minimal_edits(document.text, region, new, place.newline)
+    if not edits:
+        raise Refused("The model suggests no change.")
+    text = apply(document.text, edits)
+    end = region.end + len(text) - len(document.text)
+    return Proposal(document, region, text[region.start : end], edits, label)
+
+
+def inserted(target: Target, place: Place, edit: Edit, label: str) -> Proposal:
+    """A proposal of one edit in the LF-only view. Raises ``Refused`` where it would break the file's syntax."""
+    check_syntax(place.syntax, edit.span, edit.text)
+    document = target.document
+    span = Span(_original(document, edit.span.start), _original(document, edit.span.end))
+    text = edit.text.replace("\n", place.newline)
+    return Proposal(document, span, text, (Edit(span, text),), label)
+
+
+def check_syntax(syntax: Syntax, span: Span, new: str) -> None:
+    after = f"{syntax.text[: span.start]}{new}{syntax.text[span.end :]}"
+    name = syntax.language.name if syntax.language is not None else ""
+    if not parse(after, name, syntax, LONGEST_PARSED).no_worse_than(syntax):
+        raise Refused("What the model wrote would break the file's syntax, so it is not offered; ask again.")
+
+
+def check_still(target: Target) -> None:
+    if not target.still():
+        raise Refused("The document changed while the edit was written; ask again.", stale=True)
+
+
+def _viewed(document: Document, offset: int) -> int:
+    return offset - document.text.count("\r\n", 0, offset)
+
+
+def _original(document: Document, offset: int) -> int:
+    """The offset in the document of one in its view: each line's end is one code point longer where it is CR LF."""
+    if "\r\n" not in document.text:
+        return offset
+    at = passed = 0
+    while (found := document.text.find("\r\n", at)) >= 0 and found - passed < offset:
+        at, passed = found + 2, passed + 1
+    return offset + passed
+
+
+def _question(target: Target, task: str, given: str, opening: str) -> str:
+    fence = opening.rstrip("abcdefghijklmnopqrstuvwxyz")
+    return (
+        f"{task}\n\nThe code is a part of `{target.path}`:\n\n{opening}\n{given}\n{fence}\n\n"
+        "Answer with the whole rewritten code in one code block, and nothing else."
+    )

@@ -1,0 +1,62 @@
+"""One answer of the chat model, told while it is made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from codegemma_lsp.chat.types import Refused, Say
+from codegemma_lsp.engines.base import Engine, Generation, Priority, Request, Sampling
+from codegemma_lsp.prompt import ChatImpossible, Message, build_chat
+from codegemma_lsp.settings import Settings
+
+
+async def generated(
+    messages: Sequence[Message],
+    engine: Engine,
+    settings: Settings,
+    say: Say,
+    *,
+    begun: str = "",
+    until: Callable[[str], bool] = lambda _: False,
+    shown: Callable[[str], str] = lambda text: text,
+    max_tokens: int = 0,
+) -> Generation:
+    """The answer to the last of ``messages``, which begins with ``begun``. ``shown`` is what may be shown of an answer
+    so far, and only ever grows; ``until`` ends it, in the engine's thread. ``max_tokens`` lowers the setting's.
+
+    Raises ``Refused`` where the question does not fit, and what ``Engine.generate`` raises.
+    """
+    loop = asyncio.get_running_loop()
+    said = 0
+
+    def tell(text: str) -> None:
+        nonlocal said
+        if len(more := shown(text)) > said:
+            say(more[said:])
+            said = len(more)
+
+    def on_text(text: str) -> bool:
+        loop.call_soon_threadsafe(tell, text)
+        return until(text)
+
+    room = min(settings.chat_context_tokens, engine.context_tokens)
+    most = min(settings.chat_max_tokens, max_tokens or settings.chat_max_tokens, room // 2)
+    try:
+        prompt = await asyncio.to_thread(
+            build_chat, messages, engine.chat_template, engine.tokenizer, room - most, begun
+        )
+    except ChatImpossible as error:
+        raise Refused(str(error)) from None
+    generation = await engine.generate(
+        Request(
+            prompt,
+            most,
+            Sampling(settings.chat_temperature, seed=settings.seed),
+            Priority.CHAT,
+            on_text=on_text,
+            drafts=settings.drafts,
+        )
+    )
+    tell(generation.text)
+    return generation

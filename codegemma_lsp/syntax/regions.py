@@ -1,0 +1,215 @@
+"""What a selection means: whole lines of complete nodes, and the definition that it is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tree_sitter
+
+from codegemma_lsp.document import Span
+from codegemma_lsp.syntax.languages import Blocks
+from codegemma_lsp.syntax.scope import body_of
+from codegemma_lsp.syntax.tree import Syntax
+
+_MAY_FOLLOW = frozenset(",;) \t")
+"""What may stand between a node and its line's end without being a part of what is rewritten."""
+_WRAPPERS = frozenset(
+    {
+        "decorated_definition",
+        "export_statement",
+        "template_declaration",
+        "lexical_declaration",
+        "variable_declaration",
+        "variable_declarator",
+        "public_field_definition",
+        "pair",
+    }
+)
+"""Nodes of which a definition may be the value, and whose start is where its documentation belongs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function or a class. ``span`` includes decorators, ``export`` and the like; ``body`` is the first statement's
+    start to the last one's end, None where there is none. ``documentation`` is that which is there already: the string
+    or the comments, without indentation before them."""
+
+    name: str
+    is_class: bool
+    span: Span
+    body: Span | None
+    documentation: Span | None
+
+
+def region_at(syntax: Syntax, selection: Span) -> Span:
+    """Whole lines, without the last one's end: those of the smallest complete nodes that cover the selection, or the
+    line, where nothing is selected. Lines as they are where there is no tree, or the selection is blank."""
+    start, end = trimmed(syntax.text, selection)
+    first, last = syntax.byte(start), syntax.byte(end)
+    node = None
+    if syntax.tree is not None and start < end:
+        node = syntax.tree.root_node.descendant_for_byte_range(first, max(first, last - 1))
+    while node is not None and node.parent is not None:
+        inner = _covering(node, first, last)
+        if _stands_alone(syntax, *inner):
+            first, last = inner
+            break
+        node = node.parent
+    if node is not None and node.parent is None:
+        inner = _covering(node, first, last)
+        first, last = inner if _stands_alone(syntax, *inner) else (first, last)
+    return whole_lines(syntax.text, Span(syntax.char(first), syntax.char(last)))
+
+
+def trimmed(text: str, selection: Span) -> tuple[int, int]:
+    """A selection without the blanks at its ends; of nothing, what stands on its line."""
+    start, end = selection.start, selection.end
+    if not text[start:end].strip():
+        line = whole_lines(text, Span(start, start))
+        start, end = line.start, line.end
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+def whole_lines(text: str, span: Span) -> Span:
+    """From the start of the first line to the end of the last, which is left out. LF, CR LF or CR."""
+    start = max(text.rfind("\n", 0, span.start), text.rfind("\r", 0, span.start)) + 1
+    ends = [at for at in (text.find("\n", span.end), text.find("\r", span.end)) if at >= 0]
+    return Span(start, min(ends, default=len(text)))
+
+
+def _covering(node: tree_sitter.Node, first: int, last: int) -> tuple[int, int]:
+    """The children of a node that the bytes touch, with those on the same lines; or the node itself where the bytes
+    reach beyond its children."""
+    children = node.named_children
+    touched = [i for i, child in enumerate(children) if child.end_byte > first and child.start_byte < last]
+    if not touched or children[touched[0]].start_byte > first or children[touched[-1]].end_byte < last:
+        return node.start_byte, node.end_byte
+    low, high = touched[0], touched[-1]
+    while low > 0 and children[low - 1].end_point[0] == children[low].start_point[0]:
+        low -= 1
+    while high + 1 < len(children) and children[high + 1].start_point[0] == children[high].end_point[0]:
+        high += 1
+    return children[low].start_byte, children[high].end_byte
+
+
+def _stands_alone(syntax: Syntax, first: int, last: int) -> bool:
+    """Whether nothing but blanks is before these bytes on their first line, and nothing of weight after them."""
+    end = syntax.source.find(b"\n", last)
+    after = syntax.source[last : end if end >= 0 else len(syntax.source)].decode(errors="ignore").strip()
+    rest = after.lstrip("".join(_MAY_FOLLOW))
+    return _begins_its_line(syntax, first) and (not rest or rest.startswith(("#", "//", "--", "/*")))
+
+
+def _begins_its_line(syntax: Syntax, byte: int) -> bool:
+    return not syntax.source[syntax.source.rfind(b"\n", 0, byte) + 1 : byte].strip()
+
+
+def definition_at(syntax: Syntax, selection: Span) -> Definition | None:
+    """The innermost function around a selection, else the innermost class; None where there is neither."""
+    if syntax.tree is None or syntax.language is None:
+        return None
+    start, end = trimmed(syntax.text, selection)
+    first, last = syntax.byte(start), syntax.byte(end)
+    node = syntax.tree.root_node.descendant_for_byte_range(first, max(first, last - 1))
+    around = []
+    while node is not None:
+        around.append(node)
+        node = node.parent
+    # A decorator, or ``export``, is around its definition and not in it.
+    inside = [child for node in around if node.type in _WRAPPERS for child in node.named_children]
+    for types in (syntax.language.functions, syntax.language.classes):
+        found = next((n for n in (*around, *inside) if n.is_named and n.type in types), None)
+        if found is not None:
+            return _definition(syntax, found)
+    return None
+
+
+def _definition(syntax: Syntax, node: tree_sitter.Node) -> Definition:
+    assert syntax.language is not None
+    outer = node
+    while outer.parent is not None and outer.parent.type in _WRAPPERS:
+        outer = outer.parent
+    top = outer
+    while top.prev_sibling is not None and top.prev_sibling.type == "attribute_item":
+        top = top.prev_sibling
+    body = body_of(node)
+    statements = [c for c in body.named_children if c.type != "comment"] if body is not None else []
+    inside = syntax.language.blocks is Blocks.INDENT
+    documentation = _docstring(statements) if inside else _comments_above(syntax, top)
+    return Definition(
+        _name(node, outer),
+        node.type in syntax.language.classes,
+        Span(syntax.char(top.start_byte), syntax.char(outer.end_byte)),
+        _chars(syntax, statements[0], statements[-1]) if statements else None,
+        _chars(syntax, *documentation) if documentation is not None else None,
+    )
+
+
+def _name(node: tree_sitter.Node, outer: tree_sitter.Node) -> str:
+    found: tree_sitter.Node | None = node
+    while found is not None:
+        name = found.child_by_field_name("name")
+        if name is not None:
+            return (name.text or b"").decode(errors="replace")
+        if (declarator := found.child_by_field_name("declarator")) is not None:
+            return _declared(declarator)
+        found = found.parent if found != outer else None
+    return ""
+
+
+def _declared(declarator: tree_sitter.Node) -> str:
+    """The name that a declarator of C or C++ is about."""
+    inner: tree_sitter.Node | None = declarator
+    while inner is not None:
+        declarator = inner
+        inner = declarator.child_by_field_name("declarator")
+    return (declarator.text or b"").decode(errors="replace")
+
+
+def _docstring(statements: list[tree_sitter.Node]) -> tuple[tree_sitter.Node, tree_sitter.Node] | None:
+    if statements and statements[0].type == "expression_statement":
+        child = statements[0].named_children[0] if statements[0].named_children else None
+        if child is not None and child.type == "string":
+            return statements[0], statements[0]
+    return None
+
+
+def _comments_above(syntax: Syntax, node: tree_sitter.Node) -> tuple[tree_sitter.Node, tree_sitter.Node] | None:
+    """The comments that end on the line above a node, each on the line above the next."""
+    assert syntax.language is not None
+    first = last = None
+    row, above = node.start_point[0], node.prev_sibling
+    while above is not None and above.type in syntax.language.comments:
+        # The grammars of Rust and others count the line's end to the comment.
+        end_row = above.end_point[0] - (1 if above.end_point[1] == 0 else 0)
+        if end_row != row - 1 or not _begins_its_line(syntax, above.start_byte):
+            break
+        first, last = above, last or above
+        row, above = above.start_point[0], above.prev_sibling
+    return (first, last) if first is not None and last is not None else None
+
+
+def _chars(syntax: Syntax, first: tree_sitter.Node, last: tree_sitter.Node) -> Span:
+    end = last.end_byte
+    while end > first.start_byte and syntax.source[end - 1 : end].isspace():
+        end -= 1
+    return Span(syntax.char(first.start_byte), syntax.char(end))
+
+
+def named(syntax: Syntax, name: str) -> Span | None:
+    """The first definition of a name in a text, with decorators and the like; None where there is none."""
+    if syntax.tree is None or syntax.language is None:
+        return None
+    pending = [syntax.tree.root_node]
+    while pending:
+        node = pending.pop()
+        if node.type in syntax.language.definitions and node.is_named:
+            found = _definition(syntax, node)
+            if found.name == name:
+                return found.span
+        pending.extend(reversed(node.named_children))
+    return None
