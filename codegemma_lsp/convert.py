@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
 from lsprotocol import types
+from lsprotocol.converters import get_converter
 
+from codegemma_lsp import wire
+from codegemma_lsp.chat import Proposal
 from codegemma_lsp.completion import Selected, Suggestion
 from codegemma_lsp.document import Document, Edit, Encoding, Position, Span, file_path
 
 ACCEPT_COMMAND = "codegemma.accept"
+_CHANGE = "codegemma"
 
 
 def encoding(kind: types.PositionEncodingKind | str | None) -> Encoding:
@@ -121,3 +126,55 @@ def display_path(uri: str, folders: Iterable[str]) -> str:
         if file.is_relative_to(root):
             return str(PurePosixPath(*file.relative_to(root).parts))
     return file.name
+
+
+def wire_span(document: Document, range_: wire.Range, encoding: Encoding) -> Span:
+    """Offsets of a range in one of our own requests; a reversed one is turned round."""
+    ends = (Position(at.line, at.character) for at in (range_.start, range_.end))
+    start, end = sorted(document.offset(at, encoding) for at in ends)
+    return Span(start, end)
+
+
+def confirms(capabilities: types.ClientCapabilities) -> bool:
+    """Whether the client asks before it applies edits that need confirmation."""
+    return _edit_capabilities(capabilities).change_annotation_support is not None
+
+
+def workspace_edit(
+    proposal: Proposal, encoding: Encoding, capabilities: types.ClientCapabilities
+) -> types.WorkspaceEdit:
+    """A proposal as an edit of the very version that it was made for, to be confirmed, as far as the client knows such
+    things."""
+    document, able = proposal.document, _edit_capabilities(capabilities)
+    plain = [types.TextEdit(range_(document, edit.span, encoding), edit.text) for edit in proposal.edits]
+    if not able.document_changes:
+        return types.WorkspaceEdit(changes={document.uri: plain})
+    annotated = able.change_annotation_support is not None
+    edits = [types.AnnotatedTextEdit(_CHANGE, e.range, e.new_text) for e in plain] if annotated else plain
+    # A file that the editor has not open has no version.
+    version = None if proposal.creates or not document.version else document.version
+    changes: list[Any] = [
+        types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(document.uri, version), list(edits))
+    ]
+    if proposal.creates:
+        options = types.CreateFileOptions(overwrite=False, ignore_if_exists=True)
+        changes.insert(0, types.CreateFile(document.uri, options=options, annotation_id=_CHANGE if annotated else None))
+    annotation = types.ChangeAnnotation(proposal.label, needs_confirmation=True, description="CodeGemma")
+    return types.WorkspaceEdit(
+        document_changes=changes, change_annotations={_CHANGE: annotation} if annotated else None
+    )
+
+
+def as_dict(value: Any) -> Any:
+    """A value of lsprotocol as it is sent: for where one is a part of an answer of our own."""
+    return _converter().unstructure(value)
+
+
+@cache
+def _converter() -> Any:
+    return get_converter()
+
+
+def _edit_capabilities(capabilities: types.ClientCapabilities) -> types.WorkspaceEditClientCapabilities:
+    workspace = capabilities.workspace
+    return (workspace.workspace_edit if workspace is not None else None) or types.WorkspaceEditClientCapabilities()

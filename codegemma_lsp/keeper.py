@@ -132,11 +132,13 @@ class Keeper:
         return engine
 
     async def let_go(self) -> None:
-        """Frees the model; the next ``load`` loads it again."""
+        """Frees the model; the next ``load`` loads it again, also one that is called meanwhile."""
+        self._wanted = None
         async with self._lock:
-            await self._close()
-            self._wanted = None
-            self._set(Status("The model was let go", "Inactive"))
+            if self._wanted is None:
+                await self._close()
+            if self._wanted is None:
+                self._set(Status("The model was let go", "Inactive"))
 
     async def shut_down(self) -> None:
         """Gives up a load that is under way, and frees the model."""

@@ -185,7 +185,7 @@ class Session:
         return {
             "status": {"message": status.message, "kind": status.kind, "busy": status.busy},
             "process": os.getpid(),
-            "engine": _engine_state(engine) if engine is not None else None,
+            "engine": engine_state(engine) if engine is not None else None,
             "counts": {
                 "shown": self.shown,
                 "accepted": self.accepted,
@@ -211,5 +211,5 @@ class Session:
         self._planner.shutdown(wait=False, cancel_futures=True)
 
 
-def _engine_state(engine: Engine) -> dict[str, Any]:
+def engine_state(engine: Engine) -> dict[str, Any]:
     return {"name": engine.name, "threads": engine.threads, "idle": engine.idle, "usage": asdict(engine.usage)}

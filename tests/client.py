@@ -35,7 +35,10 @@ class Client(LanguageClient):
         self.feature("didChangeStatus")(lambda params: self.statuses.append(params))
         self.feature(types.WINDOW_SHOW_MESSAGE)(lambda params: self.messages.append(params.message))
         self.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(lambda params: None)
-        self.feature(types.PROGRESS)(lambda params: self.loading.append(params.value))
+        self.feature(types.PROGRESS)(lambda params: self.on_progress(params))
+
+    def on_progress(self, params: Any) -> None:
+        self.loading.append(params.value)
 
     async def server_exit(self, server: asyncio.subprocess.Process) -> None:
         self.crashed = server.returncode

@@ -51,6 +51,9 @@ class Conversations:
     def __init__(self) -> None:
         self._all: OrderedDict[str, Conversation] = OrderedDict()
 
+    def forget(self, id_: str) -> None:
+        self._all.pop(id_, None)
+
     def find(self, id_: str | None) -> Conversation:
         """The conversation of an id, a new one for None. Raises ``Refused``."""
         if id_ is None:

@@ -8,9 +8,11 @@ from collections.abc import Awaitable
 from typing import Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from codegemma_lsp import __version__, convert
+from codegemma_lsp.assistant import Assistant
 from codegemma_lsp.keeper import Status
 from codegemma_lsp.server.progress import LoadProgress
 from codegemma_lsp.server.protocol import Protocol, converter
@@ -33,10 +35,19 @@ class Server(LanguageServer):
         )
         self.session = Session(self._publish_status)
         self._loading = LoadProgress(self, "codegemma-load")
+        self._chat_loading = LoadProgress(self, "codegemma-load-chat")
+        session = self.session
+        self.assistant = Assistant(
+            lambda: session.settings, lambda: session.documents, self._chat_loading.follow, session.order
+        )
+        self.asks_instruction = False
         self._tasks: set[asyncio.Future[Any]] = set()
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """A message that could not be handled is logged; the editor is not interrupted over it."""
+        """A message that could not be handled is logged; the editor is not interrupted over it. What was answered with
+        a sentence for the user needs no word here."""
+        if isinstance(error, JsonRpcException) and error.code == types.LSPErrorCodes.RequestFailed:
+            return
         log.error("%s: %s", getattr(source, "__name__", source), type(error).__name__)
         log.debug("details", exc_info=error)
 

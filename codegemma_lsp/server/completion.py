@@ -77,7 +77,7 @@ def report(query: Query, outcome: Outcome) -> dict[str, Any]:
 
 
 @server.command(convert.ACCEPT_COMMAND)
-def on_accept(suggestion: str) -> None:
+def on_accept(suggestion: Any) -> None:
     server.session.accepted += 1
     log.info("accepted %s", suggestion)
 

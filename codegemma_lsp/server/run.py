@@ -30,6 +30,7 @@ def serve(log_level: str = "warning") -> None:
         server.start_io(sys.stdin.buffer, protocol_out)
     finally:
         server.session.keeper.release()
+        server.assistant.keeper.release()
     sys.exit(0 if server.protocol.left_properly else 1)
 
 

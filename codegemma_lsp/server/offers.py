@@ -1,0 +1,48 @@
+"""Putting a proposal before a user whose client knows nothing of us: nothing is applied unasked."""
+
+from __future__ import annotations
+
+from difflib import unified_diff
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from codegemma_lsp import convert
+from codegemma_lsp.chat import Proposal, Refused
+
+if TYPE_CHECKING:
+    from codegemma_lsp.server.app import Server
+
+_APPLY, _DISCARD = "Apply", "Discard"
+_MOST_LINES = 30
+
+
+async def offer(server: Server, proposal: Proposal) -> bool:
+    """Whether the proposal was accepted and applied. The client asks for confirmation where it can show an edit before
+    it is made; else the user is shown the difference in a message. Raises ``Refused`` where the document changed."""
+    if not convert.confirms(server.client_capabilities) and not await _agreed(server, proposal):
+        return False
+    known = server.session.documents.get(proposal.document.uri)
+    if known is not proposal.document and (known is not None or proposal.document.version):
+        raise Refused("The document changed while the edit was shown; ask again.", stale=True)
+    edit = convert.workspace_edit(proposal, server.session.encoding, server.client_capabilities)
+    try:
+        answer = await server.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, proposal.label))
+    except JsonRpcException as error:
+        raise Refused(f"The editor could not apply the edit ({error.message}).") from None
+    return answer.applied
+
+
+async def _agreed(server: Server, proposal: Proposal) -> bool:
+    before, after = proposal.document.text.splitlines(), proposal.after.splitlines()
+    lines = list(unified_diff(before, after, lineterm="", n=1))[2:]
+    more = [f"… {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+    message = "\n".join([f"{proposal.label}:", *lines[:_MOST_LINES], *more])
+    actions = [types.MessageActionItem(_APPLY), types.MessageActionItem(_DISCARD)]
+    params = types.ShowMessageRequestParams(types.MessageType.Info, message, actions)
+    try:
+        answer = await server.window_show_message_request_async(params)
+    except JsonRpcException:
+        return False
+    return answer is not None and answer.title == _APPLY
