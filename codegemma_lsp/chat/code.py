@@ -26,7 +26,8 @@ def code_so_far(answer: str, fence: str) -> tuple[str, bool]:
     """The code in an answer that was begun with an opening fence, and whether the closing one is there. A line that may
     yet become the closing fence is left out."""
     text = answer.replace("\r\n", "\n").replace("\r", "\n")
-    closing = re.search(rf"^[ \t]{{0,3}}{fence}`*[ \t]*$", text, re.MULTILINE)
+    # Asked after each token: most have no fence, which is told sooner.
+    closing = re.search(rf"^[ \t]{{0,3}}{fence}`*[ \t]*$", text, re.MULTILINE) if fence in text else None
     if closing is not None and (closing.end() < len(text) or text.endswith("`")):
         return text[: closing.start()].removesuffix("\n"), True
     last = text.rfind("\n") + 1
