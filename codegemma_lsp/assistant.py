@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from codegemma_lsp.chat import (
@@ -62,6 +63,7 @@ class Assistant:
         self.folders: tuple[Path, ...] = ()
         self._settings, self._documents = settings, documents
         self._in_use = 0
+        self._closed = False
         self._letting_go: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -118,11 +120,13 @@ class Assistant:
         return Workspace(self.folders, lambda path: opened.get(path))
 
     def _project(self, document: Document) -> Project:
-        workspace, file = self.workspace(), file_path(document.uri)
+        file = file_path(document.uri)
         root = next((folder for folder in self.folders if file.is_relative_to(folder)), file.parent)
+        workspace = replace(self.workspace(), folders=(root,))
 
         def read(path: Path) -> Document | None:
             try:
+                workspace.allowed(path)
                 return workspace.opened(path) or (workspace.read(path) if path.exists() else None)
             except NotAllowed as error:
                 raise Refused(str(error)) from None
@@ -132,6 +136,8 @@ class Assistant:
     @asynccontextmanager
     async def _engine(self) -> AsyncIterator[tuple[Engine, Settings]]:
         """The chat engine and its settings, loaded where it is not. Raises ``Refused``."""
+        if self._closed:
+            raise Refused("The server is shutting down.")
         settings = self._settings()
         self._in_use += 1
         if self._letting_go is not None:
@@ -141,7 +147,8 @@ class Assistant:
             await self.keeper.load(chosen)
             engine = self.keeper.engine
             if engine is None:
-                raise Refused(self.keeper.status.message)
+                changed = self.keeper.status.loading is not None
+                raise Refused("The chat model is being changed; ask again." if changed else self.keeper.status.message)
             try:
                 yield engine, settings
                 self.keeper.worked(chosen)
@@ -161,6 +168,7 @@ class Assistant:
             task.add_done_callback(self._tasks.discard)
 
     async def shut_down(self) -> None:
+        self._closed = True
         if self._letting_go is not None:
             self._letting_go.cancel()
         await self.keeper.shut_down()
@@ -186,7 +194,14 @@ def engine_settings(settings: Settings) -> Settings:
         path = model_path(settings.chat_model)
         if not path.is_absolute():
             raise Refused(f"The setting chatModel is {settings.chat_model!r}; write the whole path of the model.")
-        if not path.exists() and settings.chat_model != BUNDLED:
+        if not _exists(path) and settings.chat_model != BUNDLED:
             raise Refused(f"There is no chat model at {path}; correct the setting chatModel.")
     changes = {"model": str(path), "context_tokens": settings.chat_context_tokens, "slots": _SLOTS}
     return settings.model_copy(update=changes)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False

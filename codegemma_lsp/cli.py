@@ -56,6 +56,7 @@ class LogLevel(StrEnum):
 
 
 Model = Annotated[str | None, typer.Option("--model", help="nano, or the path of a GGUF file.")]
+ChatModel = Annotated[str | None, typer.Option("--model", help="Chat model: the path of a GGUF file.")]
 Settings_ = Annotated[
     list[str] | None, typer.Option("--set", "-s", metavar="NAME=VALUE", help="A setting, as in -s maxTokens=64.")
 ]
@@ -118,13 +119,14 @@ def complete(
 ) -> None:
     """Complete the code at a position in a file, and print the suggestion in place."""
     from codegemma_lsp import headless
+    from codegemma_lsp.files import BadPlace, UnreadableFile
 
     try:
         places = [headless.parse_place(position) for position in positions]
         files = headless.read_files(places)
-    except headless.BadPlace as error:
+    except BadPlace as error:
         raise Usage(str(error)) from None
-    except headless.UnreadableFile as error:
+    except UnreadableFile as error:
         raise Failure(str(error)) from None
     chosen = read_settings(model, settings)
     console = Console(highlight=False)
@@ -135,6 +137,58 @@ def complete(
             headless.print_prompt(console, result)
         elif result.outcome is not None:
             headless.print_in_place(console, result.place, result.document, result.offset, result.outcome)
+
+
+@app.command()
+def chat(
+    message: Annotated[str | None, typer.Argument(help="Ask this and leave; without it, a conversation.")] = None,
+    model: ChatModel = None,
+    settings: Settings_ = None,
+) -> None:
+    """Talk with the chat model about code; /help says how."""
+    from codegemma_lsp.terminal import Terminal
+
+    terminal = Terminal(read_settings(model, settings, chat=True), Console(highlight=False), Path.cwd())
+    at_screen = sys.stdin.isatty() and terminal.console.is_terminal
+    try:
+        if message is not None:
+            messages = iter([message])
+            well = terminal.converse(lambda: next(messages, "/quit"), lambda _: False)
+        elif at_screen:
+            terminal.console.print("/help says what can be asked; Ctrl+D leaves.", style="dim")
+            well = terminal.converse(lambda: terminal.console.input("[bold]> [/]"), lambda q: typer.confirm(q))
+        else:
+            well = terminal.converse(lambda: sys.stdin.readline() or "/quit", lambda _: False)
+    finally:
+        terminal.close()
+    if not well and not at_screen:
+        raise typer.Exit(1)
+
+
+@app.command()
+def edit(
+    place: Annotated[str, typer.Argument(metavar="FILE:FIRST-LAST", help="Lines counted from 1.")],
+    instruction: Annotated[str, typer.Argument(help="What to change; or /fix, /doc, /tests.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Write the file, too.")] = False,
+    model: ChatModel = None,
+    settings: Settings_ = None,
+) -> None:
+    """Have the chat model rewrite lines of a file, and print the difference."""
+    from codegemma_lsp.files import BadPlace
+    from codegemma_lsp.terminal import ERRORS, Terminal
+
+    terminal = Terminal(read_settings(model, settings, chat=True), Console(highlight=False), Path.cwd())
+    try:
+        proposal = terminal.edit(place, instruction)
+        terminal.print_diff(proposal)
+        if apply:
+            terminal.apply(proposal)
+    except BadPlace as error:
+        raise Usage(str(error)) from None
+    except ERRORS as error:
+        raise Failure(str(error)) from None
+    finally:
+        terminal.close()
 
 
 @app.command()
@@ -201,6 +255,7 @@ def bench(
     peer: Annotated[bool, typer.Option(help="Beside llama-server.")] = True,
     mechanics: Annotated[bool, typer.Option(help="Also with each mechanism switched off.")] = True,
     lengths: Annotated[bool, typer.Option(help="Also in files of 100 to 50 000 lines.")] = True,
+    chats: Annotated[bool, typer.Option(help="Also beside a chat, and edits with and without drafts.")] = True,
     settings: Settings_ = None,
     summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")] = None,
     picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw them.")] = None,
@@ -212,7 +267,7 @@ def bench(
         raise Failure(f"The package {error.name} is missing; pip install 'codegemma-lsp[bench]' brings it.") from None
     chosen = read_settings(model, settings)
     asked = command.Asked(
-        chosen, rhythm or list(Rhythm), sessions, keys, seed, peer, mechanics, lengths, summary, picture
+        chosen, rhythm or list(Rhythm), sessions, keys, seed, peer, mechanics, lengths, chats, summary, picture
     )
     try:
         command.bench(asked)
@@ -220,10 +275,14 @@ def bench(
         raise Failure(str(error)) from None
 
 
-def read_settings(model: str | None, pairs: list[str] | None, names: frozenset[str] = frozenset({BUNDLED})) -> Settings:
+def read_settings(
+    model: str | None, pairs: list[str] | None, names: frozenset[str] = frozenset({BUNDLED}), *, chat: bool = False
+) -> Settings:
     """Settings from ``--model``, one of ``names`` or a path, and ``NAME=VALUE`` pairs, whose values are JSON or else
-    text. Raises ``Usage``."""
-    raw: dict[str, Any] = {} if model is None else {"model": model}
+    text. ``chat``: it is the chat model. Raises ``Usage``."""
+    if chat and model is not None:
+        model = str(model_path(model).absolute())
+    raw: dict[str, Any] = {} if model is None else {"chatModel" if chat else "model": model}
     for pair in pairs or []:
         name, separator, value = pair.partition("=")
         if not separator:

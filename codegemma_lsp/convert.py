@@ -14,7 +14,7 @@ from lsprotocol.converters import get_converter
 from codegemma_lsp import wire
 from codegemma_lsp.chat import Proposal
 from codegemma_lsp.completion import Selected, Suggestion
-from codegemma_lsp.document import Document, Edit, Encoding, Position, Span, file_path
+from codegemma_lsp.document import NOT_OPEN, Document, Edit, Encoding, Position, Span, file_path
 
 ACCEPT_COMMAND = "codegemma.accept"
 _CHANGE = "codegemma"
@@ -136,8 +136,15 @@ def wire_span(document: Document, range_: wire.Range, encoding: Encoding) -> Spa
 
 
 def confirms(capabilities: types.ClientCapabilities) -> bool:
-    """Whether the client asks before it applies edits that need confirmation."""
-    return _edit_capabilities(capabilities).change_annotation_support is not None
+    """Whether the client asks before it applies edits that need confirmation: annotations are a part of document
+    changes."""
+    able = _edit_capabilities(capabilities)
+    return bool(able.document_changes) and able.change_annotation_support is not None
+
+
+def creates_files(capabilities: types.ClientCapabilities) -> bool:
+    able = _edit_capabilities(capabilities)
+    return bool(able.document_changes) and types.ResourceOperationKind.Create in (able.resource_operations or ())
 
 
 def workspace_edit(
@@ -149,15 +156,14 @@ def workspace_edit(
     plain = [types.TextEdit(range_(document, edit.span, encoding), edit.text) for edit in proposal.edits]
     if not able.document_changes:
         return types.WorkspaceEdit(changes={document.uri: plain})
-    annotated = able.change_annotation_support is not None
+    annotated = confirms(capabilities)
     edits = [types.AnnotatedTextEdit(_CHANGE, e.range, e.new_text) for e in plain] if annotated else plain
-    # A file that the editor has not open has no version.
-    version = None if proposal.creates or not document.version else document.version
+    version = None if document.version == NOT_OPEN else document.version
     changes: list[Any] = [
         types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(document.uri, version), list(edits))
     ]
     if proposal.creates:
-        options = types.CreateFileOptions(overwrite=False, ignore_if_exists=True)
+        options = types.CreateFileOptions(overwrite=False, ignore_if_exists=False)
         changes.insert(0, types.CreateFile(document.uri, options=options, annotation_id=_CHANGE if annotated else None))
     annotation = types.ChangeAnnotation(proposal.label, needs_confirmation=True, description="CodeGemma")
     return types.WorkspaceEdit(

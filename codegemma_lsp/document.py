@@ -59,6 +59,10 @@ class Edit:
     text: str
 
 
+NOT_OPEN = -1
+"""The version of a document that is read from disk."""
+
+
 @dataclass(frozen=True)
 class Document:
     """One version of one file; ``with_edit`` makes the next.

@@ -17,20 +17,12 @@ from codegemma_lsp import engines
 from codegemma_lsp.completion import Memory, Outcome, Plan, Query, complete, plan_completion
 from codegemma_lsp.document import Document, Encoding, Position
 from codegemma_lsp.engines.base import Engine, EngineError
+from codegemma_lsp.files import BadPlace, read
 from codegemma_lsp.prompt import BudgetTooSmall, Special, Text
 from codegemma_lsp.settings import Settings
-from codegemma_lsp.syntax import find_language
 
 _PLACE = re.compile(r"(?P<path>.+?):(?P<line>\d+):(?P<column>\d+)")
 _CONTEXT_LINES = 4
-
-
-class BadPlace(ValueError):
-    """Not a FILE:LINE:COL, or one that the file does not have."""
-
-
-class UnreadableFile(Exception):
-    """A file that is no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +84,9 @@ def read_files(places: Sequence[Place]) -> dict[str, Document]:
     documents: dict[str, Document] = {}
     for place in places:
         if place.path not in documents:
-            documents[place.path] = _read(Path(place.path))
+            documents[place.path] = read(Path(place.path)).document
         check_place(place, documents[place.path])
     return documents
-
-
-def _read(path: Path) -> Document:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise BadPlace(f"There is no file {path}.") from None
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(
-            f"{path} is not UTF-8 (byte {error.start + 1} is no text); convert it, or choose another file."
-        ) from None
-    except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
-    language = find_language("", path.name)
-    return Document(path.resolve().as_uri(), text, language.name if language else "plaintext")
 
 
 def check_place(place: Place, document: Document) -> None:

@@ -48,6 +48,7 @@ class Keeper:
         self._given_up = threading.Event()
         self._failures = 0
         self._restart: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def load(self, settings: Settings) -> None:
         """Loads the model that the settings name, unless it is the one that is loaded; a load of another one that is
@@ -57,6 +58,13 @@ class Keeper:
             self._failures = 0
             self._given_up.set()
         self._wanted = wanted
+        # A task of its own: whoever waits for it may be cancelled, and the model would belong to nobody.
+        task = asyncio.create_task(self._load_wanted(wanted, settings))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
+
+    async def _load_wanted(self, wanted: dict[str, Any], settings: Settings) -> None:
         async with self._lock:
             if wanted != self._wanted or wanted == self._loaded:
                 return

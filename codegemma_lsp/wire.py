@@ -55,7 +55,7 @@ class Chat(Wire):
 
     text: Words
     conversation_id: Name | None = None
-    references: tuple[Reference, ...] = ()
+    references: Annotated[tuple[Reference, ...], Field(max_length=16)] = ()
     selection: Selection | None = None
     partial_result_token: str | int | None = None
 
@@ -70,6 +70,12 @@ class Edit(Wire):
     instruction: Words = ""
     diagnostics: tuple[Words, ...] = ()
     partial_result_token: str | int | None = None
+
+
+class Folder(Wire):
+    """The argument of ``codegemma.commit``."""
+
+    uri: Name
 
 
 class Forget(Wire):

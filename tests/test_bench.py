@@ -334,6 +334,7 @@ def test_the_whole_bench(tmp_path: Path) -> None:
         "fast",
         "--no-mechanics",
         "--no-lengths",
+        "--no-chats",
         "-s",
         "threads=1",
     ]

@@ -196,9 +196,9 @@ if (a) {\r
         ("```", Finish.STOP_TOKEN, "no code"),
         ("return 3 * (x", Finish.STOP_TOKEN, "syntax"),
         ("return 3", Finish.LENGTH, "cut off"),
-        ("return '<|fim_suffix|>'", Finish.STOP_TOKEN, "control tokens"),
+        ("return '<|fim_suffix|>'", Finish.STOP_TOKEN, "control characters"),
         ("return 3 * x", Finish.STOP_TOKEN, "no change"),
-        ("return '\x00'", Finish.STOP_TOKEN, "no text"),
+        ("return '\x00'", Finish.STOP_TOKEN, "control characters"),
     ],
 )
 def test_what_is_not_offered(answer: str, finish: Finish, said: str) -> None:
@@ -373,3 +373,73 @@ def test_indentation_is_the_files_own() -> None:
 """)
     assert indent_unit("a:\n  b:\n      c") == "  "
     assert indent_unit("a\n\tb\n\t\tc") == "\t"
+
+
+def test_a_comment_never_comes_between_return_and_its_value() -> None:
+    nested = "function mk() {\n  return async () => {\n    x();<CURSOR>\n  };\n}\n"
+    assert check("Makes it.", nested, action=Action.DOCUMENT, language="javascript") == snapshot("""\
+function mk() {
+  /**
+   * Makes it.
+   */
+  return async () => {
+    x();
+  };
+}
+""")
+
+
+def test_an_empty_line_is_filled_at_its_depth() -> None:
+    assert check("    b = 2\n```", "def f():\n    a = 1\n<CURSOR>\n    return a\n") == snapshot("""\
+def f():
+    a = 1
+    b = 2
+    return a
+""")
+
+
+def test_strings_over_lines_keep_their_place() -> None:
+    marked = (
+        'class A:\n    def f(self):\n        q = """\nselect\n"""\n        return q<CURSOR>\n\n'
+        "    def g(self):\n        pass\n"
+    )
+    text, _ = at_cursor(marked)
+    document = Document("file:///a.py", text, "python", 1)
+    whole = Target(document, Span(text.index("def f"), text.index("return q") + 8), "a.py", "shorten")
+    kept = 'def f(self):\n    q = """\nselect\n"""\n    return q + ""'
+    assert proposed(Action.EDIT, kept, whole).after == snapshot('''\
+class A:
+    def f(self):
+        q = """
+select
+"""
+        return q + ""
+
+    def g(self):
+        pass
+''')
+    assert proposed(Action.EDIT, 'def f(self):\n    return "x"', whole).after == snapshot("""\
+class A:
+    def f(self):
+        return "x"
+
+    def g(self):
+        pass
+""")
+
+
+@pytest.mark.parametrize("said", ["<e<eos>os>", "a\u2028b", "\u202e", "<|fi<|x|>m_middle|>"])
+def test_documentation_holds_no_control_text(said: str) -> None:
+    after = check(f"Does {said} it.", action=Action.DOCUMENT)
+    assert "Does" in after
+    assert not re.search(r"<eos>|<\|fim_middle|[\u2028\u202e]", after)
+
+
+def test_the_same_documentation_again_is_no_change() -> None:
+    assert "no change" in check("Old.", 'def f():\n    """Old."""\n    return 1<CURSOR>\n', action=Action.DOCUMENT)
+
+
+def test_long_repetitive_lines_take_no_time() -> None:
+    old, new = ",".join(["x"] * 4000), ",".join(["y", "x"] * 2000)
+    (edit,) = minimal_edits(old, Span(0, len(old)), new, "\n")
+    assert apply(old, (edit,)) == new

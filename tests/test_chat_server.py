@@ -179,8 +179,7 @@ async def test_an_edit_is_offered_and_changes_its_region_only(action: str) -> No
             "diagnostics": ["result is unclear"],
             "partialResultToken": "e",
         }
-        answers: list[Any] = await asyncio.gather(client.send("codegemma/edit", ask), return_exceptions=True)
-        answer = answers[0]
+        answer: Any = (await asyncio.gather(client.send("codegemma/edit", ask), return_exceptions=True))[0]
         if isinstance(answer, JsonRpcException):
             assert answer.code == REQUEST_FAILED
             assert answer.message.endswith(".")

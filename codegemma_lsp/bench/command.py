@@ -13,10 +13,12 @@ from rich.console import Console
 
 from codegemma_lsp import engines
 from codegemma_lsp.bench import report
+from codegemma_lsp.bench.chats import measure as measure_chats
 from codegemma_lsp.bench.lengths import measure as measure_lengths
 from codegemma_lsp.bench.plot import plot
 from codegemma_lsp.bench.run import Told, against_the_peer, as_options, mechanics
 from codegemma_lsp.bench.sessions import Rhythm, sessions
+from codegemma_lsp.chat import Refused
 from codegemma_lsp.engines.native import kernels
 from codegemma_lsp.engines.threads import processors
 from codegemma_lsp.models import model_path
@@ -41,6 +43,7 @@ class Asked:
     peer: bool
     mechanics: bool
     lengths: bool
+    chats: bool
     summary: Path | None
     picture: Path | None
 
@@ -70,6 +73,8 @@ def bench(asked: Asked) -> None:
         console.print(report.mechanics_table(found.switches))
     if found.lengths:
         console.print(report.lengths_table(found.lengths))
+    if found.chats is not None:
+        console.print(report.chats_table(found.chats))
     if asked.picture is not None:
         plot(found, asked.picture)
 
@@ -98,6 +103,11 @@ async def _measure(asked: Asked, found: report.Findings, told: Told) -> None:
     if asked.lengths:
         told("files of 100 to 50 000 lines")
         found.lengths = await measure_lengths(as_options(settings))
+    if asked.chats:
+        try:
+            found.chats = await measure_chats(settings, played, told)
+        except Refused as error:
+            raise BadOutput(f"{error} Or leave chat out, with --no-chats.") from None
 
 
 def _fitting(settings: Settings) -> tuple[Settings, str]:

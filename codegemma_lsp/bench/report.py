@@ -9,6 +9,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from codegemma_lsp.bench.chats import Chats
 from codegemma_lsp.bench.lengths import Length
 from codegemma_lsp.bench.run import OURS
 from codegemma_lsp.bench.sessions import Rhythm
@@ -22,6 +23,7 @@ class Findings:
     measured: dict[Rhythm, dict[str, Measured]] = field(default_factory=dict)
     switches: dict[str, Summary] = field(default_factory=dict)
     lengths: list[Length] = field(default_factory=list)
+    chats: Chats | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -58,6 +60,7 @@ def as_json(found: Findings) -> dict[str, Any]:
         "rhythms": by_rhythm,
         "mechanics": {name: one.as_json() for name, one in found.switches.items()},
         "lengths": [asdict(length) for length in found.lengths],
+        "chats": asdict(found.chats) if found.chats is not None else None,
         "about": found.about,
     }
 
@@ -117,4 +120,20 @@ def lengths_table(lengths: Sequence[Length]) -> Table:
     for one in lengths:
         times = (one.own_p50_ms, one.own_p95_ms, one.loop_p99_ms, one.loop_max_ms)
         table.add_row(str(one.lines), *(f"{value:.1f}" for value in times))
+    return table
+
+
+def chats_table(chats: Chats) -> Table:
+    table = Table(title="Chat", box=SIMPLE_HEAD, title_justify="left")
+    for name in ("", "", "ratio"):
+        table.add_column(name, justify="left" if not name else "right")
+    ratio = chats.beside_p95_ms / chats.alone_p95_ms if chats.alone_p95_ms else 0.0
+    table.add_row("completion p95, alone", f"{chats.alone_p95_ms:.0f} ms", "")
+    said = f"{chats.beside_p95_ms:.0f} ms, {chats.chat_tokens} tokens of chat meanwhile"
+    table.add_row("completion p95, beside a chat", said, f"{ratio:.2f}")
+    for name, one in chats.edits.items():
+        share = f"{100 * one.guessed_share:.0f} % of {one.generated} tokens guessed"
+        table.add_row(
+            f"edits with drafts, {name}", f"{share}; {one.equal} of {one.edits} the same", f"{one.speedup:.2f}"
+        )
     return table

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from codegemma_lsp.chat.ask import EXPLAIN
 from codegemma_lsp.chat.cover import Project, cover
 from codegemma_lsp.chat.docs import document
-from codegemma_lsp.chat.rewrite import rewrite
+from codegemma_lsp.chat.rewrite import check_still, rewrite
 from codegemma_lsp.chat.types import Action, Proposal, Refused, Say, Target
 from codegemma_lsp.engines.base import Engine
 from codegemma_lsp.settings import Settings
@@ -18,6 +20,7 @@ TITLES = {
     Action.EDIT: "Edit",
     Action.COMMIT: "Write a commit message",
 }
+_COMMAND = re.compile(r"\s*/(?P<name>[a-zA-Z]+)(?=\s|$)")
 EDITS = frozenset({Action.FIX, Action.DOCUMENT, Action.TESTS, Action.EDIT})
 """Actions that end in a proposal."""
 
@@ -25,14 +28,12 @@ EDITS = frozenset({Action.FIX, Action.DOCUMENT, Action.TESTS, Action.EDIT})
 def parse_command(text: str) -> tuple[Action | None, str]:
     """The action and the rest of a text such as ``/fix the loop``; None for one that is no command. Raises ``Refused``
     where there is no such command."""
-    if not text.lstrip().startswith("/"):
+    match = _COMMAND.match(text)
+    if match is None:
         return None, text
-    name, _, rest = text.lstrip()[1:].partition(" ")
-    name, newline, more = name.partition("\n")
-    if "/" in name or not name:
-        return None, text
+    name = match["name"]
     try:
-        return Action(name.lower()), f"{more} {rest}".strip() if newline else rest.strip()
+        return Action(name.lower()), text[match.end() :].strip()
     except ValueError:
         known = ", ".join(f"/{action}" for action in Action)
         raise Refused(f"There is no command /{name}; there are {known}.") from None
@@ -42,6 +43,14 @@ async def propose(
     action: Action, target: Target, project: Project, engine: Engine, settings: Settings, say: Say
 ) -> Proposal:
     """What an action of ``EDITS`` would change. Raises ``Refused``, and what ``Engine.generate`` raises."""
+    proposal = await _proposed(action, target, project, engine, settings, say)
+    check_still(target)
+    return proposal
+
+
+async def _proposed(
+    action: Action, target: Target, project: Project, engine: Engine, settings: Settings, say: Say
+) -> Proposal:
     if action is Action.DOCUMENT:
         return await document(target, engine, settings, say)
     if action is Action.TESTS:

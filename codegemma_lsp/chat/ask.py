@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -58,6 +59,7 @@ class Conversations:
         """The conversation of an id, a new one for None. Raises ``Refused``."""
         if id_ is None:
             idle = [known for known, one in self._all.items() if not one.busy]
+            idle.sort(key=lambda known: bool(self._all[known].messages))  # first those that came to nothing
             if len(self._all) >= _MOST_CONVERSATIONS and idle:
                 del self._all[idle[0]]
             conversation = Conversation()
@@ -82,7 +84,8 @@ async def ask(
     """The answer to a question, which joins the conversation with it. Of an answer that is cancelled, what was said
     stays in the conversation. Raises ``Refused``, and what ``Engine.generate`` raises."""
     room = min(settings.chat_context_tokens, engine.context_tokens)
-    about = as_text(references, max(64, (room - min(settings.chat_max_tokens, room // 2)) * 2 // 3), engine.tokenizer)
+    most = max(64, (room - min(settings.chat_max_tokens, room // 2)) * 2 // 3)
+    about = await asyncio.to_thread(as_text, references, most, engine.tokenizer)
     question = Message(Role.USER, f"{about}\n\n{text}" if about else text)
     said: list[str] = []
 

@@ -9,8 +9,11 @@ from codegemma_lsp.chat.types import Refused
 from codegemma_lsp.prompt import Special
 from codegemma_lsp.syntax import indentation
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
-_SPECIAL = re.compile("|".join([*(re.escape(special) for special in Special), r"<\|[a-z_]{2,30}\|>"]))
+_UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd]"
+_CONTROL = "|".join([*(re.escape(special) for special in Special), r"<\|[a-z_]{2,30}\|>"])
+NO_TEXT = re.compile(f"{_UNPRINTABLE}|{_CONTROL}")
+"""What has no place in a file: control characters, those that end a line for some or turn the direction of others, and
+the model's own control tokens."""
 _FENCES = re.compile(r"^[ \t]{0,3}(`{3,})", re.MULTILINE)
 _LONE_CR = re.compile(r"\r(?!\n)")
 _AGAIN = "ask again, or say more exactly what you want"
@@ -45,15 +48,13 @@ def finished_code(answer: str, fence: str, *, complete: bool, given: str) -> str
     if not closed and not complete:
         raise Refused("The answer was cut off before its end; select less, or raise chatMaxTokens.")
     lines = code.split("\n")
-    if lines and re.fullmatch(r"[ \t]{0,3}`{3,}[\w+#.-]*[ \t]*", lines[0]):
+    if not _FENCES.match(given) and re.fullmatch(r"[ \t]{0,3}`{3,}[\w+#.-]*[ \t]*", lines[0]):
         lines = lines[1:]
     code = _without_empty_ends(lines)
     if not code.strip():
         raise Refused(f"The model answered with no code; {_AGAIN}.")
-    if _UNPRINTABLE.search(code):
-        raise Refused(f"The model's answer holds characters that are no text; {_AGAIN}.")
-    if any(match.group() not in given for match in _SPECIAL.finditer(code)):
-        raise Refused(f"The model's answer holds its own control tokens; {_AGAIN}.")
+    if any(match.group() not in given for match in NO_TEXT.finditer(code)):
+        raise Refused(f"The model's answer holds control characters or tokens; {_AGAIN}.")
     if len(_FENCES.findall(code)) % 2 != len(_FENCES.findall(given)) % 2:
         raise Refused(f"The model's answer has an unbalanced code fence; {_AGAIN}.")
     return code
@@ -72,25 +73,35 @@ def one_line_end(text: str) -> str:
 
 
 def dedented(text: str) -> tuple[str, str]:
-    """A text, LF-only, without the indentation that all its filled lines share, and that indentation."""
-    filled = [indentation(line) for line in text.split("\n") if line.strip()]
-    common = filled[0] if filled else ""
-    for indent in filled:
-        while not indent.startswith(common):
-            common = common[:-1]
-    return "\n".join(line[len(common) :] if line.strip() else line for line in text.split("\n")), common
+    """A text, LF-only, without its first filled line's indentation, and that. Lines with less stay as they are: mostly
+    they are parts of strings."""
+    lines = text.split("\n")
+    common = next((indentation(line) for line in lines if line.strip()), "")
+    return "\n".join(line.removeprefix(common) if line.strip() else line for line in lines), common
 
 
-def fitted(code: str, given: str, unit: str) -> str:
+def fitted(code: str, given: str, unit: str, depth: str = "") -> str:
     """Code at the depth of ``given``, which it is to replace, and indented by the file's own ``unit``: a tab, or some
-    blanks."""
+    blanks. ``depth`` is that of a blank ``given``."""
     code, _ = dedented(code)
     body, common = dedented(given)
+    common = common if given.strip() else depth
     known = {line for line in body.split("\n") if indentation(line)}
+    flush = {line for line in given.split("\n") if line.strip() and not line.startswith(common)}
     lines = code.split("\n")
     if not any(line in known for line in lines):
         lines = _by_unit(lines, unit)
-    return "\n".join(common + line if line.strip() else "" for line in lines)
+    return "\n".join(line if line in flush else common + line if line.strip() else "" for line in lines)
+
+
+def depth_at(text: str, offset: int) -> str:
+    """The indentation that an empty line calls for: its own, else the longer of those around it."""
+    start = text.rfind("\n", 0, offset) + 1
+    if own := indentation(text[start : start + 1000].split("\n", 1)[0]):
+        return own
+    above = next((line for line in reversed(text[max(0, start - 4000) : start].split("\n")) if line.strip()), "")
+    below = next((line for line in text[offset : offset + 4000].split("\n") if line.strip()), "")
+    return max(indentation(above), indentation(below), key=len)
 
 
 def _by_unit(lines: list[str], unit: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from codegemma_lsp.chat.code import fence_for
@@ -14,8 +15,9 @@ from codegemma_lsp.settings import Settings
 
 _TIMEOUT_S = 20.0
 # A repository's own configuration may name programs; none of them is run.
-_GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-_DIFF = ("diff", "--cached", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
+_GIT = ("git", "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+_DIFF = ("diff", "--cached", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--submodule=short")
+_ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
 
 
 async def commit_message(folder: Path, engine: Engine, settings: Settings, say: Say) -> Answer:
@@ -46,12 +48,14 @@ async def staged(folder: Path) -> str:
             *_GIT,
             *_DIFF,
             cwd=folder,
+            env={**os.environ, **_ENVIRONMENT},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        raise Refused(f"git cannot be run in {folder} ({error.strerror}); install it, or open the folder.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Refused(f"git cannot be run in {folder} ({reason}); install it, or open the folder.") from None
     try:
         out, problem = await asyncio.wait_for(git.communicate(), _TIMEOUT_S)
     except (TimeoutError, asyncio.CancelledError) as error:

@@ -12,7 +12,7 @@ from codegemma_lsp.chat.code import code_so_far, fence_for, finished_code, inden
 from codegemma_lsp.chat.rewrite import LONGEST_PARSED, check_still, check_syntax, place_of
 from codegemma_lsp.chat.stream import generated
 from codegemma_lsp.chat.types import Proposal, Refused, Say, Target
-from codegemma_lsp.document import Document, Edit, Span, file_path
+from codegemma_lsp.document import NOT_OPEN, Document, Edit, Span, file_path
 from codegemma_lsp.engines.base import Engine, Finish
 from codegemma_lsp.prompt import Message, Role
 from codegemma_lsp.settings import Settings
@@ -35,7 +35,7 @@ _FRAMEWORKS = {
 @dataclass(frozen=True, slots=True)
 class Project:
     """What is known of the files around: ``root`` of the workspace, and ``read``, which gives the document of a path as
-    the editor has it or as it is on disk, None where there is none."""
+    the editor has it or as it is on disk, None where there is none. It raises ``Refused`` for paths outside."""
 
     root: Path
     read: Callable[[Path], Document | None]
@@ -44,6 +44,8 @@ class Project:
 async def cover(target: Target, project: Project, engine: Engine, settings: Settings, say: Say) -> Proposal:
     """Tests for the function around a selection, at the end of its test file, which may be new. Raises ``Refused``, and
     what ``Engine.generate`` raises."""
+    if not target.document.uri.startswith("file:"):
+        raise Refused("This document is not in a file, so it is not known where its tests belong; save it first.")
     place = await asyncio.to_thread(place_of, target)
     language = place.syntax.language
     framework = _FRAMEWORKS.get(language.name) if language is not None else None
@@ -54,7 +56,7 @@ async def cover(target: Target, project: Project, engine: Engine, settings: Sett
         raise Refused("There is no function or class here; place the cursor in one.")
     source = file_path(target.document.uri)
     file = await asyncio.to_thread(test_file, source, project.root, language.name)
-    existing = await asyncio.to_thread(project.read, file)
+    await asyncio.to_thread(project.read, file)
     code = place.syntax.text[found.span.start : found.span.end]
     fence = fence_for(code)
     generation = await generated(
@@ -69,13 +71,15 @@ async def cover(target: Target, project: Project, engine: Engine, settings: Sett
     check_still(target)
     complete = generation.finish in (Finish.STOP_TOKEN, Finish.ON_TEXT)
     tests = finished_code(generation.text, fence, complete=complete, given=code)
+    # As it is now: it may have changed while the tests were written.
+    existing = await asyncio.to_thread(project.read, file)
     label = f"Tests for {found.name}".strip()
     return await asyncio.to_thread(appended, existing, file, language.name, tests, label)
 
 
 def appended(existing: Document | None, file: Path, language: str, tests: str, label: str) -> Proposal:
     """Tests at the end of a file, below an empty line. Raises ``Refused`` where that would break its syntax."""
-    document = existing or Document(file.as_uri(), "", language)
+    document = existing or Document(file.as_uri(), "", language, NOT_OPEN)
     newline = one_line_end(document.text)
     text = document.text.replace("\r\n", "\n")
     gap = "" if not text.strip() else "\n" * (2 + (language == "python") - (len(text) - len(text.rstrip("\n"))))
@@ -95,7 +99,7 @@ def test_file(source: Path, root: Path, language: str) -> Path:
     if is_test(source):
         return source
     if language == "python":
-        folder = next((d for d in (root / "tests", root / "test") if d.is_dir()), source.parent)
+        folder = next((d for d in (root / "tests", root / "test") if _is_inside(d, root)), source.parent)
         known = sorted(folder.rglob(f"test_{name}.py")) if folder != source.parent else []
         return known[0] if known else folder / f"test_{name}.py"
     if language in _SCRIPTS:
@@ -115,6 +119,10 @@ def test_file(source: Path, root: Path, language: str) -> Path:
 
 
 test_file.__test__ = False  # type: ignore[attr-defined]
+
+
+def _is_inside(folder: Path, root: Path) -> bool:
+    return folder.is_dir() and folder.resolve().is_relative_to(root.resolve())
 
 
 def is_test(source: Path) -> bool:

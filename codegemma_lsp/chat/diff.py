@@ -11,6 +11,8 @@ from codegemma_lsp.document import Edit, Span
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|$)")
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
+_MOST_WORDS, _MOST_LINES = 300, 2_000
+"""Beyond which what differs is replaced as a whole: comparing takes more than the square of it."""
 _ALIKE = 0.5
 """Share of equal characters under which a line is replaced whole: scattered words are no help to a reader."""
 
@@ -22,9 +24,9 @@ def minimal_edits(text: str, region: Span, new: str, newline: str) -> tuple[Edit
     """
     old = _lines(text, region)
     lines = new.split("\n")
-    matcher = SequenceMatcher(None, [_key(text[s.start : s.end]) for s, _ in old], [_key(x) for x in lines], False)
     found: list[Edit] = []
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+    keys = [_key(text[s.start : s.end]) for s, _ in old]
+    for tag, i1, i2, j1, j2 in _opcodes(keys, [_key(line) for line in lines], _MOST_LINES):
         if tag == "equal":
             continue
         if tag == "replace" and i2 - i1 == j2 - j1:
@@ -38,6 +40,25 @@ def minimal_edits(text: str, region: Span, new: str, newline: str) -> tuple[Edit
         else:
             found.append(Edit(_removed(old, i1, i2), ""))
     return tuple(found)
+
+
+def _opcodes(old: list[str], new: list[str], most: int) -> list[tuple[str, int, int, int, int]]:
+    """As ``SequenceMatcher.get_opcodes``; where more than ``most`` differ between the common beginning and end, they
+    are one replacement."""
+    head = _common(old, new)
+    tail = _common(old[head:][::-1], new[head:][::-1])
+    old_end, new_end = len(old) - tail, len(new) - tail
+    if head < min(old_end, new_end) and max(old_end, new_end) - head > most:
+        middle = [("replace", head, old_end, head, new_end)]
+    else:
+        found = SequenceMatcher(None, old[head:old_end], new[head:new_end], False).get_opcodes()
+        middle = [(tag, i1 + head, i2 + head, j1 + head, j2 + head) for tag, i1, i2, j1, j2 in found]
+    return [("equal", 0, head, 0, head), *middle, ("equal", old_end, len(old), new_end, len(new))]
+
+
+def _common(old: list[str], new: list[str]) -> int:
+    """How many are the same at the beginning."""
+    return next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
 
 
 def _lines(text: str, region: Span) -> list[tuple[Span, int]]:
@@ -73,15 +94,15 @@ def _removed(old: list[tuple[Span, int]], first: int, end: int) -> Span:
 def _words(text: str, span: Span, new: str) -> Iterator[Edit]:
     old = text[span.start : span.end]
     before, after = _WORD.findall(old), _WORD.findall(new)
-    matcher = SequenceMatcher(None, before, after, False)
-    same = sum(len("".join(before[i : i + size])) for i, _, size in matcher.get_matching_blocks())
+    opcodes = _opcodes(before, after, _MOST_WORDS)
+    same = sum(len("".join(before[i1:i2])) for tag, i1, i2, _, _ in opcodes if tag == "equal")
     if 2 * same < _ALIKE * (len(old) + len(new)):
         yield Edit(span, new)
         return
     starts = [span.start]
     for word in before:
         starts.append(starts[-1] + len(word))
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+    for tag, i1, i2, j1, j2 in opcodes:
         if tag != "equal":
             yield Edit(Span(starts[i1], starts[i2]), "".join(after[j1:j2]))
 

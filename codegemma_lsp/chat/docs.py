@@ -7,6 +7,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 
+from codegemma_lsp.chat.code import NO_TEXT
 from codegemma_lsp.chat.rewrite import Place, check_still, inserted, place_of
 from codegemma_lsp.chat.stream import generated
 from codegemma_lsp.chat.types import Proposal, Refused, Say, Target
@@ -19,9 +20,6 @@ from codegemma_lsp.syntax import Definition, definition_at, indentation
 _WIDTH, _NARROWEST = 88, 40
 _MOST_TOKENS = 256
 _MARKERS = re.compile(r"^[ \t]*(?:\"\"\"|'''|/\*\*?|\*/|\*(?!\*)|///?|--+|#+)[ \t]?|[ \t]*(?:\"\"\"|'''|\*/)[ \t]*$")
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f\ufffd]|<\|[a-z_]{2,30}\|>|</?(?:bos|eos|start_of_turn|end_of_turn)>"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +78,13 @@ def prose(answer: str) -> str:
     """The text of an answer without code, comment markers and anything that is no text; lines end with LF."""
     lines: list[str] = []
     fenced = False
-    for line in re.split(r"\r\n|\n|\r", answer):
+    for line in re.split(r"\r\n|[\n\r\x85\u2028\u2029]", answer):
         if line.lstrip().startswith("```"):
             fenced = not fenced
             continue
         if not fenced:
-            line = _UNPRINTABLE.sub("", line)
+            while (printable := NO_TEXT.sub("", line)) != line:
+                line = printable
             while (bare := _MARKERS.sub("", line, count=1)) != line:
                 line = bare
             lines.append(line.rstrip())
@@ -97,7 +96,7 @@ def _placed(place: Place, found: Definition, language: str, style: Style, text: 
     if language == "python":
         assert found.body is not None
         return _docstring(source, found, found.body, text)
-    at = found.documentation.start if found.documentation is not None else found.span.start
+    at = found.documentation.start if found.documentation is not None else found.head
     indent = indentation(source[source.rfind("\n", 0, at) + 1 :])
     comment = _comment(style, _wrapped(text, indent + style.line), indent)
     if found.documentation is not None:
@@ -117,7 +116,8 @@ def _docstring(source: str, found: Definition, body: Span, text: str) -> Edit:
     indent = own + "    " if line.strip() else line
     safe = text.replace('"""', "'''")
     raw = "r" if "\\" in safe else ""
-    safe = safe.rstrip("\\") + (" " if safe.endswith('"') else "")
+    safe = safe.rstrip("\\")
+    safe += " " if safe.endswith('"') else ""
     lines = _wrapped(safe, indent + '"""')
     ending = '"""' if len(lines) == 1 else f'\n{indent}"""'
     quoted = f'{raw}"""' + "\n".join([lines[0], *(indent + x if x else "" for x in lines[1:])]) + ending

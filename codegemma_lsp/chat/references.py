@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from codegemma_lsp.chat.code import fence_for
 from codegemma_lsp.chat.types import Reference, Refused
-from codegemma_lsp.context import NotAllowed, Workspace
-from codegemma_lsp.document import Document, Span
+from codegemma_lsp.context import NotAllowed, Workspace, looks_secret
+from codegemma_lsp.document import Document, Span, file_path
 from codegemma_lsp.prompt import Tokenizer
 from codegemma_lsp.syntax import find_language, named, parse
 
 _FILE = re.compile(r"#file:(?:\"([^\"\n]+)\"|(\S*[^\s.,;:!?)]))")
 _SYMBOL = re.compile(r"#symbol:([\w.$]+)")
 _MOST = 16
+_LONGEST_PIECE = 32
+"""Code points of the longest pieces: a text longer than this a token cannot fit."""
 
 
 def written_in(text: str, workspace: Workspace, documents: Iterable[Document]) -> list[Reference]:
     """The files and symbols that a question names by ``#file:path`` and ``#symbol:name``. Raises ``Refused``."""
-    files = [file_reference(quoted or plain, workspace) for quoted, plain in _FILE.findall(text)]
-    symbols = [symbol_reference(name, documents) for name in _SYMBOL.findall(text)]
-    return [*files, *symbols]
+    paths, names = _FILE.findall(text), _SYMBOL.findall(text)
+    _check_count(len(paths) + len(names))
+    files = [file_reference(quoted or plain, workspace) for quoted, plain in paths]
+    return [*files, *(symbol_reference(name, documents) for name in names)]
 
 
 def file_reference(path: str, workspace: Workspace) -> Reference:
@@ -36,7 +40,9 @@ def symbol_reference(name: str, documents: Iterable[Document]) -> Reference:
     """A definition in one of the open documents, the first given first."""
     short = name.rsplit(".", 1)[-1]
     for document in documents:
-        shown = document.uri.rsplit("/", 1)[-1]
+        shown = file_path(document.uri).name
+        if looks_secret(Path(shown)):
+            continue
         found = named(parse(document.text, _language(document, shown)), short)
         if found is not None:
             return selection_reference(document, found, shown)
@@ -53,8 +59,7 @@ def selection_reference(document: Document, span: Span, path: str) -> Reference:
 def as_text(references: Sequence[Reference], tokens: int, tokenizer: Tokenizer) -> str:
     """References as Markdown of about ``tokens`` tokens at most, which they share; each one that does not fit is cut
     after a whole line, and says so. Raises ``Refused`` where there are too many."""
-    if len(references) > _MOST:
-        raise Refused(f"A question can refer to {_MOST} things at most; leave some out.")
+    _check_count(len(references))
     left, blocks = tokens, []
     for i, reference in enumerate(references):
         text, cut = _cut(reference.text.replace("\r\n", "\n").rstrip("\n"), left // (len(references) - i), tokenizer)
@@ -66,10 +71,15 @@ def as_text(references: Sequence[Reference], tokens: int, tokenizer: Tokenizer) 
     return "\n\n".join(blocks)
 
 
+def _check_count(count: int) -> None:
+    if count > _MOST:
+        raise Refused(f"A question can refer to {_MOST} things at most; leave some out.")
+
+
 def _cut(text: str, tokens: int, tokenizer: Tokenizer) -> tuple[str, int]:
-    if len(tokenizer.encode(text)) <= tokens:
-        return text, 0
     lines = text.split("\n")
+    if len(text) <= _LONGEST_PIECE * tokens and len(tokenizer.encode(text)) <= tokens:
+        return text, 0
     used = kept = 0
     for line in lines:
         used += len(tokenizer.encode(line + "\n"))

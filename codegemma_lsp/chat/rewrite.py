@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from codegemma_lsp.chat.code import code_so_far, dedented, fence_for, finished_code, fitted, indent_unit, one_line_end
+from codegemma_lsp.chat.code import (
+    code_so_far,
+    dedented,
+    depth_at,
+    fence_for,
+    finished_code,
+    fitted,
+    indent_unit,
+    one_line_end,
+)
 from codegemma_lsp.chat.diff import apply, minimal_edits
 from codegemma_lsp.chat.stream import generated
 from codegemma_lsp.chat.types import Proposal, Refused, Say, Target
@@ -15,8 +24,9 @@ from codegemma_lsp.prompt import Message, Role
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Syntax, find_language, parse, region_at
 
-LONGEST_PARSED = 2_000_000
-"""Code points of a file whose syntax is looked at; what is edited in a longer one is whole lines, and not checked."""
+LONGEST_PARSED = 200_000
+"""Code points of a file that is parsed whole, which keeps every other thread waiting; of a longer one only what is
+rewritten is, and that is whole lines."""
 _SPARE_TOKENS = 256
 """How much longer than twice its region a rewritten one may become."""
 
@@ -41,7 +51,9 @@ async def rewrite(target: Target, task: str, label: str, engine: Engine, setting
     place = await asyncio.to_thread(place_of, target)
     given, _ = dedented(place.given)
     fence = fence_for(given)
-    size = len(engine.tokenizer.encode(given))
+    # The longest pieces are runs of blanks; a text longer than this is not worth counting.
+    longest = 32 * settings.chat_max_tokens
+    size = len(engine.tokenizer.encode(given)) if len(given) <= longest else len(given) // 4
     if size > settings.chat_max_tokens:
         raise Refused(
             f"What is to be rewritten has {size} tokens, more than an answer may have; select less, or raise"
@@ -80,7 +92,7 @@ def proposal(target: Target, place: Place, code: str, label: str) -> Proposal:
     """What replaces the region by code, which is LF-only and at any depth. Raises ``Refused`` where that would change
     nothing, or break the file's syntax."""
     unit = indent_unit(place.given) or indent_unit(place.syntax.text) or "    "
-    new = fitted(code, place.given, unit)
+    new = fitted(code, place.given, unit, depth_at(place.syntax.text, place.region.start))
     check_syntax(place.syntax, place.region, new)
     document = target.document
     region = Span(_original(document, place.region.start), _original(document, place.region.end))
@@ -98,13 +110,18 @@ def inserted(target: Target, place: Place, edit: Edit, label: str) -> Proposal:
     document = target.document
     span = Span(_original(document, edit.span.start), _original(document, edit.span.end))
     text = edit.text.replace("\n", place.newline)
+    if document.text[span.start : span.end] == text:
+        raise Refused("The model suggests no change.")
     return Proposal(document, span, text, (Edit(span, text),), label)
 
 
 def check_syntax(syntax: Syntax, span: Span, new: str) -> None:
-    after = f"{syntax.text[: span.start]}{new}{syntax.text[span.end :]}"
+    """Raises ``Refused`` where ``new`` in the place of ``span`` has more faults than there were."""
     name = syntax.language.name if syntax.language is not None else ""
-    if not parse(after, name, syntax, LONGEST_PARSED).no_worse_than(syntax):
+    before, after = syntax, f"{syntax.text[: span.start]}{new}{syntax.text[span.end :]}"
+    if syntax.tree is None:
+        before, after = parse(syntax.text[span.start : span.end], name, most=LONGEST_PARSED), new
+    if not parse(after, name, before, LONGEST_PARSED).no_worse_than(before):
         raise Refused("What the model wrote would break the file's syntax, so it is not offered; ask again.")
 
 

@@ -10,6 +10,9 @@ from codegemma_lsp.engines.base import Engine, Generation, Priority, Request, Sa
 from codegemma_lsp.prompt import ChatImpossible, Message, build_chat
 from codegemma_lsp.settings import Settings
 
+_DRAFTS = 4
+"""Times as many tokens guessed at once as in a completion: answers about code copy long stretches of it."""
+
 
 async def generated(
     messages: Sequence[Message],
@@ -28,17 +31,17 @@ async def generated(
     Raises ``Refused`` where the question does not fit, and what ``Engine.generate`` raises.
     """
     loop = asyncio.get_running_loop()
-    said = 0
+    said, over = 0, False
 
     def tell(text: str) -> None:
         nonlocal said
-        if len(more := shown(text)) > said:
+        if not over and len(more := shown(text)) > said:
             say(more[said:])
             said = len(more)
 
     def on_text(text: str) -> bool:
         loop.call_soon_threadsafe(tell, text)
-        return until(text)
+        return over or until(text)
 
     room = min(settings.chat_context_tokens, engine.context_tokens)
     most = min(settings.chat_max_tokens, max_tokens or settings.chat_max_tokens, room // 2)
@@ -48,15 +51,17 @@ async def generated(
         )
     except ChatImpossible as error:
         raise Refused(str(error)) from None
-    generation = await engine.generate(
-        Request(
-            prompt,
-            most,
-            Sampling(settings.chat_temperature, seed=settings.seed),
-            Priority.CHAT,
-            on_text=on_text,
-            drafts=settings.drafts,
-        )
+    request = Request(
+        prompt,
+        most,
+        Sampling(settings.chat_temperature, seed=settings.seed),
+        Priority.CHAT,
+        on_text=on_text,
+        drafts=_DRAFTS * settings.drafts,
     )
-    tell(generation.text)
+    try:
+        generation = await engine.generate(request)
+        tell(generation.text)
+    finally:
+        over = True  # what is on its way yet comes after the answer
     return generation

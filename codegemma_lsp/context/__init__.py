@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from codegemma_lsp.context.imported import ReadFile, imported_definitions
-from codegemma_lsp.context.workspace import NotAllowed, Workspace, on_disk
+from codegemma_lsp.context.workspace import NotAllowed, Workspace, looks_secret, on_disk
 from codegemma_lsp.prompt import Site, Text
 from codegemma_lsp.syntax import Excerpt, Scope, Syntax, imports
 
-__all__ = ["NotAllowed", "ReadFile", "Workspace", "imported_definitions", "on_disk", "site_at"]
+__all__ = ["NotAllowed", "ReadFile", "Workspace", "imported_definitions", "looks_secret", "on_disk", "site_at"]
 
 
 def site_at(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import lru_cache
 from pathlib import Path
 
 import pathspec
 
-from codegemma_lsp.document import Document
+from codegemma_lsp.document import NOT_OPEN, Document
 from codegemma_lsp.syntax import find_language
 
 MOST_CHARS = 1_000_000
@@ -17,6 +20,15 @@ MOST_CHARS = 1_000_000
 
 _SECRET_FILES = [
     ".env",
+    ".envrc",
+    "*.env",
+    ".env.*",
+    ".pgpass",
+    ".vault-token",
+    ".dockercfg",
+    "kubeconfig*",
+    "service-account*.json",
+    "secret.*",
     ".env.*",
     "*.pem",
     "*.key",
@@ -66,8 +78,9 @@ class Workspace:
             raise NotAllowed(f"No folder is open, so {written} cannot be found in it.")
         for folder in self.folders:
             path = Path(folder, written)
-            if path.is_file():
-                return self.read(path), self.allowed(path).as_posix()
+            with suppress(OSError, ValueError):  # of names that no file can have
+                if path.is_file():
+                    return self.read(path), self.allowed(path).as_posix()
         raise NotAllowed(f"There is no file {written} in the workspace.")
 
     def allowed(self, path: Path) -> Path:
@@ -103,26 +116,55 @@ def on_disk(path: Path, shown: str) -> Document:
     if len(raw) > MOST_CHARS:
         raise NotAllowed(f"{shown} is too long to be given to a model ({MOST_CHARS} bytes at most).")
     language = find_language("", path.name)
-    return Document(path.as_uri(), text, language.name if language is not None else "plaintext")
+    return Document(path.as_uri(), text, language.name if language is not None else "plaintext", NOT_OPEN)
 
 
 def looks_secret(relative: Path) -> bool:
     """Whether a path's name is one under which secrets are kept."""
-    if not _SECRET_FOLDERS.isdisjoint(relative.parts):
+    if not _SECRET_FOLDERS.isdisjoint(part.lower() for part in relative.parts[:-1]):
         return True
     name = relative.name.lower()
     return any(fnmatch(name, known) for known in _SECRET_FILES) and not any(fnmatch(name, n) for n in _NO_SECRETS)
 
 
 def is_ignored(relative: Path, root: Path) -> bool:
-    """Whether the ``.gitignore`` files of a folder and of those on the way to a path ignore it: the deepest decides."""
+    """Whether git would ignore a path in a folder: by the files of the repository that the folder is in. What is in a
+    folder that is ignored, nothing brings back (gitignore(5))."""
+    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    path = root.relative_to(top) / relative
+    for depth in range(1, len(path.parts) + 1):
+        part = Path(*path.parts[:depth])
+        if _said(part, top, is_folder=depth < len(path.parts)):
+            return True
+    return False
+
+
+def _said(part: Path, top: Path, *, is_folder: bool) -> bool:
+    """What the files from the repository's top down to a path's folder say of it; the last word counts."""
     ignored = False
-    for depth in range(len(relative.parts)):
-        folder = Path(*relative.parts[:depth])
+    sources = [(top / ".git" / "info" / "exclude", Path())]
+    sources += [(top.joinpath(*part.parts[:n], ".gitignore"), Path(*part.parts[:n])) for n in range(len(part.parts))]
+    for source, folder in sources:
         try:
-            lines = (root / folder / ".gitignore").read_text("utf-8", "replace").splitlines()
+            status = source.stat()
         except OSError:
             continue
-        said = pathspec.GitIgnoreSpec.from_lines(lines).check_file(relative.relative_to(folder).as_posix()).include
-        ignored = ignored if said is None else said
+        name = part.relative_to(folder).as_posix() + ("/" if is_folder else "")
+        found = _spec(source, status.st_mtime_ns, status.st_size).check_file(name).include
+        ignored = ignored if found is None else found
     return ignored
+
+
+@lru_cache(maxsize=256)
+def _spec(source: Path, changed_ns: int, size: int) -> pathspec.GitIgnoreSpec:
+    """The patterns of a file as it was when it changed last; those that make no sense are left out."""
+    try:
+        lines = source.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    good = []
+    for line in lines:
+        with suppress(ValueError, re.error):
+            pathspec.GitIgnoreSpec.from_lines([line])
+            good.append(line)
+    return pathspec.GitIgnoreSpec.from_lines(good)

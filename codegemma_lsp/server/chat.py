@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
@@ -81,7 +82,7 @@ async def on_chat(params: Any) -> dict[str, Any]:
     edit?, note}``; partial results are ``{text}`` to append."""
     asked = wire.read(wire.Chat, params)
     target = _target(asked.selection) if asked.selection is not None else None
-    references = [_reference(reference) for reference in asked.references]
+    references = [await asyncio.to_thread(_reference, reference) for reference in asked.references]
     conversation = server.assistant.conversations.find(asked.conversation_id)
     first = not conversation.messages
     answer = await server.assistant.chat(conversation, asked.text, references, target, _say(asked.partial_result_token))
@@ -112,7 +113,7 @@ def _command(name: str, action: Action) -> None:
     @answered
     async def run(argument: Any) -> Any:
         if action is Action.COMMIT:
-            folder = file_path(argument) if isinstance(argument, str) else None
+            folder = file_path(wire.read(wire.Folder, {"uri": argument}).uri) if argument is not None else None
             return _as_answer(await server.assistant.commit(_say(None), folder))
         asked = wire.read(wire.Edit, argument)
         say, target = _say(asked.partial_result_token), _edit_target(asked)
@@ -231,6 +232,9 @@ def _as_answer(answer: Answer) -> dict[str, Any]:
 
 def _as_proposal(proposal: Proposal) -> dict[str, Any]:
     session = server.session
+    if proposal.creates and not convert.creates_files(server.client_capabilities):
+        name = file_path(proposal.document.uri)
+        raise Refused(f"The editor cannot create {name} for an edit; create and open it, and ask again.")
     return {
         "label": proposal.label,
         "uri": proposal.document.uri,

@@ -10,6 +10,7 @@ from pygls.exceptions import JsonRpcException
 
 from codegemma_lsp import convert
 from codegemma_lsp.chat import Proposal, Refused
+from codegemma_lsp.document import NOT_OPEN, file_path
 
 if TYPE_CHECKING:
     from codegemma_lsp.server.app import Server
@@ -24,7 +25,7 @@ async def offer(server: Server, proposal: Proposal) -> bool:
     if not convert.confirms(server.client_capabilities) and not await _agreed(server, proposal):
         return False
     known = server.session.documents.get(proposal.document.uri)
-    if known is not proposal.document and (known is not None or proposal.document.version):
+    if known is not proposal.document and (known is not None or proposal.document.version != NOT_OPEN):
         raise Refused("The document changed while the edit was shown; ask again.", stale=True)
     edit = convert.workspace_edit(proposal, server.session.encoding, server.client_capabilities)
     try:
@@ -35,10 +36,12 @@ async def offer(server: Server, proposal: Proposal) -> bool:
 
 
 async def _agreed(server: Server, proposal: Proposal) -> bool:
-    before, after = proposal.document.text.splitlines(), proposal.after.splitlines()
-    lines = list(unified_diff(before, after, lineterm="", n=1))[2:]
+    region = proposal.region
+    before = proposal.document.text[region.start : region.end].splitlines()
+    lines = list(unified_diff(before, proposal.text.splitlines(), lineterm="", n=1))[2:]
     more = [f"… {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
-    message = "\n".join([f"{proposal.label}:", *lines[:_MOST_LINES], *more])
+    name = file_path(proposal.document.uri)
+    message = "\n".join([f"{proposal.label} ({name}):", *lines[:_MOST_LINES], *more])
     actions = [types.MessageActionItem(_APPLY), types.MessageActionItem(_DISCARD)]
     params = types.ShowMessageRequestParams(types.MessageType.Info, message, actions)
     try:

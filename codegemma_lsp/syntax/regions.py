@@ -31,13 +31,15 @@ _WRAPPERS = frozenset(
 @dataclass(frozen=True, slots=True)
 class Definition:
     """A function or a class. ``span`` includes decorators, ``export`` and the like; ``body`` is the first statement's
-    start to the last one's end, None where there is none. ``documentation`` is that which is there already: the string
-    or the comments, without indentation before them."""
+    start to the last one's end, None where there is none. ``head`` is where comments on it belong: the start of a line,
+    after its indentation. ``documentation`` is that which is there already: the string or the comments, without
+    indentation before them."""
 
     name: str
     is_class: bool
     span: Span
     body: Span | None
+    head: int
     documentation: Span | None
 
 
@@ -139,12 +141,16 @@ def _definition(syntax: Syntax, node: tree_sitter.Node) -> Definition:
     body = body_of(node)
     statements = [c for c in body.named_children if c.type != "comment"] if body is not None else []
     inside = syntax.language.blocks is Blocks.INDENT
-    documentation = _docstring(statements) if inside else _comments_above(syntax, top)
+    line = top
+    while not _begins_its_line(syntax, line.start_byte) and line.parent is not None:
+        line = line.parent
+    documentation = _docstring(statements) if inside else _comments_above(syntax, line)
     return Definition(
         _name(node, outer),
         node.type in syntax.language.classes,
         Span(syntax.char(top.start_byte), syntax.char(outer.end_byte)),
         _chars(syntax, statements[0], statements[-1]) if statements else None,
+        syntax.char(line.start_byte),
         _chars(syntax, *documentation) if documentation is not None else None,
     )
 

@@ -1,0 +1,146 @@
+"""Chat and edits in a terminal, with the small instruct model that a package carries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from inline_snapshot import snapshot
+from rich.console import Console
+
+from codegemma_lsp import files
+from codegemma_lsp.chat import Proposal, Refused
+from codegemma_lsp.document import Edit, Span
+from codegemma_lsp.files import BadPlace, NotWritten
+from codegemma_lsp.models.packaged import NotPackaged, packaged_path
+from codegemma_lsp.settings import Settings
+from codegemma_lsp.terminal import Terminal, difference, parse_lines
+
+try:
+    packaged_path("smollm2-135m")
+except NotPackaged as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+SOURCE = "import math\n\n\ndef area(radius):\n    result = math.pi * radius * radius\n    return result\n"
+
+
+def run(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "codegemma_lsp", *arguments, "-s", "threads=1"]
+    return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "shapes.py").write_bytes(b"\xef\xbb\xbf" + SOURCE.replace("\n", "\r\n").encode())
+    return tmp_path
+
+
+def test_an_edit_is_printed_as_a_diff_that_git_takes(folder: Path) -> None:
+    (folder / "shapes.py").write_text(SOURCE)
+    done = run("edit", "shapes.py:4-6", "/doc", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert '+    """' in done.stdout
+    assert (folder / "shapes.py").read_text() == SOURCE
+    subprocess.run(["git", "apply", "-"], cwd=folder, input=done.stdout, text=True, check=True)
+    assert '    """' in (folder / "shapes.py").read_text()
+
+
+def test_applying_keeps_line_ends_and_byte_order_mark(folder: Path) -> None:
+    (folder / "shapes.py").chmod(0o640)
+    done = run("edit", "shapes.py:5", "/doc", "--apply", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    raw = (folder / "shapes.py").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbfimport math\r\n")
+    assert raw.endswith(b"    result = math.pi * radius * radius\r\n    return result\r\n")
+    assert raw.count(b"\n") == raw.count(b"\r\n")
+    assert b'"""' in raw
+    assert (folder / "shapes.py").stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in folder.iterdir()] == ["shapes.py"]
+
+
+def test_a_file_that_changed_meanwhile_is_left_alone(folder: Path) -> None:
+    terminal = Terminal(Settings(threads=1), Console(), folder)
+    try:
+        proposal = terminal.edit(str(folder / "shapes.py:5"), "/doc")
+        (folder / "shapes.py").write_text("something = 1\n")
+        with pytest.raises(NotWritten, match="changed"):
+            terminal.apply(proposal)
+    finally:
+        terminal.close()
+    assert (folder / "shapes.py").read_text() == "something = 1\n"
+
+
+def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("old\n")
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(NotWritten, match="No space"):
+        files.write(path, "new\n", b"old\n")
+    assert path.read_text() == "old\n"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(NotWritten, match="exist"):
+        files.write(path, "new\n", None)
+
+
+def test_a_conversation_by_pipe(folder: Path) -> None:
+    done = run("chat", "-s", "chatMaxTokens=24", cwd=folder, stdin="Hello\n/new\n/explain shapes.py:4-6\n")
+    assert done.returncode == 0, done.stderr
+    assert "SmolLM2" in done.stdout
+    assert len(done.stdout.strip().splitlines()) >= 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("edit", "shapes.py", "x"), 2, "names no lines"),
+        (("edit", "shapes.py:0", "x"), 2, "names no lines"),
+        (("edit", "shapes.py:9-2", "x"), 2, "smaller line first"),
+        (("edit", "shapes.py:99", "x"), 2, "no line 99"),
+        (("edit", "none.py:1", "x"), 2, "no file"),
+        (("edit", "shapes.py:1", " "), 1, "instruction"),
+        (("edit", "shapes.py:1", "/explain"), 1, "changes nothing"),
+        (("edit", "shapes.py:1", "/doc"), 1, "no function"),
+        (("edit", "shapes.py:1", "x", "--model", "none.gguf"), 1, "no chat model at"),
+        (("chat", "/explain shapes.py:99"), 1, "no line 99"),
+        (("chat", "/commit"), 1, "git"),
+        (("chat", "What is #file:none.py?"), 1, "none.py"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(folder: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
+    done = run(*arguments, cwd=folder)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_difference_of_a_file_without_a_last_line_end(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1")
+    lines = parse_lines(str(tmp_path / "a.py:1"), tmp_path)
+    document = lines.file.document
+    proposal = Proposal(document, lines.span, "y = 1", (Edit(Span(0, 1), "y"),), "rename")
+    assert difference(proposal, tmp_path) == snapshot("""\
+--- a/a.py
++++ b/a.py
+@@ -1 +1 @@
+-x = 1
+\\ No newline at end of file
++y = 1
+\\ No newline at end of file
+""")
+    with pytest.raises(BadPlace):
+        parse_lines(str(tmp_path / "a.py:2"), tmp_path)
+
+
+def test_slash_commands_that_are_none(folder: Path) -> None:
+    terminal = Terminal(Settings(threads=1), Console(), folder)
+    try:
+        with pytest.raises(Refused, match="/explain"):
+            terminal.edit(str(folder / "shapes.py:1"), "/nonsense")
+    finally:
+        terminal.close()
