@@ -49,8 +49,8 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 HOME_OF = {
-    "lsprotocol": {"server", "convert", "bench/ours.py"},
-    "pygls": {"server", "bench/ours.py"},
+    "lsprotocol": {"server", "convert", "bench/ours.py", "bench/chats.py"},
+    "pygls": {"server", "bench/ours.py", "bench/chats.py"},
     "tree_sitter": {"syntax"},
     "llama_cpp": {"engines/native.py", "engines/quantize.py"},
     "jinja2": {"prompt/chat.py"},

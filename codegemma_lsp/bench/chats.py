@@ -12,6 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
 from codegemma_lsp import engines
 from codegemma_lsp.assistant import engine_settings
 from codegemma_lsp.bench.ours import Ours
@@ -64,11 +67,14 @@ class Chatting(Ours):
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
         self._chat: asyncio.Task[None] | None = None
+        self._talking = ""
+        """The id of the request; "" where no other is to follow."""
         self.chat_tokens = 0
 
     async def open(self, document: Document, record: Record) -> None:
         began = asyncio.Event()
         self._client.protocol.fm.features["$/progress"] = lambda _: began.set()
+        self._talking = "first"
         self._chat = asyncio.create_task(self._talk())
         async with asyncio.timeout(120):
             await began.wait()
@@ -76,22 +82,19 @@ class Chatting(Ours):
 
     async def _talk(self) -> None:
         number = 0
-        while True:
+        while self._talking:
             number += 1
-            request = f"chat-{number}-{time.perf_counter_ns()}"
-            params = {"text": f"{_QUESTION} It is the {number}.", "partialResultToken": request}
-            try:
-                await self._client.protocol.send_request_async("codegemma/chat", params, msg_id=request)
-            except asyncio.CancelledError:
-                self._client.protocol.notify("$/cancelRequest", {"id": request})
-                raise
+            self._talking = f"chat-{number}-{time.perf_counter_ns()}"
+            params = {"text": f"{_QUESTION} It is the {number}.", "partialResultToken": self._talking}
+            with suppress(JsonRpcException):  # once it is cancelled
+                await self._client.protocol.send_request_async("codegemma/chat", params, msg_id=self._talking)
 
     async def close(self) -> None:
         await super().close()
+        request, self._talking = self._talking, ""
+        self._client.cancel_request(types.CancelParams(request))
         if self._chat is not None:
-            self._chat.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._chat
+            await self._chat
         while not (state := await self._state()).chat.idle:
             await asyncio.sleep(0.02)
         self.chat_tokens = state.chat.usage.generated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from difflib import unified_diff
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,9 @@ async def offer(server: Server, proposal: Proposal) -> bool:
         raise Refused("The document changed while the edit was shown; ask again.", stale=True)
     edit = convert.workspace_edit(proposal, server.session.encoding, server.client_capabilities)
     try:
-        answer = await server.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, proposal.label))
+        # Shielded: pygls has no place for an answer to what was cancelled.
+        params = types.ApplyWorkspaceEditParams(edit, proposal.label)
+        answer = await asyncio.shield(server.workspace_apply_edit_async(params))
     except JsonRpcException as error:
         raise Refused(f"The editor could not apply the edit ({error.message}).") from None
     return answer.applied
@@ -45,7 +48,7 @@ async def _agreed(server: Server, proposal: Proposal) -> bool:
     actions = [types.MessageActionItem(_APPLY), types.MessageActionItem(_DISCARD)]
     params = types.ShowMessageRequestParams(types.MessageType.Info, message, actions)
     try:
-        answer = await server.window_show_message_request_async(params)
+        answer = await asyncio.shield(server.window_show_message_request_async(params))
     except JsonRpcException:
         return False
     return answer is not None and answer.title == _APPLY

@@ -1,0 +1,232 @@
+--- Ghost text: asked for while typing, shown behind the cursor, accepted whole, by line or by word. One at a time.
+local config = require("codegemma.config")
+local server = require("codegemma.server")
+
+local M = {}
+
+local space = vim.api.nvim_create_namespace("codegemma-ghost")
+local METHOD = "textDocument/inlineCompletion"
+local INVOKED, AUTOMATIC = 1, 2
+
+--- What is shown: buffer, row and column (bytes, from 0) of the cursor, the text that is left to accept, the bytes after
+--- the cursor that it replaces, the items and which of them it is.
+local shown = nil
+local cancel = function() end
+
+local function cursor()
+  local position = vim.api.nvim_win_get_cursor(0)
+  return position[1] - 1, position[2]
+end
+
+local function clear()
+  if shown and vim.api.nvim_buf_is_valid(shown.buffer) then
+    vim.api.nvim_buf_clear_namespace(shown.buffer, space, 0, -1)
+  end
+end
+
+--- Draws what is left of the suggestion. A tail that is there already after the cursor is not drawn again.
+local function draw()
+  clear()
+  if vim.fn.pumvisible() == 1 then
+    return
+  end
+  local lines = vim.split(shown.text, "\n")
+  local line = vim.api.nvim_buf_get_lines(shown.buffer, shown.row, shown.row + 1, false)[1] or ""
+  local replaced = line:sub(shown.column + 1, shown.column + shown.replaces)
+  local last = lines[#lines]
+  if #lines == 1 and replaced ~= "" and vim.endswith(last, replaced) then
+    lines[1] = last:sub(1, #last - #replaced)
+  end
+  local below = {}
+  for i = 2, #lines do
+    table.insert(below, { { lines[i]:gsub("\t", (" "):rep(vim.bo[shown.buffer].tabstop)), "CodeGemmaGhost" } })
+  end
+  vim.api.nvim_buf_set_extmark(shown.buffer, space, shown.row, shown.column, {
+    virt_text = lines[1] ~= "" and { { lines[1], "CodeGemmaGhost" } } or nil,
+    virt_text_pos = "inline",
+    virt_lines = #below > 0 and below or nil,
+    hl_mode = "combine",
+    undo_restore = false,
+    strict = false,
+  })
+end
+
+function M.dismiss()
+  cancel()
+  clear()
+  shown = nil
+end
+
+function M.visible()
+  return shown ~= nil and vim.fn.pumvisible() == 0
+end
+
+--- What is shown, for tests and statuslines; nil where nothing is.
+function M.text()
+  return M.visible() and shown.text or nil
+end
+
+local function offset_of(client, buffer, position)
+  local line = vim.api.nvim_buf_get_lines(buffer, position.line, position.line + 1, false)[1] or ""
+  return vim.str_byteindex(line, client.offset_encoding, position.character, false)
+end
+
+--- Shows an item at the cursor, if it still belongs there.
+local function show(client, buffer, items, index)
+  local item, row, column = items[index], cursor()
+  local start, finish = offset_of(client, buffer, item.range.start), offset_of(client, buffer, item.range["end"])
+  local text = type(item.insertText) == "table" and item.insertText.value or item.insertText
+  local line = vim.api.nvim_get_current_line()
+  local typed = line:sub(start + 1, column)
+  if item.range.start.line ~= row or start > column or not vim.startswith(text, typed) then
+    return M.dismiss()
+  end
+  shown = {
+    buffer = buffer,
+    row = row,
+    column = column,
+    text = text:sub(#typed + 1),
+    replaces = math.max(0, finish - column),
+    items = items,
+    index = index,
+    client = client,
+  }
+  if shown.text == "" then
+    return M.dismiss()
+  end
+  draw()
+  client:notify("textDocument/didShowCompletion", { item = item })
+end
+
+--- Asks for a suggestion at the cursor.
+function M.ask(invoked)
+  cancel()
+  local buffer = vim.api.nvim_get_current_buf()
+  local client = server.client(buffer)
+  if not client or vim.fn.mode():sub(1, 1) ~= "i" then
+    return
+  end
+  local row, column = cursor()
+  local tick = vim.api.nvim_buf_get_changedtick(buffer)
+  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  params.context = { triggerKind = invoked and INVOKED or AUTOMATIC }
+  cancel = server.request(buffer, METHOD, params, function(result)
+    local now_row, now_column = cursor()
+    local same = vim.api.nvim_get_current_buf() == buffer and now_row == row and now_column == column
+    if not same or vim.api.nvim_buf_get_changedtick(buffer) ~= tick or vim.fn.mode():sub(1, 1) ~= "i" then
+      return
+    end
+    local items = result and (result.items or result) or {}
+    if #items == 0 then
+      return M.dismiss()
+    end
+    show(client, buffer, items, 1)
+  end)
+end
+
+--- Keeps what is shown while it is typed, so that it does not flicker until the server answers.
+local function typed_on()
+  local row, column = cursor()
+  if not shown or shown.buffer ~= vim.api.nvim_get_current_buf() or row ~= shown.row or column < shown.column then
+    return false
+  end
+  local typed = vim.api.nvim_get_current_line():sub(shown.column + 1, column)
+  if typed == "" or not vim.startswith(shown.text, typed) or #typed == #shown.text then
+    return typed == "" and column == shown.column
+  end
+  shown.text, shown.column = shown.text:sub(#typed + 1), column
+  draw()
+  return true
+end
+
+local function on_change()
+  if not typed_on() then
+    M.dismiss()
+  end
+  if config.current.auto then
+    M.ask(false)
+  end
+end
+
+local function on_move()
+  local row, column = cursor()
+  if shown and (row ~= shown.row or column ~= shown.column) and not typed_on() then
+    M.dismiss()
+  end
+end
+
+--- Inserts bytes of what is shown behind the cursor, and with the last of them replaces what they bring themselves.
+local function insert(text, whole)
+  local at = shown
+  local row, column = at.row, at.column
+  local lines = vim.split(text, "\n")
+  vim.api.nvim_buf_set_text(at.buffer, row, column, row, column + (whole and at.replaces or 0), lines)
+  local end_row = row + #lines - 1
+  local end_column = #lines == 1 and column + #text or #lines[#lines]
+  vim.api.nvim_win_set_cursor(0, { end_row + 1, end_column })
+  at.row, at.column, at.text = end_row, end_column, at.text:sub(#text + 1)
+end
+
+--- Accepts what is shown: "all", "line" or "word". Whether there was something.
+function M.accept(much)
+  if not M.visible() then
+    return false
+  end
+  local at, text = shown, shown.text
+  if much == "word" then
+    text = text:match("^%s*[%w_]+") or text:match("^%s*[^%w%s]+") or text
+  elseif much == "line" then
+    text = text:match("^\n?[^\n]*\n?") or text
+  end
+  local item = at.items[at.index]
+  cancel()
+  clear()
+  local whole = text == at.text
+  insert(text, whole)
+  if whole then
+    shown = nil
+    if item.command then
+      at.client:exec_cmd(item.command, { bufnr = at.buffer })
+    end
+  else
+    at.client:notify("textDocument/didPartiallyAcceptCompletion", { item = item, acceptedLength = vim.str_utfindex(text, "utf-16") })
+    draw()
+  end
+  return true
+end
+
+--- Shows another of the suggestions; asks for some where only one is known.
+function M.cycle(step)
+  if not shown or #shown.items < 2 then
+    return M.ask(true)
+  end
+  local at = shown
+  local index = (at.index - 1 + step) % #at.items + 1
+  clear()
+  show(at.client, at.buffer, at.items, index)
+end
+
+function M.enable()
+  local group = vim.api.nvim_create_augroup("codegemma-ghost", {})
+  local function on(events, callback)
+    vim.api.nvim_create_autocmd(events, { group = group, callback = callback })
+  end
+  on({ "TextChangedI", "TextChangedP" }, on_change)
+  on("InsertEnter", function()
+    if config.current.auto then
+      vim.schedule(function()
+        M.ask(false)
+      end)
+    end
+  end)
+  on("CursorMovedI", on_move)
+  on("CompleteChanged", clear)
+  on("CompleteDone", function()
+    if shown then
+      draw()
+    end
+  end)
+  on({ "InsertLeave", "BufLeave" }, M.dismiss)
+end
+
+return M
