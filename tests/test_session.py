@@ -27,7 +27,7 @@ def session_with(monkeypatch: pytest.MonkeyPatch, *loaded: Engine | Exception) -
     """A session whose loads give ``loaded`` one after the other, the last one again and again."""
     waiting = list(loaded)
 
-    def load(settings: Settings, on_progress: Callable[[float], bool] = lambda _: True) -> Engine:
+    def load(settings: Settings, on_progress: Callable[[float], bool] = lambda _: True, **more: object) -> Engine:
         on_progress(0.5)
         engine = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         if isinstance(engine, Exception):
@@ -99,7 +99,7 @@ async def test_leaving_while_the_model_loads(monkeypatch: pytest.MonkeyPatch) ->
     closed = threading.Event()
     monkeypatch.setattr(engine, "close", closed.set)
 
-    def load(settings: Settings, on_progress: Callable[[float], bool]) -> Engine:
+    def load(settings: Settings, on_progress: Callable[[float], bool], **more: object) -> Engine:
         assert go_on.wait(5)
         return engine
 
@@ -133,7 +133,7 @@ async def test_a_load_that_nobody_wants_any_more_is_given_up(monkeypatch: pytest
         def close(self) -> None:
             closed.append(self.name)
 
-    def load(settings: Settings, on_progress: Callable[[float], bool]) -> Engine:
+    def load(settings: Settings, on_progress: Callable[[float], bool], **more: object) -> Engine:
         asked.append(settings.model)
         for _ in range(500):
             if not on_progress(0.1) or settings.model == "nano":
