@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
 from rich.console import Console
+from rich.text import Text
 
 from codegemma_lsp.completion import Origin, Outcome, Suggestion
 from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
@@ -31,13 +33,14 @@ class Stop:
 
 
 STOPS = (
-    Stop("codegemma_lsp/session.py", "log = logging"),
-    Stop("codegemma_lsp/session.py", "        self.initial: dict"),
-    Stop("codegemma_lsp/document.py", '    at = text.find("\\n", first -'),
-    Stop("codegemma_lsp/document.py", "    def line_count(self) -> int:\n        return "),
+    Stop("tests/data/shapes.py", "        for shape in self."),
+    Stop("tests/data/shapes.py", "    width: float\n    height:"),
+    Stop("tests/data/shapes.py", "        self.shapes.append("),
+    Stop("tests/data/shapes.py", "        return sum(shape.area() for shape in self."),
     Stop("tests/data/cart.js", "    let sum ="),
     Stop("tests/data/cart.js", "    if (sum >= this.discountFrom"),
 )
+DOCUMENTED = Stop("tests/data/shapes.py", "    def largest(self)")
 
 
 async def main() -> None:
@@ -70,10 +73,11 @@ async def main() -> None:
         show(console, stop, document, offset, outcome)
         if stop is STOPS[0] and outcome.suggestion is not None:
             await type_it(console, client, reports, stop, document, offset, outcome.suggestion)
+    await document_it(console, client)
     await client.shutdown_async(None)
     client.exit(None)
     await client.stop()
-    console.print("Try your own: [bold].venv/bin/codegemma-lsp complete FILE:LINE:COL[/]")
+    console.print("Try your own: [bold].venv/bin/codegemma-lsp complete FILE:LINE:COL[/], or [bold]chat[/]")
 
 
 def opened(client: LanguageClient, stop: Stop) -> tuple[Document, int]:
@@ -131,6 +135,29 @@ async def type_it(
     document = document.with_edit(Edit(Span(offset, offset), typed), 2)
     console.print(f"Typing {typed!r}, as suggested, asks nothing of the model:", style="bold")
     show(console, stop, document, offset + len(typed), await ask(client, reports, document, offset + len(typed)))
+
+
+async def document_it(console: Console, client: LanguageClient) -> None:
+    """Asks for an edit, and shows what it would change."""
+    document, offset = opened(client, DOCUMENTED)
+    document = Document(
+        document.uri.replace("?", "?edit"), (CHECKOUT / DOCUMENTED.path).read_text("utf-8"), "python", 1
+    )
+    client.text_document_did_open(
+        types.DidOpenTextDocumentParams(types.TextDocumentItem(document.uri, "python", 1, document.text))
+    )
+    line = document.line_at(offset)
+    console.print(f"[bold]/doc[/] on line {line + 1} of {DOCUMENTED.path}, by the small demo model for chat:")
+    place = {"line": line, "character": 8}
+    params = {"uri": document.uri, "range": {"start": place, "end": place}, "action": "doc"}
+    try:
+        answer = await client.protocol.send_request_async("codegemma/edit", params)
+    except JsonRpcException as error:
+        console.print(f"  {error.message}\n", style="dim")
+        return
+    for added in str(answer.text).rstrip().split("\n"):
+        console.print(Text.assemble(("  + ", "green"), (added, "green")))
+    console.print()
 
 
 def show(console: Console, stop: Stop, document: Document, offset: int, outcome: Outcome) -> None:

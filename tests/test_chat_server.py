@@ -357,3 +357,54 @@ async def test_a_chat_model_that_is_not_there_is_one_sentence() -> None:
         failed = await client.failure(client.chat("Hello"))
         assert "/nowhere/model.gguf" in failed.message
         assert "chatModel" in failed.message
+
+
+async def test_every_command_does_its_work_and_says_it_or_a_sentence(tmp_path: Path) -> None:
+    """In a repository with something staged; what the model writes is not judged."""
+    (tmp_path / "shapes.py").write_text(SOURCE)
+    for arguments in (["init", "-q"], ["add", "."]):
+        await (await asyncio.create_subprocess_exec("git", *arguments, cwd=tmp_path)).wait()
+    capable = capabilities(confirming=True)
+    assert capable.workspace is not None
+    assert capable.workspace.workspace_edit is not None
+    capable.workspace.workspace_edit.resource_operations = [types.ResourceOperationKind.Create]
+    async with serving({**OPTIONS, "chatMaxTokens": 200}, client=(client := ChatClient()), capabilities=capable):
+        folders = types.WorkspaceFoldersChangeEvent([types.WorkspaceFolder(tmp_path.as_uri(), "w")], [])
+        client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(folders))
+        client.open(SOURCE, uri=(tmp_path / "shapes.py").as_uri())
+        argument = {**client.selection("    result = 3"), "instruction": "Shorten it.", "diagnostics": ["unclear"]}
+        done = []
+        for action in ("explain", "fix", "doc", "tests", "edit"):
+            params = types.ExecuteCommandParams(f"codegemma.{action}", [argument])
+            answer = (await asyncio.gather(client.workspace_execute_command_async(params), return_exceptions=True))[0]
+            if isinstance(answer, JsonRpcException):
+                assert answer.code == REQUEST_FAILED
+                assert answer.message.endswith(".")
+            else:
+                done.append(action)
+                assert as_plain(answer)["text"].strip()
+        assert {"explain", "doc"} <= set(done)
+        assert len(client.applied) == len(set(done) - {"explain"})
+        for edit in client.applied:
+            for change in edit.document_changes or ():
+                if isinstance(change, types.CreateFile):
+                    assert change.uri == (tmp_path / "test_shapes.py").as_uri()
+        params = types.ExecuteCommandParams("codegemma.commit", [tmp_path.as_uri()])
+        message = as_plain(await client.workspace_execute_command_async(params))
+        assert message["text"].strip()
+        assert (tmp_path / "shapes.py").read_text() == SOURCE
+
+
+@pytest.mark.parametrize("command", ["/doc", "/fix the name", "/edit shorten it"])
+async def test_slash_commands_in_a_chat_come_with_an_edit(command: str) -> None:
+    async with chatting(chatMaxTokens=200) as client:
+        client.open(SOURCE)
+        chat = client.chat(command, selection=client.selection("    result = 3"))
+        answer = (await asyncio.gather(chat, return_exceptions=True))[0]
+        if isinstance(answer, JsonRpcException):
+            assert answer.message.endswith(".")
+            return
+        found = as_plain(answer)
+        assert found["edit"]["edit"]["documentChanges"]
+        assert found["text"].startswith("```")
+        assert not client.applied

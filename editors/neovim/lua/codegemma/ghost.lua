@@ -1,4 +1,5 @@
 --- Ghost text: asked for while typing, shown behind the cursor, accepted whole, by line or by word. One at a time.
+local compat = require("codegemma.compat")
 local config = require("codegemma.config")
 local server = require("codegemma.server")
 
@@ -68,7 +69,7 @@ end
 
 local function offset_of(client, buffer, position)
   local line = vim.api.nvim_buf_get_lines(buffer, position.line, position.line + 1, false)[1] or ""
-  return vim.str_byteindex(line, client.offset_encoding, position.character, false)
+  return compat.byte(line, client.offset_encoding, position.character)
 end
 
 --- Shows an item at the cursor, if it still belongs there.
@@ -95,7 +96,7 @@ local function show(client, buffer, items, index)
     return M.dismiss()
   end
   draw()
-  client:notify("textDocument/didShowCompletion", { item = item })
+  compat.call(client, "notify", "textDocument/didShowCompletion", { item = item })
 end
 
 --- Asks for a suggestion at the cursor.
@@ -186,10 +187,11 @@ function M.accept(much)
   if whole then
     shown = nil
     if item.command then
-      at.client:exec_cmd(item.command, { bufnr = at.buffer })
+      compat.exec(at.client, item.command, at.buffer)
     end
   else
-    at.client:notify("textDocument/didPartiallyAcceptCompletion", { item = item, acceptedLength = vim.str_utfindex(text, "utf-16") })
+    local params = { item = item, acceptedLength = compat.length(text, "utf-16") }
+    compat.call(at.client, "notify", "textDocument/didPartiallyAcceptCompletion", params)
     draw()
   end
   return true

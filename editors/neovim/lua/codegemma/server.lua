@@ -1,4 +1,5 @@
 --- The connection to the server: started for buffers that want it, started again when it dies, stopped when off.
+local compat = require("codegemma.compat")
 local config = require("codegemma.config")
 
 local M = { status = { kind = "Inactive", message = "not started", busy = false } }
@@ -110,7 +111,7 @@ end
 function M.stop()
   stopping = true
   for _, client in ipairs(vim.lsp.get_clients({ name = NAME })) do
-    client:stop()
+    compat.call(client, "stop")
   end
   set_status({ kind = "Inactive", message = "off" })
 end
@@ -129,7 +130,7 @@ function M.request(buffer, method, params, done)
     return function() end
   end
   local over = false
-  local ok, id = client:request(method, params, function(err, result)
+  local ok, id = compat.call(client, "request", method, params, function(err, result)
     if not over then
       over = true
       done(result, err and err.message or nil)
@@ -138,7 +139,7 @@ function M.request(buffer, method, params, done)
   return function()
     if ok and id and not over then
       over = true
-      client:cancel_request(id)
+      compat.call(client, "cancel_request", id)
     end
   end
 end

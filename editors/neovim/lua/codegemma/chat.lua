@@ -1,0 +1,169 @@
+--- The chat: a split with the conversation as Markdown, answers streamed into it, and a line to ask on.
+local config = require("codegemma.config")
+local server = require("codegemma.server")
+
+local M = {}
+
+local NAME = "codegemma://chat"
+local state = { buffer = nil, conversation = nil, cancel = nil, token = 0 }
+
+local function buffer()
+  if not state.buffer or not vim.api.nvim_buf_is_valid(state.buffer) then
+    state.buffer = vim.api.nvim_create_buf(false, true)
+    vim.api.nvim_buf_set_name(state.buffer, NAME)
+    vim.bo[state.buffer].filetype = "codegemma-chat"
+    vim.bo[state.buffer].bufhidden = "hide"
+    vim.bo[state.buffer].modifiable = false
+    pcall(vim.treesitter.start, state.buffer, "markdown")
+    local function map(key, action, description)
+      vim.keymap.set("n", key, action, { buffer = state.buffer, silent = true, desc = "CodeGemma: " .. description })
+    end
+    map("<CR>", M.prompt, "ask")
+    map("i", M.prompt, "ask")
+    map("<C-c>", M.stop, "stop the answer")
+    map("q", "<Cmd>close<CR>", "close the chat")
+    map("<C-n>", M.new, "a new conversation")
+    map("yc", M.copy_code, "copy the code block under the cursor")
+  end
+  return state.buffer
+end
+
+--- Opens the chat's window, or goes to it.
+function M.open()
+  local own = buffer()
+  local window = vim.fn.bufwinid(own)
+  if window ~= -1 then
+    vim.api.nvim_set_current_win(window)
+    return
+  end
+  vim.cmd(("%s %dsplit"):format(config.current.chat.split, config.current.chat.width))
+  vim.api.nvim_win_set_buf(0, own)
+  vim.wo.wrap, vim.wo.linebreak, vim.wo.number, vim.wo.relativenumber, vim.wo.signcolumn = true, true, false, false, "no"
+  vim.wo.winbar = " CodeGemma chat   <CR> ask   <C-c> stop   <C-n> new   q close"
+end
+
+--- Adds text at the end; windows whose cursor is on the last line follow it.
+local function append(text)
+  local own = buffer()
+  local count = vim.api.nvim_buf_line_count(own)
+  local last = vim.api.nvim_buf_get_lines(own, -2, -1, false)[1]
+  vim.bo[own].modifiable = true
+  vim.api.nvim_buf_set_text(own, count - 1, #last, count - 1, #last, vim.split(text, "\n"))
+  vim.bo[own].modifiable = false
+  for _, window in ipairs(vim.fn.win_findbuf(own)) do
+    if vim.api.nvim_win_get_cursor(window)[1] >= count then
+      vim.api.nvim_win_set_cursor(window, { vim.api.nvim_buf_line_count(own), 0 })
+    end
+  end
+end
+
+--- All that is in the chat, for tests.
+function M.text()
+  return table.concat(vim.api.nvim_buf_get_lines(buffer(), 0, -1, false), "\n")
+end
+
+function M.busy()
+  return state.cancel ~= nil
+end
+
+--- Asks something. `selection` is { buffer, range } that slash commands and the question are about.
+function M.ask(text, selection)
+  M.open()
+  if state.cancel then
+    vim.notify("codegemma: an answer is being written; stop it first", vim.log.levels.WARN)
+    return
+  end
+  state.token = state.token + 1
+  local token = "codegemma-chat-" .. state.token
+  local empty = vim.api.nvim_buf_line_count(buffer()) == 1 and M.text() == ""
+  append((empty and "" or "\n\n") .. "## " .. text:gsub("\n", " ") .. "\n\n")
+  local params = { text = text, conversationId = state.conversation, partialResultToken = token, references = {} }
+  local about = selection and selection.buffer or 0
+  if selection then
+    params.selection = { uri = vim.uri_from_bufnr(selection.buffer), range = selection.range }
+    if not vim.startswith(vim.trim(text), "/") then
+      params.references = { params.selection }
+    end
+  end
+  local said = ""
+  state.said = function(message)
+    if message.token == token then
+      said = said .. message.value.text
+      append(message.value.text)
+    end
+  end
+  state.cancel = server.request(about, "codegemma/chat", params, function(result, problem)
+    state.cancel, state.said = nil, nil
+    if problem then
+      append((said == "" and "" or "\n\n") .. "> " .. problem)
+      return
+    end
+    state.conversation = result.conversationId
+    if #result.text > #said then
+      append(result.text:sub(#said + 1))
+    end
+    if result.note and result.note ~= "" then
+      append("\n\n> " .. result.note)
+    end
+    if result.edit then
+      require("codegemma.edit").preview(result.edit)
+    end
+  end)
+end
+
+server.on("text", function(message)
+  if state.said then
+    state.said(message)
+  end
+end)
+
+function M.stop()
+  if state.cancel then
+    state.cancel()
+    state.cancel, state.said = nil, nil
+    append("\n\n> stopped")
+  end
+end
+
+--- Begins a new conversation; the old one is forgotten.
+function M.new()
+  M.stop()
+  if state.conversation then
+    server.request(0, "codegemma/forgetConversation", { conversationId = state.conversation }, function() end)
+  end
+  state.conversation = nil
+  local own = buffer()
+  vim.bo[own].modifiable = true
+  vim.api.nvim_buf_set_lines(own, 0, -1, false, {})
+  vim.bo[own].modifiable = false
+end
+
+function M.prompt()
+  vim.ui.input({ prompt = "CodeGemma: " }, function(text)
+    if text and vim.trim(text) ~= "" then
+      M.ask(text)
+    end
+  end)
+end
+
+--- Copies the fenced block around the cursor to the unnamed register.
+function M.copy_code()
+  local lines = vim.api.nvim_buf_get_lines(0, 0, -1, false)
+  local at, first = vim.api.nvim_win_get_cursor(0)[1], nil
+  for i, line in ipairs(lines) do
+    if line:match("^%s*```") then
+      if not first then
+        first = i
+      elseif at >= first and at <= i then
+        vim.fn.setreg('"', table.concat(vim.list_slice(lines, first + 1, i - 1), "\n") .. "\n", "l")
+        vim.notify(("codegemma: %d lines copied"):format(i - first - 1))
+        return
+      else
+        first = nil
+      end
+    end
+  end
+  vim.notify("codegemma: there is no code block under the cursor", vim.log.levels.WARN)
+end
+
+return M

@@ -1,0 +1,123 @@
+--- `:CodeGemma` and what it can do.
+local server = require("codegemma.server")
+
+local M = {}
+
+local function about(args)
+  local buffer = vim.api.nvim_get_current_buf()
+  local first, last = args.line1 - 1, args.line2 - 1
+  return buffer, first, last
+end
+
+local function selection(args)
+  local buffer, first, last = about(args)
+  return { buffer = buffer, range = require("codegemma.edit").lines_range(buffer, first, last) }
+end
+
+local function edit(action)
+  return function(args, rest)
+    local buffer, first, last = about(args)
+    require("codegemma.edit").ask(action, buffer, first, last, rest)
+  end
+end
+
+local commands = {
+  chat = function(args, rest)
+    local chat = require("codegemma.chat")
+    local asked = args.range > 0 and selection(args) or nil
+    chat.open()
+    if rest ~= "" then
+      chat.ask(rest, asked)
+    end
+  end,
+  explain = function(args, rest)
+    require("codegemma.chat").ask(vim.trim("/explain " .. rest), selection(args))
+  end,
+  stop = function()
+    require("codegemma.chat").stop()
+  end,
+  new = function()
+    require("codegemma.chat").new()
+  end,
+  edit = function(args, rest)
+    local buffer, first, last = about(args)
+    local function ask(instruction)
+      if instruction and vim.trim(instruction) ~= "" then
+        require("codegemma.edit").ask("edit", buffer, first, last, instruction)
+      end
+    end
+    if rest ~= "" then
+      ask(rest)
+    else
+      vim.ui.input({ prompt = "Edit: " }, ask)
+    end
+  end,
+  fix = edit("fix"),
+  doc = edit("doc"),
+  tests = edit("tests"),
+  commit = function()
+    local buffer = vim.api.nvim_get_current_buf()
+    local params = { command = "codegemma.commit", arguments = { vim.uri_from_fname(vim.fn.getcwd()) } }
+    server.request(buffer, "workspace/executeCommand", params, function(result, problem)
+      if problem then
+        vim.notify("codegemma: " .. problem, vim.log.levels.WARN)
+      elseif vim.bo[buffer].filetype == "gitcommit" then
+        vim.api.nvim_buf_set_lines(buffer, 0, 0, false, vim.split(result.text, "\n"))
+      else
+        vim.fn.setreg('"', result.text)
+        vim.notify("codegemma: copied:\n" .. result.text)
+      end
+    end)
+  end,
+  accept = function()
+    require("codegemma.edit").accept()
+  end,
+  discard = function()
+    require("codegemma.edit").discard()
+  end,
+  suggest = function()
+    require("codegemma.ghost").ask(true)
+  end,
+  auto = function()
+    local current = require("codegemma.config").current
+    current.auto = not current.auto
+    vim.notify("codegemma: suggestions " .. (current.auto and "while typing" or "only when asked"))
+  end,
+  enable = function()
+    server.start()
+  end,
+  disable = function()
+    require("codegemma.ghost").dismiss()
+    server.stop()
+  end,
+  restart = function()
+    server.stop()
+    vim.defer_fn(server.start, 500)
+  end,
+  status = function()
+    vim.notify("codegemma: " .. server.status.message)
+  end,
+}
+
+--- Runs a subcommand, as `:CodeGemma` does.
+function M.run(args)
+  local name, rest = args.args:match("^%s*(%S*)%s*(.-)%s*$")
+  name = name == "" and "status" or name
+  if not commands[name] then
+    vim.notify(("codegemma: there is no command %q; see :help :CodeGemma"):format(name), vim.log.levels.ERROR)
+    return
+  end
+  commands[name](args, rest)
+end
+
+--- Names of subcommands that begin so.
+function M.complete(lead, line)
+  if line:match("^%S*%s+%S*$") == nil and not line:match("CodeGemma%s+%S*$") then
+    return {}
+  end
+  return vim.tbl_filter(function(name)
+    return vim.startswith(name, lead)
+  end, vim.fn.sort(vim.tbl_keys(commands)))
+end
+
+return M

@@ -1,0 +1,40 @@
+--- `:checkhealth codegemma`
+local M = {}
+
+function M.check()
+  local health, config, server = vim.health, require("codegemma.config"), require("codegemma.server")
+  health.start("codegemma")
+  if vim.fn.has("nvim-0.10") == 1 then
+    health.ok("Neovim " .. tostring(vim.version()))
+  else
+    health.error("Neovim is older than 0.10")
+  end
+  local command, reason = config.command()
+  if not command then
+    health.error(reason)
+    return
+  end
+  health.ok("the server is " .. command[1])
+  local doctor = vim.list_extend({}, command)
+  doctor[#doctor] = "doctor" -- in the place of "serve"
+  local done = vim.system(doctor, { text = true, timeout = 60000 }):wait()
+  local said = vim.trim((done.stdout or "") .. (done.stderr or ""))
+  if done.code == 0 then
+    health.ok("codegemma-lsp doctor finds nothing wrong")
+  else
+    health.error("codegemma-lsp doctor: " .. said)
+  end
+  local kinds = { Normal = health.ok, Error = health.error }
+  local say = kinds[server.status.kind] or health.warn
+  say("status: " .. server.status.message)
+  health.info(("%d buffers are attached"):format(#vim.tbl_filter(function(buffer)
+    return server.client(buffer) ~= nil
+  end, vim.api.nvim_list_bufs())))
+  local tab = config.current.keys.accept
+  local mapped = tab and vim.fn.maparg(tab, "i", false, true) or {}
+  if tab and not (mapped.desc or ""):match("^CodeGemma") then
+    health.warn(("%s is mapped by something else; set it up before codegemma, which then falls back to it"):format(tab))
+  end
+end
+
+return M

@@ -1,0 +1,132 @@
+--- CodeGemma in Neovim: completion as ghost text, chat and edits, over the language server codegemma-lsp.
+local M = {}
+
+local function highlights()
+  local link = { CodeGemmaGhost = "Comment", CodeGemmaAdded = "DiffAdd", CodeGemmaRemoved = "DiffDelete" }
+  for name, target in pairs(link) do
+    vim.api.nvim_set_hl(0, name, { link = target, default = true })
+  end
+end
+
+--- What a key does where nothing of ours is shown: what it was mapped to before, else what it is.
+local function fallback(key, mode)
+  local before = vim.fn.maparg(key, mode, false, true)
+  if before.callback then
+    return function()
+      local result = before.callback()
+      return before.expr == 1 and result or ""
+    end
+  elseif before.rhs then
+    return function()
+      return before.expr == 1 and vim.api.nvim_eval(before.rhs) or before.rhs
+    end
+  end
+  return function()
+    return key
+  end
+end
+
+--- Neovim 0.12 shows ghost text itself.
+local native = vim.lsp.inline_completion
+
+local function map_native(key, otherwise)
+  vim.keymap.set("i", key, function()
+    return native.get() and "" or otherwise()
+  end, { expr = true, replace_keycodes = true, silent = true, desc = "CodeGemma: accept the suggestion" })
+end
+
+local function map_insert(key, action, description)
+  if not key then
+    return
+  end
+  local otherwise = fallback(key, "i")
+  vim.keymap.set("i", key, function()
+    if not require("codegemma.ghost").visible() then
+      return otherwise()
+    end
+    -- Text may not be changed while a mapping is evaluated.
+    vim.schedule(action)
+    return ""
+  end, { expr = true, replace_keycodes = true, silent = true, desc = "CodeGemma: " .. description })
+end
+
+local function native_keys(own)
+  if own.accept then
+    map_native(own.accept, fallback(own.accept, "i"))
+  end
+  for key, count in pairs({ next = 1, previous = -1 }) do
+    if own[key] then
+      vim.keymap.set("i", own[key], function()
+        native.select({ count = count })
+      end, { silent = true, desc = "CodeGemma: " .. key })
+    end
+  end
+end
+
+local function keys(own)
+  local ghost = require("codegemma.ghost")
+  local function accept(much)
+    return function()
+      ghost.accept(much)
+    end
+  end
+  map_insert(own.accept, accept("all"), "accept the suggestion")
+  map_insert(own.accept_word, accept("word"), "accept a word")
+  map_insert(own.accept_line, accept("line"), "accept a line")
+  map_insert(own.dismiss, ghost.dismiss, "dismiss the suggestion")
+  for key, action in pairs({
+    next = function()
+      ghost.cycle(1)
+    end,
+    previous = function()
+      ghost.cycle(-1)
+    end,
+    trigger = function()
+      ghost.ask(true)
+    end,
+  }) do
+    if own[key] then
+      vim.keymap.set("i", own[key], action, { silent = true, desc = "CodeGemma: " .. key })
+    end
+  end
+end
+
+--- Sets everything up; see |codegemma-settings|.
+function M.setup(options)
+  if vim.fn.has("nvim-0.10") == 0 then
+    vim.notify("codegemma needs Neovim 0.10 or later", vim.log.levels.ERROR)
+    return
+  end
+  local config, server = require("codegemma.config"), require("codegemma.server")
+  config.set(options)
+  highlights()
+  local group = vim.api.nvim_create_augroup("codegemma", {})
+  vim.api.nvim_create_autocmd({ "FileType", "BufReadPost", "BufNewFile" }, {
+    group = group,
+    callback = function(event)
+      vim.schedule(function()
+        if vim.api.nvim_buf_is_valid(event.buf) then
+          server.attach(event.buf)
+        end
+      end)
+    end,
+  })
+  vim.api.nvim_create_autocmd("ColorScheme", { group = group, callback = highlights })
+  if native then
+    native.enable(config.current.auto)
+    native_keys(config.current.keys)
+  else
+    require("codegemma.ghost").enable()
+    keys(config.current.keys)
+  end
+  server.attach_all()
+end
+
+--- The state in a few words, for statuslines.
+function M.status()
+  local status = require("codegemma.server").status
+  local signs = { Normal = "", Inactive = "(off) ", Warning = "(!) ", Error = "(x) " }
+  return "CodeGemma " .. (signs[status.kind] or "") .. (status.busy and "…" or "")
+end
+
+return M
