@@ -81,16 +81,20 @@ def selected(document: Document, context: types.InlineCompletionContext, encodin
     return None if info is None else Selected(span(document, info.range, encoding), text(info.text))
 
 
-def inline_items(document: Document, suggestion: Suggestion | None, encoding: Encoding) -> types.InlineCompletionList:
+def inline_items(
+    document: Document, suggestions: Iterable[Suggestion | None], encoding: Encoding
+) -> types.InlineCompletionList:
     """Always an explicit range: some clients otherwise insert at the cursor as it is when the answer arrives."""
-    if suggestion is None:
-        return types.InlineCompletionList(items=[])
-    item = types.InlineCompletionItem(
-        insert_text=suggestion.text,
-        range=range_(document, suggestion.span, encoding),
-        command=types.Command(title="Accept", command=ACCEPT_COMMAND, arguments=[suggestion.id]),
-    )
-    return types.InlineCompletionList(items=[item])
+    items = [
+        types.InlineCompletionItem(
+            insert_text=suggestion.text,
+            range=range_(document, suggestion.span, encoding),
+            command=types.Command(title="Accept", command=ACCEPT_COMMAND, arguments=[suggestion.id]),
+        )
+        for suggestion in suggestions
+        if suggestion is not None
+    ]
+    return types.InlineCompletionList(items=items)
 
 
 def popup_items(document: Document, suggestion: Suggestion | None, encoding: Encoding) -> types.CompletionList:

@@ -9,10 +9,10 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from codegemma_lsp.completion import Memory, Origin, Outcome, Pace, Query, ask, in_hand, may_join
+from codegemma_lsp.completion import Memory, Origin, Outcome, Pace, Query, alternatives, ask, in_hand, may_join
 from codegemma_lsp.document import Document, Encoding
 from codegemma_lsp.engines.base import Engine, EngineError, EngineFailed
 from codegemma_lsp.engines.order import Order
@@ -136,9 +136,21 @@ class Session:
             log.debug("details", exc_info=error)
             return Outcome(None, Origin.NONE, reason=f"it failed ({type(error).__name__})")
         engine = self.keeper.engine
-        if outcome.suggestion is not None and engine is not None and self.settings.prefetch:
-            self._ahead.follow(query, outcome.suggestion, memory, engine, self.settings)
+        if (first := outcome.suggestion) is None or engine is None:
+            return outcome
+        if query.explicit and self.settings.alternatives:
+            outcome = await self._with_others(query, outcome, memory, engine)
+        if self.settings.prefetch:
+            self._ahead.follow(query, first, memory, engine, self.settings)
         return outcome
+
+    async def _with_others(self, query: Query, outcome: Outcome, memory: Memory, engine: Engine) -> Outcome:
+        try:
+            others = await alternatives(query, outcome, memory, engine, self.settings, self._planner)
+        except EngineError as error:
+            log.warning("no alternatives: %s", error)
+            return outcome
+        return replace(outcome, others=others)
 
     async def _ask(self, query: Query, memory: Memory) -> Outcome:
         if not query.explicit and not may_join(query, memory, self.settings):

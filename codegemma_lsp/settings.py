@@ -74,6 +74,9 @@ class Settings(BaseModel):
         16, ge=1, le=1024, description="Lines by which the window's head moves; 1 re-reads the window with each line."
     )
     multiline: bool = Field(True, description="Suggest several lines where the syntax calls for them.")
+    alternatives: int = Field(
+        2, ge=0, le=8, description="Further suggestions to choose from where one is asked for by hand; 0: none."
+    )
     popup: Popup = Field(
         Popup.OFF,
         description="Answer textDocument/completion too, for editors without ghost text; read when the server starts.",

@@ -371,3 +371,23 @@ def test_nothing_is_kept_of_a_notification() -> None:
     """pygls keeps a future for each notification whose handler is a generator."""
     for name in ("did_open", "did_change", "did_close"):
         assert not inspect.isgeneratorfunction(getattr(Protocol, f"lsp_text_document__{name}"))
+
+
+async def test_asked_by_hand_there_are_others_to_choose_from() -> None:
+    """Each as safe as the first, none twice; typing one of them is answered without the model."""
+    text = SOURCE[: SOURCE.index("def edges(")] + "def edges(values):\n    for value in "
+    async with serving({**OPTIONS, "alternatives": 3}) as client:
+        client.open(text)
+        automatic = await client.complete(len(text))
+        items = await client.complete(len(text), explicit=True)
+        assert len(automatic) <= 1
+        assert 2 <= len(items) <= 4
+        assert len({str(item.insert_text) for item in items}) == len(items)
+        for item in items:
+            check_item(client, item, client.document.line_at(len(text)))
+        first, other = str(items[0].insert_text), str(items[-1].insert_text)
+        typed = next(n for n in range(1, len(other)) if not first.startswith(other[:n]))
+        client.type(len(text), other[:typed])
+        (rest,) = await client.complete(len(text) + typed)
+        assert str(rest.insert_text) == other[typed:]
+        assert client.completed[-1].origin == "reuse"

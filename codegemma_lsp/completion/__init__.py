@@ -1,5 +1,6 @@
 """Code at the cursor: a query in, a suggestion that is safe to accept out."""
 
+from codegemma_lsp.completion.alternatives import alternatives
 from codegemma_lsp.completion.pace import Pace
 from codegemma_lsp.completion.pipeline import (
     accepted,
@@ -26,6 +27,7 @@ __all__ = [
     "Shown",
     "Suggestion",
     "accepted",
+    "alternatives",
     "ask",
     "complete",
     "in_hand",

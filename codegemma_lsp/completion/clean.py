@@ -17,10 +17,11 @@ from typing import TypeAlias
 from codegemma_lsp.completion.closers import only_closers, overwritten_candidates
 from codegemma_lsp.completion.levels import at_a_level_that_fits
 from codegemma_lsp.completion.stop import loops, repeats
+from codegemma_lsp.prompt import Special
 from codegemma_lsp.syntax import Extent, Scope, Syntax, indentation, is_complete, reparse, scan
 from codegemma_lsp.syntax import Place as Kind
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")
+_UNPRINTABLE = re.compile("|".join([r"[\x00-\x08\x0b-\x1f\x7f\ufffd]", *(re.escape(special) for special in Special)]))
 _STRING_OVER_LINES = re.compile(r"\"\"\"|'''|`")
 _SIMILAR = 0.95
 _LONGEST_LINE = 2_000
@@ -123,7 +124,8 @@ def clean(text: str, place: Place) -> Cleaned:
 
 
 def printable(text: str, place: Place) -> str:
-    """Up to the first character that no source has: a control character, or half of a code point."""
+    """Up to the first that no source has: a control character, half of a code point, or what spells a special token,
+    which a model may copy letter by letter."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     found = _UNPRINTABLE.search(text)
     return text[: found.start()] if found else text

@@ -49,7 +49,7 @@ def in_hand(query: Query, memory: Memory) -> Outcome | None:
     known = remainder(memory.shown, text, offset)
     if known is None or (query.explicit and not known.text):
         return None
-    return _outcome(query, known, newline, Origin.REUSE, began)
+    return outcome_of(query, known, newline, Origin.REUSE, began)
 
 
 def may_join(query: Query, memory: Memory, settings: Settings) -> bool:
@@ -86,14 +86,14 @@ async def ask(
         begun = joined(memory.begun, text, offset) if settings.join_stream else None
         if begun is None:
             kept = memory if priority is Priority.COMPLETION else replace(memory)
-            begun = await _aside(executor, partial(begin, query, kept, engine, settings))
+            begun = await aside(executor, partial(begin, query, kept, engine, settings))
         planned = time.perf_counter()
         generation = await _generated(begun, memory, engine, priority)
         answered = time.perf_counter()
         usages.append(generation.usage)
         if generation.finish is Finish.CANCELLED:
             return Outcome(None, Origin.NONE, generation.usage, reason="a more urgent request took its place")
-        cleaned, reason = await _aside(executor, partial(_judged, generation, begun, offset, query, settings))
+        cleaned, reason = await aside(executor, partial(judged, generation, begun, offset, query, settings))
         memory.begun = _others(memory.begun, begun)
         own += planned - since + time.perf_counter() - answered
         here = (text, offset) == (begun.text, begun.offset)
@@ -103,7 +103,7 @@ async def ask(
             break
     if known is not None:
         memory.shown = remember(memory.shown, Shown(text, offset, known.text, known.overwrites))
-    outcome = _outcome(query, known or Cleaned(""), newline, Origin.MODEL, began, reason)
+    outcome = outcome_of(query, known or Cleaned(""), newline, Origin.MODEL, began, reason)
     usage = replace(total(usages), prompt=generation.usage.prompt, reused=generation.usage.reused)
     ms = {"plan": 1000 * (planned - since), **_model_ms(usage), "own": 1000 * own, **outcome.ms}
     return replace(outcome, usage=usage, ms=ms, mean_logprob=generation.mean_logprob())
@@ -153,13 +153,13 @@ async def warm_up(
 ) -> None:
     """Reads the prompt for a query, so that the first suggestion there need not. ``prefix_only``: no more of it than a
     cursor further down would share, for when it is not known where the cursor is."""
-    plan = await _aside(executor, partial(plan_completion, query, memory, engine, settings))
+    plan = await aside(executor, partial(plan_completion, query, memory, engine, settings))
     prompt = before_suffix(plan.prompt) if prefix_only else plan.prompt
     if prompt.segments:
         await engine.generate(Request(prompt, max_tokens=0, priority=Priority.WARM_UP))
 
 
-async def _aside(executor: Executor | None, function: Callable[[], T]) -> T:
+async def aside(executor: Executor | None, function: Callable[[], T]) -> T:
     """Runs ``function`` in the executor, or here where there is none."""
     return function() if executor is None else await asyncio.get_running_loop().run_in_executor(executor, function)
 
@@ -214,7 +214,7 @@ def _place(plan: Plan, settings: Settings) -> Place:
     return replace(place, extent=Extent.LINE if extent is Extent.REST and place.deeper_below else extent)
 
 
-def _judged(generation: Generation, begun: Begun, offset: int, query: Query, settings: Settings) -> tuple[Cleaned, str]:
+def judged(generation: Generation, begun: Begun, offset: int, query: Query, settings: Settings) -> tuple[Cleaned, str]:
     """What may be shown of an answer, or why nothing may; confidence is that of what follows ``offset``, the cursor."""
     if not generation.text.strip():
         return Cleaned(""), "the model has nothing to add"
@@ -225,10 +225,16 @@ def _judged(generation: Generation, begun: Begun, offset: int, query: Query, set
     return cleaned, "" if cleaned.text else "nothing that is safe to accept was left"
 
 
-def _outcome(
-    query: Query, cleaned: Cleaned, newline: str, origin: Origin, began: float, reason: str = "nothing to suggest here"
+def outcome_of(
+    query: Query,
+    cleaned: Cleaned,
+    newline: str,
+    origin: Origin,
+    began: float | None = None,
+    reason: str = "nothing to suggest here",
 ) -> Outcome:
-    ms = {"total": 1000 * (time.perf_counter() - began)}
+    """What a user is told of a cleaned text. ``began``: by ``time.perf_counter``."""
+    ms = {"total": 1000 * (time.perf_counter() - began)} if began is not None else {}
     if not cleaned.text:
         return Outcome(None, origin, ms=ms, reason=reason)
     span, text = Span(query.offset, query.offset + cleaned.overwrites), cleaned.text

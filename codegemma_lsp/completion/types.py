@@ -60,6 +60,7 @@ class Outcome:
     ms: dict[str, float] = field(default_factory=dict)
     reason: str = ""
     mean_logprob: float = 0.0
+    others: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

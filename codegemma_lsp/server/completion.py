@@ -33,7 +33,8 @@ async def on_inline_completion(params: types.InlineCompletionParams) -> types.In
         params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked,
         convert.selected(document, params.context, encoding),
     )
-    return convert.inline_items(document, (await answer(query)).suggestion, encoding)
+    outcome = await answer(query)
+    return convert.inline_items(document, (outcome.suggestion, *outcome.others), encoding)
 
 
 async def on_completion(params: types.CompletionParams) -> types.CompletionList:
