@@ -1,0 +1,199 @@
+/** Edits: asked for, previewed as a diff, accepted or discarded. Nothing is changed before it is accepted. */
+import * as vscode from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
+import type * as lsp from "vscode-languageserver-protocol";
+
+export interface Proposal {
+  label: string;
+  uri: string;
+  text: string;
+  range: lsp.Range;
+  edit: lsp.WorkspaceEdit;
+}
+
+export interface EditParams {
+  uri: string;
+  range: lsp.Range;
+  action: string;
+  version?: number;
+  instruction?: string;
+  diagnostics?: string[];
+}
+
+const SCHEME = "codegemma-edit";
+const PENDING = "codegemma.editPending";
+
+interface Pending {
+  proposal: Proposal;
+  preview: vscode.Uri;
+  version: number | undefined;
+}
+
+export class Edits implements vscode.TextDocumentContentProvider, vscode.Disposable {
+  private pending: Pending | undefined;
+  private readonly texts = new Map<string, string>();
+  private readonly disposables: vscode.Disposable[] = [];
+  private number = 0;
+
+  constructor(private readonly client: () => LanguageClient | undefined) {
+    this.disposables.push(
+      vscode.workspace.registerTextDocumentContentProvider(SCHEME, this),
+      vscode.workspace.onDidChangeTextDocument((event) => {
+        if (event.contentChanges.length && event.document.uri.toString() === this.target()) {
+          void this.discard("The text changed, so the edit was discarded.");
+        }
+      }),
+      vscode.window.tabGroups.onDidChangeTabs(({ closed }) => {
+        const preview = this.pending?.preview.toString();
+        if (closed.some((tab) => tab.input instanceof vscode.TabInputTextDiff && tab.input.modified.toString() === preview)) {
+          void this.discard();
+        }
+      }),
+    );
+  }
+
+  provideTextDocumentContent(uri: vscode.Uri): string {
+    return this.texts.get(uri.toString()) ?? "";
+  }
+
+  private target(): string | undefined {
+    return this.pending && vscode.Uri.parse(this.pending.proposal.uri).toString();
+  }
+
+  /** Asks for an edit of a selection, and previews what comes. */
+  async ask(action: string, document: vscode.TextDocument, selection: vscode.Range, instruction = ""): Promise<void> {
+    const diagnostics = vscode.languages
+      .getDiagnostics(document.uri)
+      .filter((found) => action === "fix" && found.range.intersection(selection))
+      .map((found) => found.message);
+    await this.request({
+      uri: document.uri.toString(),
+      range: { start: selection.start, end: selection.end },
+      version: document.version,
+      action,
+      instruction,
+      diagnostics,
+    });
+  }
+
+  async request(params: EditParams): Promise<void> {
+    const client = this.client();
+    if (!client) {
+      return;
+    }
+    await this.discard();
+    const progress = { location: vscode.ProgressLocation.Notification, title: "CodeGemma writes", cancellable: true };
+    const proposal = await vscode.window.withProgress(progress, async (_, token) => {
+      try {
+        return await client.sendRequest<Proposal>("codegemma/edit", params, token);
+      } catch (error) {
+        if (!token.isCancellationRequested) {
+          void vscode.window.showWarningMessage(`CodeGemma: ${error instanceof Error ? error.message : String(error)}`);
+        }
+        return undefined;
+      }
+    });
+    if (proposal) {
+      await this.preview(proposal);
+    }
+  }
+
+  /** Shows a proposal beside what is there. */
+  async preview(proposal: Proposal): Promise<void> {
+    await this.discard();
+    const uri = vscode.Uri.parse(proposal.uri);
+    const creates = (proposal.edit.documentChanges ?? []).some((change) => "kind" in change && change.kind === "create");
+    const document = creates ? undefined : await vscode.workspace.openTextDocument(uri);
+    this.number += 1;
+    const preview = uri.with({ scheme: SCHEME, query: String(this.number) });
+    this.texts.set(preview.toString(), changed(document, textEdits(proposal.edit)));
+    const original = document ? uri : uri.with({ scheme: SCHEME, query: "empty" });
+    this.pending = { proposal, preview, version: document?.version };
+    await vscode.commands.executeCommand("setContext", PENDING, true);
+    await vscode.commands.executeCommand("vscode.diff", original, preview, `${proposal.label} (CodeGemma)`, { preview: true });
+  }
+
+  get isPending(): boolean {
+    return this.pending !== undefined;
+  }
+
+  /** Makes the edit that is previewed, if the document is still the one that it was made for. */
+  async accept(): Promise<boolean> {
+    const { pending } = this;
+    const client = this.client();
+    if (!pending || !client) {
+      return false;
+    }
+    const uri = vscode.Uri.parse(pending.proposal.uri);
+    const document = vscode.workspace.textDocuments.find((one) => one.uri.toString() === uri.toString());
+    if (pending.version !== undefined && document?.version !== pending.version) {
+      await this.discard("The text changed, so the edit was not made; ask again.");
+      return false;
+    }
+    this.pending = undefined;
+    const edit = await client.protocol2CodeConverter.asWorkspaceEdit(unannotated(pending.proposal.edit));
+    const done = await vscode.workspace.applyEdit(edit);
+    await this.close(pending);
+    await vscode.window.showTextDocument(uri, { preview: false });
+    return done;
+  }
+
+  /** Leaves everything as it is. */
+  async discard(reason = ""): Promise<void> {
+    const { pending } = this;
+    if (!pending) {
+      return;
+    }
+    this.pending = undefined;
+    await this.close(pending);
+    if (reason) {
+      void vscode.window.showWarningMessage(`CodeGemma: ${reason}`);
+    }
+  }
+
+  private async close(pending: Pending): Promise<void> {
+    await vscode.commands.executeCommand("setContext", PENDING, false);
+    const preview = pending.preview.toString();
+    const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+    const shown = tabs.filter(
+      (tab) => tab.input instanceof vscode.TabInputTextDiff && tab.input.modified.toString() === preview,
+    );
+    if (shown.length) {
+      await vscode.window.tabGroups.close(shown);
+    }
+    this.texts.delete(preview);
+  }
+
+  dispose(): void {
+    this.disposables.forEach((one) => one.dispose());
+  }
+}
+
+function textEdits(edit: lsp.WorkspaceEdit): lsp.TextEdit[] {
+  const changes = (edit.documentChanges ?? []).filter((change) => "textDocument" in change);
+  return [...changes.flatMap((change) => change.edits as lsp.TextEdit[]), ...Object.values(edit.changes ?? {}).flat()];
+}
+
+/** A document's text after edits that do not overlap. */
+function changed(document: vscode.TextDocument | undefined, edits: lsp.TextEdit[]): string {
+  let text = document?.getText() ?? "";
+  const offset = (at: lsp.Position): number => document?.offsetAt(new vscode.Position(at.line, at.character)) ?? 0;
+  for (const edit of [...edits].reverse()) {
+    text = text.slice(0, offset(edit.range.start)) + edit.newText + text.slice(offset(edit.range.end));
+  }
+  return text;
+}
+
+/** The edit without what asks to be confirmed: it has been. */
+function unannotated(edit: lsp.WorkspaceEdit): lsp.WorkspaceEdit {
+  const bare = structuredClone(edit);
+  delete bare.changeAnnotations;
+  for (const change of bare.documentChanges ?? []) {
+    if ("textDocument" in change) {
+      change.edits = change.edits.map((one) => ({ range: one.range, newText: (one as lsp.TextEdit).newText }));
+    } else {
+      delete change.annotationId;
+    }
+  }
+  return bare;
+}

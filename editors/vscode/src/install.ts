@@ -1,0 +1,81 @@
+/** Where the server is: named by the user, in a checkout, in the path, or in an environment of our own. */
+import { execFile } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { promisify } from "node:util";
+import * as vscode from "vscode";
+import { setting } from "./config";
+
+const run = promisify(execFile);
+const PROGRAM = process.platform === "win32" ? "codegemma-lsp.exe" : "codegemma-lsp";
+
+function inEnvironment(folder: string, program: string): string {
+  return path.join(folder, process.platform === "win32" ? "Scripts" : "bin", program);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return fs.statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** The server's program, or undefined where none is installed. */
+export function findServer(context: vscode.ExtensionContext): string | undefined {
+  const named = setting("serverPath", "");
+  if (named) {
+    return named;
+  }
+  const checkout = path.resolve(context.extensionPath, "..", "..", ".venv");
+  const own = path.join(context.globalStorageUri.fsPath, "server");
+  const inPath = (process.env.PATH ?? "").split(path.delimiter).filter(Boolean);
+  const candidates = [
+    process.env.CODEGEMMA_LSP ?? "",
+    inEnvironment(checkout, PROGRAM),
+    inEnvironment(own, PROGRAM),
+    ...inPath.map((folder) => path.join(folder, PROGRAM)),
+  ];
+  return candidates.find((candidate) => candidate && isExecutable(candidate));
+}
+
+async function findPython(): Promise<string> {
+  for (const candidate of ["python3", "python", "python3.13", "python3.12", "python3.11"]) {
+    try {
+      await run(candidate, ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"]);
+      return candidate;
+    } catch {
+      // The next one, then.
+    }
+  }
+  throw new Error("Python 3.11 or later with its venv module is missing; install it, or set codegemma.serverPath.");
+}
+
+/** Installs the server into the extension's storage. Throws an Error with one sentence for the user. */
+export async function installServer(context: vscode.ExtensionContext, log: vscode.OutputChannel): Promise<string> {
+  const folder = path.join(context.globalStorageUri.fsPath, "server");
+  return vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: "CodeGemma: installing the server", cancellable: false },
+    async (progress) => {
+      const step = async (message: string, program: string, args: string[]): Promise<void> => {
+        progress.report({ message });
+        log.appendLine(`${program} ${args.join(" ")}`);
+        const { stdout, stderr } = await run(program, args, { maxBuffer: 64 * 1024 * 1024 });
+        log.append(stdout + stderr);
+      };
+      try {
+        const python = await findPython();
+        await fs.promises.mkdir(folder, { recursive: true });
+        await step("environment", python, ["-m", "venv", "--clear", folder]);
+        const source = setting("installSource", "codegemma-lsp");
+        await step("llama.cpp and the rest, some minutes", inEnvironment(folder, "python"), ["-m", "pip", "install", source]);
+        return inEnvironment(folder, PROGRAM);
+      } catch (error) {
+        log.appendLine(String(error));
+        const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+        throw new Error(`The server could not be installed (${reason}).`);
+      }
+    },
+  );
+}

@@ -1,0 +1,41 @@
+/** The status bar: loading, ready, busy, off, and what is wrong. */
+import * as vscode from "vscode";
+import type { ServerStatus } from "./server";
+import { setting } from "./config";
+
+export class StatusBar implements vscode.Disposable {
+  private readonly item = vscode.window.createStatusBarItem("codegemma", vscode.StatusBarAlignment.Right, 100);
+  private last: ServerStatus = { busy: true, message: "Starting", kind: "Inactive" };
+
+  constructor() {
+    this.item.name = "CodeGemma";
+    this.item.command = "codegemma.showMenu";
+    this.draw();
+    this.item.show();
+  }
+
+  show(status: ServerStatus): void {
+    this.last = status;
+    this.draw();
+  }
+
+  get status(): ServerStatus {
+    return this.last;
+  }
+
+  draw(): void {
+    const { busy, kind, message } = this.last;
+    const off = !setting("enabled", true);
+    const icon = off ? "circle-slash" : busy ? "loading~spin" : kind === "Error" ? "error" : kind === "Warning" ? "warning" : "sparkle";
+    const loading = /^Loading/.test(message) ? " loading" : "";
+    this.item.text = `$(${icon}) CodeGemma${off ? " off" : loading}`;
+    const tooltip = new vscode.MarkdownString(`**CodeGemma**\n\n${off ? "Suggestions are off." : message}`);
+    this.item.tooltip = tooltip;
+    this.item.backgroundColor =
+      kind === "Error" && !off ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
+  }
+
+  dispose(): void {
+    this.item.dispose();
+  }
+}

