@@ -150,9 +150,9 @@ class Code:
         return found
 
     def ghost(self) -> str:
-        """The ghost text on the cursor's line."""
-        found = self.page.locator(".ghost-text, .ghost-text-decoration")
-        return str(found.first.inner_text()) if found.count() else ""
+        """The ghost text on the cursor's line, which may be several pieces; the lines below it are elsewhere."""
+        found = self.page.locator(".ghost-text-decoration")
+        return "".join(found.nth(i).inner_text() for i in range(found.count()))
 
     def go_to(self, line: int) -> None:
         """The end of a line, from 1."""
