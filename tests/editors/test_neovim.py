@@ -281,3 +281,48 @@ def test_nothing_is_suggested_where_it_is_off(tmp_path: Path) -> None:
         vim.keys("<CR>x = ")
         assert vim.lua("require('codegemma.server').client(0)") is None
         assert vim.ghost is None
+
+
+def test_line_ends_of_dos_stay_out_of_the_text(vim: Neovim, tmp_path: Path) -> None:
+    ghost = suggested(vim, tmp_path, SOURCE.replace("\n", "\r\n"))
+    assert vim.nvim.eval("&fileformat") == "dos"
+    assert "\r" not in ghost
+    vim.keys("<Tab>")
+    vim.until(lambda: vim.ghost is None or vim.ghost != ghost, "accepted")
+    assert "\r" not in vim.text
+
+
+def test_what_is_deleted_behind_the_cursor_is_not_replaced(vim: Neovim, tmp_path: Path) -> None:
+    """The text after the cursor is no longer what the suggestion was made for."""
+    suggested(vim, tmp_path, SOURCE.replace("return 0", "return 0  # tail"), row=8)
+    vim.run("require('codegemma.config').current.auto = false")
+    vim.keys("<Esc>")
+    vim.run("vim.api.nvim_set_current_line('')")
+    vim.keys("A<Tab>")
+    assert vim.ghost is None
+
+
+def test_keys_in_a_row_are_not_swallowed(vim: Neovim, tmp_path: Path) -> None:
+    ghost = suggested(vim, tmp_path)
+    before = vim.text
+    vim.nvim.input("<Tab>#")
+    vim.until(lambda: "#" in vim.text, "what was typed after it")
+    row, column = vim.cursor
+    assert vim.text.split("\n")[row - 1].encode()[:column].endswith(b"#")
+    assert len(vim.text) >= len(before) + len(ghost.split("\n")[0]) - 2
+
+
+def test_what_a_key_was_mapped_to_before_still_works(tmp_path: Path) -> None:
+    with neovim(tmp_path) as vim:
+        vim.run("vim.keymap.set('i', '<F2>', function() vim.api.nvim_put({ 'before' }, 'c', false, true) end)")
+        vim.run("require('codegemma').setup({ keys = { accept = '<F2>' }, cmd = { 'false' } })")
+        vim.keys("i<F2>")
+        vim.until(lambda: vim.text == "before", "the earlier mapping")
+
+
+def test_a_chat_without_a_server_says_so_and_is_free_again(tmp_path: Path) -> None:
+    with neovim(tmp_path) as vim:
+        for _ in range(2):
+            vim.nvim.command("CodeGemma chat Hello")
+            vim.until(lambda: not vim.lua("require('codegemma.chat').busy()"), "free again")
+        assert str(vim.lua("require('codegemma.chat').text()")).count("not running") == 2

@@ -156,7 +156,8 @@ class Code:
 
     def go_to(self, line: int) -> None:
         """The end of a line, from 1."""
-        self.page.locator(".monaco-editor .view-line").first.click()
+        self.page.keyboard.press("Control+1")  # the first group of editors
+        self.page.wait_for_timeout(200)
         self.page.keyboard.press("Control+Home")
         for _ in range(line - 1):
             self.page.keyboard.press("ArrowDown")

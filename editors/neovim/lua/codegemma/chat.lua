@@ -8,7 +8,10 @@ local NAME = "codegemma://chat"
 local state = { buffer = nil, conversation = nil, cancel = nil, token = 0 }
 
 local function buffer()
-  if not state.buffer or not vim.api.nvim_buf_is_valid(state.buffer) then
+  if not state.buffer or not vim.api.nvim_buf_is_loaded(state.buffer) then
+    if state.buffer and vim.api.nvim_buf_is_valid(state.buffer) then
+      vim.api.nvim_buf_delete(state.buffer, { force = true })
+    end
     state.buffer = vim.api.nvim_create_buf(false, true)
     vim.api.nvim_buf_set_name(state.buffer, NAME)
     vim.bo[state.buffer].filetype = "codegemma-chat"
@@ -38,8 +41,10 @@ function M.open()
   end
   vim.cmd(("%s %dsplit"):format(config.current.chat.split, config.current.chat.width))
   vim.api.nvim_win_set_buf(0, own)
-  vim.wo.wrap, vim.wo.linebreak, vim.wo.number, vim.wo.relativenumber, vim.wo.signcolumn = true, true, false, false, "no"
-  vim.wo.winbar = " CodeGemma chat   <CR> ask   <C-c> stop   <C-n> new   q close"
+  local own_window = vim.wo[vim.api.nvim_get_current_win()][0] -- for this buffer in it only
+  own_window.wrap, own_window.linebreak, own_window.number = true, true, false
+  own_window.relativenumber, own_window.signcolumn = false, "no"
+  own_window.winbar = " CodeGemma chat   <CR> ask   <C-c> stop   <C-n> new   q close"
 end
 
 --- Adds text at the end; windows whose cursor is on the last line follow it.
@@ -95,11 +100,14 @@ function M.ask(text, selection)
   state.cancel = server.request(about, "codegemma/chat", params, function(result, problem)
     state.cancel, state.said = nil, nil
     if problem then
+      state.conversation = not problem:match("not known") and state.conversation or nil
       append((said == "" and "" or "\n\n") .. "> " .. problem)
       return
     end
     state.conversation = result.conversationId
-    if #result.text > #said then
+    if result.edit then
+      append("\n\n> " .. result.edit.label .. ": see the preview")
+    elseif vim.startswith(result.text, said) then
       append(result.text:sub(#said + 1))
     end
     if result.note and result.note ~= "" then

@@ -27,6 +27,9 @@ end
 
 --- Draws new lines below a range, whose own lines are shown as removed.
 local function draw(buffer, first, last, text)
+  if not vim.api.nvim_buf_is_loaded(buffer) then
+    return
+  end
   vim.api.nvim_buf_clear_namespace(buffer, space, 0, -1)
   local below = {}
   for _, line in ipairs(vim.split(text:gsub("\r\n", "\n"), "\n")) do
@@ -94,7 +97,7 @@ function M.accept()
   local at = pending
   pending = nil
   clear(at.buffer)
-  if vim.api.nvim_buf_get_changedtick(at.buffer) ~= at.tick then
+  if not vim.api.nvim_buf_is_loaded(at.buffer) or vim.api.nvim_buf_get_changedtick(at.buffer) ~= at.tick then
     vim.notify("codegemma: the text changed, so the edit was not made; ask again", vim.log.levels.WARN)
     return
   end

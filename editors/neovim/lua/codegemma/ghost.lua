@@ -10,7 +10,8 @@ local METHOD = "textDocument/inlineCompletion"
 local INVOKED, AUTOMATIC = 1, 2
 
 --- What is shown: buffer, row and column (bytes, from 0) of the cursor, the text that is left to accept, the bytes after
---- the cursor that it replaces, the items and which of them it is.
+--- the cursor that it replaces, all that stood after the cursor then, the items, which of them it is, and the column for
+--- which they were asked.
 local shown = nil
 local cancel = function() end
 
@@ -58,8 +59,17 @@ function M.dismiss()
   shown = nil
 end
 
+--- Whether the text is still as it was when this was shown: else what it replaces may be something else.
+local function matches()
+  if not shown or shown.buffer ~= vim.api.nvim_get_current_buf() then
+    return false
+  end
+  local row, column = cursor()
+  return row == shown.row and column == shown.column and vim.api.nvim_get_current_line():sub(column + 1) == shown.tail
+end
+
 function M.visible()
-  return shown ~= nil and vim.fn.pumvisible() == 0
+  return vim.fn.pumvisible() == 0 and matches()
 end
 
 --- What is shown, for tests and statuslines; nil where nothing is.
@@ -78,10 +88,11 @@ local function offset_of(client, buffer, position)
 end
 
 --- Shows an item at the cursor, if it still belongs there.
-local function show(client, buffer, items, index)
+local function show(client, buffer, items, index, asked)
   local item, row, column = items[index], cursor()
   local start, finish = offset_of(client, buffer, item.range.start), offset_of(client, buffer, item.range["end"])
   local text = type(item.insertText) == "table" and item.insertText.value or item.insertText
+  text = text:gsub("\r\n", "\n") -- a buffer's lines have no ends
   local line = vim.api.nvim_get_current_line()
   local typed = line:sub(start + 1, column)
   if item.range.start.line ~= row or start > column or not vim.startswith(text, typed) then
@@ -92,9 +103,11 @@ local function show(client, buffer, items, index)
     row = row,
     column = column,
     text = text:sub(#typed + 1),
-    replaces = math.max(0, finish - column),
+    replaces = math.max(0, finish - asked),
+    tail = line:sub(column + 1),
     items = items,
     index = index,
+    asked = asked,
     client = client,
   }
   if shown.text == "" then
@@ -126,7 +139,7 @@ function M.ask(invoked)
     if #items == 0 then
       return M.dismiss()
     end
-    show(client, buffer, items, 1)
+    show(client, buffer, items, 1, column)
   end)
 end
 
@@ -136,7 +149,11 @@ local function typed_on()
   if not shown or shown.buffer ~= vim.api.nvim_get_current_buf() or row ~= shown.row or column < shown.column then
     return false
   end
-  local typed = vim.api.nvim_get_current_line():sub(shown.column + 1, column)
+  local line = vim.api.nvim_get_current_line()
+  if line:sub(column + 1) ~= shown.tail then
+    return false
+  end
+  local typed = line:sub(shown.column + 1, column)
   if typed == "" or not vim.startswith(shown.text, typed) or #typed == #shown.text then
     return typed == "" and column == shown.column
   end
@@ -171,6 +188,7 @@ local function insert(text, whole)
   local end_column = #lines == 1 and column + #text or #lines[#lines]
   vim.api.nvim_win_set_cursor(0, { end_row + 1, end_column })
   at.row, at.column, at.text = end_row, end_column, at.text:sub(#text + 1)
+  at.tail = vim.api.nvim_get_current_line():sub(end_column + 1)
 end
 
 --- Accepts what is shown: "all", "line" or "word". Whether there was something.
@@ -210,7 +228,7 @@ function M.cycle(step)
   local at = shown
   local index = (at.index - 1 + step) % #at.items + 1
   clear()
-  show(at.client, at.buffer, at.items, index)
+  show(at.client, at.buffer, at.items, index, at.asked)
 end
 
 function M.enable()
@@ -234,6 +252,8 @@ function M.enable()
     end
   end)
   on({ "InsertLeave", "BufLeave" }, M.dismiss)
+  -- CTRL-C leaves insert mode without InsertLeave.
+  vim.api.nvim_create_autocmd("ModeChanged", { group = group, pattern = "i*:[^i]*", callback = M.dismiss })
 end
 
 return M

@@ -14,9 +14,14 @@ function M.check()
     health.error(reason)
     return
   end
+  if vim.fn.executable(command[1]) ~= 1 then
+    health.error(command[1] .. " cannot be run; correct cmd in setup()")
+    return
+  end
   health.ok("the server is " .. command[1])
-  local doctor = vim.list_extend({}, command)
-  doctor[#doctor] = "doctor" -- in the place of "serve"
+  local doctor = vim.tbl_map(function(word)
+    return word == "serve" and "doctor" or word
+  end, command)
   local done = vim.system(doctor, { text = true, timeout = 60000 }):wait()
   local said = vim.trim((done.stdout or "") .. (done.stderr or ""))
   if done.code == 0 then

@@ -1,5 +1,8 @@
 --- CodeGemma in Neovim: completion as ghost text, chat and edits, over the language server codegemma-lsp.
-local M = {}
+local M = {
+  --- What keys were mapped to before, where that was a function.
+  fallbacks = {},
+}
 
 local function highlights()
   local link = { CodeGemmaGhost = "Comment", CodeGemmaAdded = "DiffAdd", CodeGemmaRemoved = "DiffDelete" }
@@ -11,14 +14,21 @@ end
 --- What a key does where nothing of ours is shown: what it was mapped to before, else what it is.
 local function fallback(key, mode)
   local before = vim.fn.maparg(key, mode, false, true)
-  if before.callback then
+  if before.buffer == 1 or (before.desc or ""):match("^CodeGemma") then
+    before = {} -- of one buffer, or our own of an earlier setup
+  end
+  if before.callback and before.expr == 1 then
+    return before.callback
+  elseif before.callback then
+    -- It may change text, which an expression may not.
+    M.fallbacks[key] = before.callback
     return function()
-      local result = before.callback()
-      return before.expr == 1 and result or ""
+      return ("<Cmd>lua require('codegemma').fallbacks[%q]()<CR>"):format(key:gsub("<", "<lt>"))
     end
   elseif before.rhs then
+    local rhs = before.rhs:gsub("<SID>", ("<SNR>%d_"):format(before.sid or 0))
     return function()
-      return before.expr == 1 and vim.api.nvim_eval(before.rhs) or before.rhs
+      return before.expr == 1 and vim.api.nvim_eval(rhs) or rhs
     end
   end
   return function()
@@ -44,9 +54,8 @@ local function map_insert(key, action, description)
     if not require("codegemma.ghost").visible() then
       return otherwise()
     end
-    -- Text may not be changed while a mapping is evaluated.
-    vim.schedule(action)
-    return ""
+    -- Text may not be changed while a mapping is evaluated; what is typed next must come after.
+    return ("<C-g>u<Cmd>lua %s<CR>"):format(action)
   end, { expr = true, replace_keycodes = true, silent = true, desc = "CodeGemma: " .. description })
 end
 
@@ -66,14 +75,12 @@ end
 local function keys(own)
   local ghost = require("codegemma.ghost")
   local function accept(much)
-    return function()
-      ghost.accept(much)
-    end
+    return ("require('codegemma.ghost').accept('%s')"):format(much)
   end
   map_insert(own.accept, accept("all"), "accept the suggestion")
   map_insert(own.accept_word, accept("word"), "accept a word")
   map_insert(own.accept_line, accept("line"), "accept a line")
-  map_insert(own.dismiss, ghost.dismiss, "dismiss the suggestion")
+  map_insert(own.dismiss, "require('codegemma.ghost').dismiss()", "dismiss the suggestion")
   for key, action in pairs({
     next = function()
       ghost.cycle(1)

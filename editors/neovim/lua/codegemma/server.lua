@@ -9,6 +9,8 @@ local MOST_RESTARTS, CALM_MS = 5, 60000
 
 local deaths, died_at, stopping = 0, 0, false
 local listeners = {}
+--- Requests that wait for an answer: what ends each.
+local running = {}
 
 --- Calls `listener` with the parameters of each notification of this method.
 function M.on(method, listener)
@@ -35,6 +37,11 @@ local function capabilities()
 end
 
 local function on_exit(code)
+  vim.schedule(function()
+    for _, finish in pairs(running) do
+      finish(nil, "the server ended before it could answer; ask again")
+    end
+  end)
   if stopping then
     return
   end
@@ -76,7 +83,7 @@ local function start_options()
     cmd = command,
     root_dir = vim.fs.root(0, { ".git" }) or vim.fn.getcwd(),
     init_options = vim.tbl_extend("force", { asksInstruction = true }, config.current.settings),
-    settings = { codegemma = config.current.settings },
+    settings = { codegemma = next(config.current.settings) and config.current.settings or vim.empty_dict() },
     capabilities = capabilities(),
     handlers = handlers,
     on_exit = on_exit,
@@ -125,17 +132,31 @@ end
 --- Errors are the server's own sentences.
 function M.request(buffer, method, params, done)
   local client = M.client(buffer) or M.client()
-  if not client then
-    done(nil, "the server is not running: " .. M.status.message)
-    return function() end
-  end
-  local over = false
-  local ok, id = compat.call(client, "request", method, params, function(err, result)
+  local over, pending = false, {}
+  local function finish(result, problem)
+    running[pending] = nil
     if not over then
       over = true
-      done(result, err and err.message or nil)
+      done(result, problem)
     end
+  end
+  running[pending] = finish
+  if not client then
+    vim.schedule(function()
+      finish(nil, "the server is not running: " .. M.status.message)
+    end)
+    return function()
+      over = true
+    end
+  end
+  local ok, id = compat.call(client, "request", method, params, function(err, result)
+    finish(result, err and err.message or nil)
   end, buffer)
+  if not ok then
+    vim.schedule(function()
+      finish(nil, "the server does not take requests; :CodeGemma restart")
+    end)
+  end
   return function()
     if ok and id and not over then
       over = true
