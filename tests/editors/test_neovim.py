@@ -196,6 +196,7 @@ def test_chat_is_streamed_into_a_split_and_can_be_stopped(vim: Neovim, tmp_path:
 @needs_chat
 def test_an_edit_is_previewed_and_accepted_or_discarded(vim: Neovim, tmp_path: Path) -> None:
     vim.open(tmp_path / "shapes.py", SOURCE)
+    vim.nvim.command("nnoremap <buffer> <CR> <Cmd>let g:own = 1<CR>")
     for key, changed in (("<Esc>", False), ("<CR>", True)):
         vim.keys("<Esc>")
         vim.nvim.command("14CodeGemma doc")
@@ -214,6 +215,8 @@ def test_an_edit_is_previewed_and_accepted_or_discarded(vim: Neovim, tmp_path: P
     assert vim.text.startswith(head)
     assert vim.text.endswith(f"    amount = 0{tail}")
     assert (tmp_path / "shapes.py").read_text() == SOURCE
+    vim.keys("<CR>")
+    assert vim.nvim.eval("g:own") == 1  # what the key was mapped to in this buffer
 
 
 @needs_chat

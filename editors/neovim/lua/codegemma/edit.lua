@@ -10,12 +10,24 @@ local cancel, token = nil, 0
 local streaming = nil
 local pending = nil
 
+--- What the keys were mapped to in the buffer before an edit was previewed in it.
+local mapped = {}
+
 local function unmap(buffer)
-  for _, key in ipairs({ config.current.keys.accept_edit, config.current.keys.discard_edit }) do
-    if key then
-      pcall(vim.keymap.del, "n", key, { buffer = buffer })
+  for key, before in pairs(mapped) do
+    pcall(vim.keymap.del, "n", key, { buffer = buffer })
+    if before.buffer == 1 then
+      vim.api.nvim_buf_call(buffer, function()
+        vim.fn.mapset(before)
+      end)
     end
   end
+  mapped = {}
+end
+
+--- Changes with the text, and not when it is written.
+local function version(buffer)
+  return vim.lsp.util.buf_versions[buffer] or vim.api.nvim_buf_get_changedtick(buffer)
 end
 
 local function clear(buffer)
@@ -60,9 +72,12 @@ function M.preview(proposal)
   local first, last = proposal.range.start.line, proposal.range["end"].line
   local inserted = first == last and proposal.range.start.character == proposal.range["end"].character
   draw(buffer, first, inserted and first - 1 or last, proposal.text)
-  pending = { buffer = buffer, proposal = proposal, tick = vim.api.nvim_buf_get_changedtick(buffer) }
+  pending = { buffer = buffer, proposal = proposal, tick = version(buffer) }
   local function map(key, action, description)
     if key then
+      mapped[key] = vim.api.nvim_buf_call(buffer, function()
+        return vim.fn.maparg(key, "n", false, true)
+      end)
       vim.keymap.set("n", key, action, { buffer = buffer, nowait = true, silent = true, desc = "CodeGemma: " .. description })
     end
   end
@@ -74,7 +89,7 @@ function M.preview(proposal)
       if not pending or pending.buffer ~= buffer then
         return true
       end
-      if vim.api.nvim_buf_get_changedtick(buffer) ~= pending.tick then
+      if version(buffer) ~= pending.tick then
         M.discard(true)
         vim.notify("codegemma: the text changed, so the edit was discarded", vim.log.levels.WARN)
         return true
@@ -97,7 +112,7 @@ function M.accept()
   local at = pending
   pending = nil
   clear(at.buffer)
-  if not vim.api.nvim_buf_is_loaded(at.buffer) or vim.api.nvim_buf_get_changedtick(at.buffer) ~= at.tick then
+  if not vim.api.nvim_buf_is_loaded(at.buffer) or version(at.buffer) ~= at.tick then
     vim.notify("codegemma: the text changed, so the edit was not made; ask again", vim.log.levels.WARN)
     return
   end

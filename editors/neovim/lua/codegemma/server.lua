@@ -72,7 +72,7 @@ local handlers = {
   end,
 }
 
-local function start_options()
+local function start_options(buffer)
   local command, reason = config.command()
   if not command then
     set_status({ kind = "Error", message = reason })
@@ -81,7 +81,7 @@ local function start_options()
   return {
     name = NAME,
     cmd = command,
-    root_dir = vim.fs.root(0, { ".git" }) or vim.fn.getcwd(),
+    root_dir = vim.fs.root(buffer, { ".git" }) or vim.fn.getcwd(),
     init_options = vim.tbl_extend("force", { asksInstruction = true }, config.current.settings),
     settings = { codegemma = next(config.current.settings) and config.current.settings or vim.empty_dict() },
     capabilities = capabilities(),
@@ -96,7 +96,7 @@ function M.attach(buffer)
   if stopping or not vim.api.nvim_buf_is_loaded(buffer) or not config.wanted(buffer) then
     return
   end
-  local options = start_options()
+  local options = start_options(buffer)
   if options then
     vim.lsp.start(options, { bufnr = buffer, silent = true })
   end
