@@ -134,7 +134,11 @@ async def test_an_answer_is_streamed_in_order_and_a_conversation_goes_on() -> No
 
 async def test_cancelling_a_chat_stops_the_model() -> None:
     async with chatting(chatMaxTokens=2000) as client:
-        asked = client.send("codegemma/chat", {"text": "Count to a thousand.", "partialResultToken": 1}, "long")
+        asked = client.send(
+            "codegemma/chat",
+            {"text": "Tell a long story about a compiler, with many details.", "partialResultToken": 1},
+            "long",
+        )
         async with asyncio.timeout(20):
             while len(client.partial.get(1, [])) < 5:
                 await asyncio.sleep(0.01)
@@ -153,7 +157,11 @@ async def test_cancelling_a_chat_stops_the_model() -> None:
 async def test_a_completion_during_a_chat_is_answered_first() -> None:
     async with chatting(chatMaxTokens=300) as client:
         client.open(SOURCE)
-        asked = client.send("codegemma/chat", {"text": "Tell a long story.", "partialResultToken": 1}, "long")
+        asked = client.send(
+            "codegemma/chat",
+            {"text": "Tell a long story about a compiler, with many details.", "partialResultToken": 1},
+            "long",
+        )
         async with asyncio.timeout(20):
             while len(client.partial.get(1, [])) < 3:
                 await asyncio.sleep(0.01)
