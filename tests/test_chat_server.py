@@ -39,6 +39,7 @@ def total(items):
     return amount
 """
 OPTIONS = {"chatMaxTokens": 48, "threads": 1, "reportCompletions": True, "minConfidence": -9}
+LONG = "Tell a long story about a compiler, with many details."
 CONTENT_MODIFIED, REQUEST_FAILED, INVALID_PARAMS = -32801, -32803, -32602
 
 
@@ -136,7 +137,7 @@ async def test_cancelling_a_chat_stops_the_model() -> None:
     async with chatting(chatMaxTokens=2000) as client:
         asked = client.send(
             "codegemma/chat",
-            {"text": "Tell a long story about a compiler, with many details.", "partialResultToken": 1},
+            {"text": LONG, "partialResultToken": 1},
             "long",
         )
         async with asyncio.timeout(20):
@@ -159,7 +160,7 @@ async def test_a_completion_during_a_chat_is_answered_first() -> None:
         client.open(SOURCE)
         asked = client.send(
             "codegemma/chat",
-            {"text": "Tell a long story about a compiler, with many details.", "partialResultToken": 1},
+            {"text": LONG, "partialResultToken": 1},
             "long",
         )
         async with asyncio.timeout(20):
