@@ -107,7 +107,7 @@ async def ask(client: LanguageClient, reports: asyncio.Queue[Any], document: Doc
     usage = Usage(tokens.prompt, tokens.reused, tokens.read, tokens.generated)
     suggestion = None
     assert isinstance(answer, types.InlineCompletionList)
-    for item in answer.items:
+    for item in answer.items[:1]:  # the others are alternatives to it
         assert item.range is not None
         start, end = (
             document.offset(Position(p.line, p.character), Encoding.UTF32) for p in (item.range.start, item.range.end)
@@ -155,8 +155,9 @@ async def document_it(console: Console, client: LanguageClient) -> None:
     except JsonRpcException as error:
         console.print(f"  {error.message}\n", style="dim")
         return
-    for added in str(answer.text).rstrip().split("\n"):
-        console.print(Text.assemble(("  + ", "green"), (added, "green")))
+    added = " " * answer.range.start.character + str(answer.text).rstrip()
+    for text in added.split("\n"):
+        console.print(Text(f"  + {text}", "green"), soft_wrap=True)
     console.print()
 
 
