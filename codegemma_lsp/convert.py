@@ -51,7 +51,7 @@ def changed(
     return document if document.version == version else replace(document, version=version)
 
 
-def position(value: types.Position) -> Position:
+def position(value: types.Position | wire.At) -> Position:
     return Position(value.line, value.character)
 
 
@@ -64,7 +64,7 @@ def place(params: Any) -> tuple[str, Position] | None:
         return None
 
 
-def span(document: Document, range_: types.Range, encoding: Encoding) -> Span:
+def span(document: Document, range_: types.Range | wire.Range, encoding: Encoding) -> Span:
     """Offsets of a range; a reversed one is turned round."""
     start = document.offset(position(range_.start), encoding)
     end = document.offset(position(range_.end), encoding)
@@ -130,13 +130,6 @@ def display_path(uri: str, folders: Iterable[str]) -> str:
         if file.is_relative_to(root):
             return str(PurePosixPath(*file.relative_to(root).parts))
     return file.name
-
-
-def wire_span(document: Document, range_: wire.Range, encoding: Encoding) -> Span:
-    """Offsets of a range in one of our own requests; a reversed one is turned round."""
-    ends = (Position(at.line, at.character) for at in (range_.start, range_.end))
-    start, end = sorted(document.offset(at, encoding) for at in ends)
-    return Span(start, end)
 
 
 def confirms(capabilities: types.ClientCapabilities) -> bool:

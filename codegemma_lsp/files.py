@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codegemma_lsp.document import Document
-from codegemma_lsp.syntax import find_language
+from codegemma_lsp.syntax import language_name
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -49,8 +49,14 @@ def read(path: Path) -> File:
         ) from None
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
-    language = find_language("", path.name)
-    return File(path, Document(path.resolve().as_uri(), text, language.name if language else "plaintext"), raw)
+    language = language_name("", path.name) or "plaintext"
+    return File(path, Document(path.resolve().as_uri(), text, language), raw)
+
+
+def shown_path(path: Path, folder: Path) -> str:
+    """A path as the model and the user see it: relative to ``folder`` where it is below it, else the name."""
+    resolved = path.resolve()
+    return resolved.relative_to(folder).as_posix() if resolved.is_relative_to(folder) else resolved.name
 
 
 def write(path: Path, text: str, expected: bytes | None) -> None:

@@ -17,7 +17,7 @@ from codegemma_lsp import engines
 from codegemma_lsp.completion import Memory, Outcome, Plan, Query, complete, plan_completion
 from codegemma_lsp.document import Document, Encoding, Position
 from codegemma_lsp.engines.base import Engine, EngineError
-from codegemma_lsp.files import BadPlace, read
+from codegemma_lsp.files import BadPlace, read, shown_path
 from codegemma_lsp.prompt import BudgetTooSmall, Special, Text
 from codegemma_lsp.settings import Settings
 
@@ -108,7 +108,7 @@ def run(places: Sequence[Place], files: dict[str, Document], settings: Settings,
         for place in places:
             document = files[place.path]
             offset = document.offset(Position(place.line - 1, place.column - 1), Encoding.UTF32)
-            query = Query(document, offset, _shown_path(place.path), explicit=True)
+            query = Query(document, offset, shown_path(Path(place.path), Path.cwd()), explicit=True)
             memory = memories.setdefault(place.path, Memory())
             if explain:
                 plan = plan_completion(query, memory, engine, settings)
@@ -120,12 +120,6 @@ def run(places: Sequence[Place], files: dict[str, Document], settings: Settings,
         raise EngineError(str(error)) from error
     finally:
         engine.close()
-
-
-def _shown_path(path: str) -> str:
-    """The path as the model sees it: relative to the working directory where it is below it, else the name."""
-    resolved, here = Path(path).resolve(), Path.cwd()
-    return str(resolved.relative_to(here).as_posix()) if resolved.is_relative_to(here) else resolved.name
 
 
 def print_in_place(console: Console, place: Place, document: Document, offset: int, outcome: Outcome) -> None:

@@ -187,15 +187,12 @@ def parse_lines(text: str, folder: Path) -> Lines:
     if last > document.line_count:
         raise BadPlace(f"{match['path']} has {document.line_count} lines, so there is no line {last}.")
     span = Span(document.line_span(first - 1).start, document.line_span(last - 1).end)
-    path = file.path.resolve()
-    shown = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-    return Lines(file, span, shown)
+    return Lines(file, span, files.shown_path(file.path, folder))
 
 
 def difference(proposal: Proposal, folder: Path) -> str:
     """A unified diff that ``git apply`` and ``patch -p1`` take."""
-    path = file_path(proposal.document.uri)
-    shown = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+    shown = files.shown_path(file_path(proposal.document.uri), folder)
     before, after = _lines(proposal.document.text), _lines(proposal.after)
     old = "/dev/null" if proposal.creates else f"a/{shown}"
     lines = list(unified_diff(before, after, old, f"b/{shown}"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from codegemma_lsp.chat.ask import EXPLAIN
 from codegemma_lsp.chat.cover import Project, cover
 from codegemma_lsp.chat.docs import document
 from codegemma_lsp.chat.rewrite import check_still, rewrite
@@ -71,6 +70,3 @@ def _fixing(target: Target) -> str:
     if target.diagnostics:
         task += "\n\nThese problems were found in it:\n" + "\n".join(f"- {message}" for message in target.diagnostics)
     return task
-
-
-__all__ = ["EDITS", "EXPLAIN", "TITLES", "parse_command", "propose"]

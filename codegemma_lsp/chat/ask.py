@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from codegemma_lsp.chat.references import as_text
-from codegemma_lsp.chat.stream import generated
+from codegemma_lsp.chat.stream import generated, rooms
 from codegemma_lsp.chat.types import Answer, Reference, Refused, Say
 from codegemma_lsp.engines.base import Engine, Finish
 from codegemma_lsp.prompt import Message, Role
@@ -83,9 +83,8 @@ async def ask(
 ) -> Answer:
     """The answer to a question, which joins the conversation with it. Of an answer that is cancelled, what was said
     stays in the conversation. Raises ``Refused``, and what ``Engine.generate`` raises."""
-    room = min(settings.chat_context_tokens, engine.context_tokens)
-    most = max(64, (room - min(settings.chat_max_tokens, room // 2)) * 2 // 3)
-    about = await asyncio.to_thread(as_text, references, most, engine.tokenizer)
+    room, _ = rooms(engine, settings)
+    about = await asyncio.to_thread(as_text, references, max(64, room * 2 // 3), engine.tokenizer)
     question = Message(Role.USER, f"{about}\n\n{text}" if about else text)
     said: list[str] = []
 

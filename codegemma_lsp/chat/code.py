@@ -25,6 +25,12 @@ def fence_for(*texts: str) -> str:
     return "`" * max(3, longest + 1)
 
 
+def fenced(text: str, language: str = "") -> str:
+    """A text as a Markdown code block."""
+    fence = fence_for(text)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
 def code_so_far(answer: str, fence: str) -> tuple[str, bool]:
     """The code in an answer that was begun with an opening fence, and whether the closing one is there. A line that may
     yet become the closing fence is left out."""

@@ -6,8 +6,8 @@ import asyncio
 import os
 from pathlib import Path
 
-from codegemma_lsp.chat.code import fence_for
-from codegemma_lsp.chat.stream import generated
+from codegemma_lsp.chat.code import fenced
+from codegemma_lsp.chat.stream import generated, rooms
 from codegemma_lsp.chat.types import Answer, Refused, Say
 from codegemma_lsp.engines.base import Engine, Finish
 from codegemma_lsp.prompt import Message, Role
@@ -26,13 +26,12 @@ async def commit_message(folder: Path, engine: Engine, settings: Settings, say: 
     diff = await staged(folder)
     if not diff.strip():
         raise Refused("Nothing is staged; stage what belongs together with git add, and ask again.")
-    room = min(settings.chat_context_tokens, engine.context_tokens) - settings.chat_max_tokens
+    room, _ = rooms(engine, settings)
     diff = _shortened(diff, max(256, 2 * room))
-    fence = fence_for(diff)
     question = (
         "Write the commit message for this change: a subject line of at most 60 characters in the imperative, and"
         " where the reason is not plain from it, an empty line and one or two sentences that say why.\n\n"
-        f"{fence}diff\n{diff}\n{fence}\n\nAnswer with the message only."
+        f"{fenced(diff, 'diff')}\n\nAnswer with the message only."
     )
     generation = await generated([Message(Role.USER, question)], engine, settings, say)
     text = generation.text.strip().strip("`").strip()

@@ -8,15 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from codegemma_lsp.chat.code import code_so_far, fence_for, finished_code, indent_unit, one_line_end
-from codegemma_lsp.chat.rewrite import LONGEST_PARSED, check_still, check_syntax, place_of
-from codegemma_lsp.chat.stream import generated
+from codegemma_lsp.chat.code import fenced, indent_unit, one_line_end
+from codegemma_lsp.chat.rewrite import LONGEST_PARSED, check_syntax, definition_of, place_of, written
 from codegemma_lsp.chat.types import Proposal, Refused, Say, Target
 from codegemma_lsp.document import NOT_OPEN, Document, Edit, Span, file_path
-from codegemma_lsp.engines.base import Engine, Finish
-from codegemma_lsp.prompt import Message, Role
+from codegemma_lsp.engines.base import Engine
 from codegemma_lsp.settings import Settings
-from codegemma_lsp.syntax import definition_at, parse
+from codegemma_lsp.syntax import parse
 
 _SCRIPTS = ("javascript", "typescript", "typescriptreact")
 _FRAMEWORKS = {
@@ -47,34 +45,24 @@ async def cover(target: Target, project: Project, engine: Engine, settings: Sett
     if not target.document.uri.startswith("file:"):
         raise Refused("This document is not in a file, so it is not known where its tests belong; save it first.")
     place = await asyncio.to_thread(place_of, target)
-    language = place.syntax.language
-    framework = _FRAMEWORKS.get(language.name) if language is not None else None
-    if language is None or framework is None:
+    language = place.syntax.language_name
+    framework = _FRAMEWORKS.get(language)
+    if framework is None:
         raise Refused("For this language it is not known where tests belong; use edit instead.")
-    found = definition_at(place.syntax, place.selection)
-    if found is None:
-        raise Refused("There is no function or class here; place the cursor in one.")
+    found = definition_of(place)
     source = file_path(target.document.uri)
-    file = await asyncio.to_thread(test_file, source, project.root, language.name)
+    file = await asyncio.to_thread(test_file, source, project.root, language)
     await asyncio.to_thread(project.read, file)
     code = place.syntax.text[found.span.start : found.span.end]
-    fence = fence_for(code)
-    generation = await generated(
-        [Message(Role.USER, _question(target, code, found.name, framework, f"{fence}{language.name}"))],
-        engine,
-        settings,
-        say,
-        begun=f"{fence}{language.name}\n",
-        until=lambda text: not target.still() or code_so_far(text, fence)[1],
-        shown=lambda text: code_so_far(text, fence)[0],
+    question = (
+        f"Write tests with {framework} for `{found.name}`, which is in `{target.path}`, with the imports that they"
+        f" need:\n\n{fenced(code, language)}\n\nAnswer with the test code in one code block, and nothing else."
     )
-    check_still(target)
-    complete = generation.finish in (Finish.STOP_TOKEN, Finish.ON_TEXT)
-    tests = finished_code(generation.text, fence, complete=complete, given=code)
+    tests = await written(question, code, language, target, engine, settings, say)
     # As it is now: it may have changed while the tests were written.
     existing = await asyncio.to_thread(project.read, file)
     label = f"Tests for {found.name}".strip()
-    return await asyncio.to_thread(appended, existing, file, language.name, tests, label)
+    return await asyncio.to_thread(appended, existing, file, language, tests, label)
 
 
 def appended(existing: Document | None, file: Path, language: str, tests: str, label: str) -> Proposal:
@@ -135,11 +123,3 @@ def _mirrored(source: Path, root: Path) -> Path:
     if PurePosixPath(*parts[:2]) == PurePosixPath("src/main"):
         return root.joinpath("src", "test", *parts[2:])
     return source
-
-
-def _question(target: Target, code: str, name: str, framework: str, opening: str) -> str:
-    fence = opening.rstrip("abcdefghijklmnopqrstuvwxyz")
-    return (
-        f"Write tests with {framework} for `{name}`, which is in `{target.path}`, with the imports that they need:\n\n"
-        f"{opening}\n{code}\n{fence}\n\nAnswer with the test code in one code block, and nothing else."
-    )

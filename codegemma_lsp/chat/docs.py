@@ -7,15 +7,15 @@ import re
 import textwrap
 from dataclasses import dataclass
 
-from codegemma_lsp.chat.code import NO_TEXT
-from codegemma_lsp.chat.rewrite import Place, check_still, inserted, place_of
+from codegemma_lsp.chat.code import NO_TEXT, fenced
+from codegemma_lsp.chat.rewrite import Place, check_still, definition_of, inserted, place_of
 from codegemma_lsp.chat.stream import generated
 from codegemma_lsp.chat.types import Proposal, Refused, Say, Target
 from codegemma_lsp.document import Edit, Span
 from codegemma_lsp.engines.base import Engine, Finish
 from codegemma_lsp.prompt import Message, Role
 from codegemma_lsp.settings import Settings
-from codegemma_lsp.syntax import Definition, definition_at, indentation
+from codegemma_lsp.syntax import Definition, indentation
 
 _WIDTH, _NARROWEST = 88, 40
 _MOST_TOKENS = 256
@@ -48,14 +48,14 @@ async def document(target: Target, engine: Engine, settings: Settings, say: Say)
     """Documentation for the definition around a selection, in the place of what there is of it. Raises ``Refused``, and
     what ``Engine.generate`` raises."""
     place = await asyncio.to_thread(place_of, target)
-    language = place.syntax.language
-    style = _STYLES.get(language.name) if language is not None else None
-    if language is None or style is None:
+    language = place.syntax.language_name
+    style = _STYLES.get(language)
+    if style is None:
         raise Refused("In this language there is no convention for documentation; use edit instead.")
-    found = definition_at(place.syntax, place.selection)
-    if found is None or (language.name == "python" and found.body is None):
-        raise Refused("There is no function or class here; place the cursor in one.")
-    question = _question(place, found, target.path, language.name)
+    found = definition_of(place)
+    if language == "python" and found.body is None:
+        raise Refused("This function has no body that could hold a docstring; write one.")
+    question = _question(place, found, target.path)
     generation = await generated(
         [Message(Role.USER, question)],
         engine,
@@ -70,7 +70,7 @@ async def document(target: Target, engine: Engine, settings: Settings, say: Say)
         text = text[: text.rfind(".") + 1]
     if not text:
         raise Refused("The model had nothing to say about this; ask again.")
-    edit = _placed(place, found, language.name, style, text)
+    edit = _placed(place, found, language, style, text)
     return inserted(target, place, edit, f"Document {found.name}".strip())
 
 
@@ -142,11 +142,12 @@ def _wrapped(text: str, before: str) -> list[str]:
     ]
 
 
-def _question(place: Place, found: Definition, path: str, language: str) -> str:
+def _question(place: Place, found: Definition, path: str) -> str:
     what = "class" if found.is_class else "function"
     code = place.syntax.text[found.span.start : found.span.end]
     return (
         f"Write the documentation of the {what} `{found.name}` in `{path}`: one sentence that says what it does, and"
         " where it helps a few more on its parameters, what it returns and which errors it raises.\n\n"
-        f"```{language}\n{code}\n```\n\nAnswer with that text only: no code, no comment signs, no heading."
+        f"{fenced(code, place.syntax.language_name)}\n\n"
+        "Answer with that text only: no code, no comment signs, no heading."
     )

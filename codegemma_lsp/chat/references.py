@@ -6,18 +6,16 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from codegemma_lsp.chat.code import fence_for
+from codegemma_lsp.chat.code import fenced
 from codegemma_lsp.chat.types import Reference, Refused
 from codegemma_lsp.context import NotAllowed, Workspace, looks_secret
 from codegemma_lsp.document import Document, Span, file_path
-from codegemma_lsp.prompt import Tokenizer
-from codegemma_lsp.syntax import find_language, named, parse
+from codegemma_lsp.prompt import LONGEST_PIECE, Tokenizer
+from codegemma_lsp.syntax import language_name, named, parse
 
 _FILE = re.compile(r"#file:(?:\"([^\"\n]+)\"|(\S*[^\s.,;:!?)]))")
 _SYMBOL = re.compile(r"#symbol:([\w.$]+)")
 _MOST = 16
-_LONGEST_PIECE = 32
-"""Code points of the longest pieces: a text longer than this a token cannot fit."""
 
 
 def written_in(text: str, workspace: Workspace, documents: Iterable[Document]) -> list[Reference]:
@@ -33,7 +31,7 @@ def file_reference(path: str, workspace: Workspace) -> Reference:
         document, shown = workspace.find(path)
     except NotAllowed as error:
         raise Refused(str(error)) from None
-    return Reference(shown, document.text, _language(document, shown))
+    return Reference(shown, document.text, language_name(document.language, shown))
 
 
 def symbol_reference(name: str, documents: Iterable[Document]) -> Reference:
@@ -43,7 +41,7 @@ def symbol_reference(name: str, documents: Iterable[Document]) -> Reference:
         shown = file_path(document.uri).name
         if looks_secret(Path(shown)):
             continue
-        found = named(parse(document.text, _language(document, shown)), short)
+        found = named(parse(document.text, language_name(document.language, shown)), short)
         if found is not None:
             return selection_reference(document, found, shown)
     raise Refused(f"There is no definition of {name} in the open files; open the file that has it.")
@@ -53,7 +51,7 @@ def selection_reference(document: Document, span: Span, path: str) -> Reference:
     """A part of a document; all of it where nothing is selected."""
     span = span if len(span) else Span(0, len(document.text))
     text = document.text[span.start : span.end]
-    return Reference(path, text, _language(document, path), document.line_at(span.start) + 1)
+    return Reference(path, text, language_name(document.language, path), document.line_at(span.start) + 1)
 
 
 def as_text(references: Sequence[Reference], tokens: int, tokenizer: Tokenizer) -> str:
@@ -64,10 +62,9 @@ def as_text(references: Sequence[Reference], tokens: int, tokenizer: Tokenizer) 
     for i, reference in enumerate(references):
         text, cut = _cut(reference.text.replace("\r\n", "\n").rstrip("\n"), left // (len(references) - i), tokenizer)
         left -= len(tokenizer.encode(text))
-        fence = fence_for(text)
         lines = f", from line {reference.first_line}" if reference.first_line > 1 else ""
         note = f"\n({cut} more lines are left out.)" if cut else ""
-        blocks.append(f"`{reference.path}`{lines}:\n\n{fence}{reference.language}\n{text}\n{fence}{note}")
+        blocks.append(f"`{reference.path}`{lines}:\n\n{fenced(text, reference.language)}{note}")
     return "\n\n".join(blocks)
 
 
@@ -78,7 +75,7 @@ def _check_count(count: int) -> None:
 
 def _cut(text: str, tokens: int, tokenizer: Tokenizer) -> tuple[str, int]:
     lines = text.split("\n")
-    if len(text) <= _LONGEST_PIECE * tokens and len(tokenizer.encode(text)) <= tokens:
+    if len(text) <= LONGEST_PIECE * tokens and len(tokenizer.encode(text)) <= tokens:
         return text, 0
     used = kept = 0
     for line in lines:
@@ -87,8 +84,3 @@ def _cut(text: str, tokens: int, tokenizer: Tokenizer) -> tuple[str, int]:
             break
         kept += 1
     return "\n".join(lines[:kept]), len(lines) - kept
-
-
-def _language(document: Document, path: str) -> str:
-    language = find_language(document.language, path)
-    return language.name if language is not None else ""

@@ -10,6 +10,7 @@ from codegemma_lsp.chat.code import (
     dedented,
     depth_at,
     fence_for,
+    fenced,
     finished_code,
     fitted,
     indent_unit,
@@ -20,9 +21,9 @@ from codegemma_lsp.chat.stream import generated
 from codegemma_lsp.chat.types import Proposal, Refused, Say, Target
 from codegemma_lsp.document import Document, Edit, Span
 from codegemma_lsp.engines.base import Engine, Finish
-from codegemma_lsp.prompt import Message, Role
+from codegemma_lsp.prompt import LONGEST_PIECE, Message, Role
 from codegemma_lsp.settings import Settings
-from codegemma_lsp.syntax import Syntax, find_language, parse, region_at
+from codegemma_lsp.syntax import Definition, Syntax, definition_at, language_name, parse, region_at
 
 LONGEST_PARSED = 200_000
 """Code points of a file that is parsed whole, which keeps every other thread waiting; of a longer one only what is
@@ -50,31 +51,48 @@ async def rewrite(target: Target, task: str, label: str, engine: Engine, setting
     ``Refused`` where nothing can be offered, and what ``Engine.generate`` raises."""
     place = await asyncio.to_thread(place_of, target)
     given, _ = dedented(place.given)
-    fence = fence_for(given)
     # The longest pieces are runs of blanks; a text longer than this is not worth counting.
-    longest = 32 * settings.chat_max_tokens
+    longest = LONGEST_PIECE * settings.chat_max_tokens
     size = len(engine.tokenizer.encode(given)) if len(given) <= longest else len(given) // 4
     if size > settings.chat_max_tokens:
         raise Refused(
             f"What is to be rewritten has {size} tokens, more than an answer may have; select less, or raise"
             f" chatMaxTokens ({settings.chat_max_tokens})."
         )
-    name = place.syntax.language.name if place.syntax.language is not None else ""
-    question = _question(target, task, given, f"{fence}{name}")
+    name = place.syntax.language_name
+    question = (
+        f"{task}\n\nThe code is a part of `{target.path}`:\n\n{fenced(given, name)}\n\n"
+        "Answer with the whole rewritten code in one code block, and nothing else."
+    )
+    code = await written(question, given, name, target, engine, settings, say, 2 * size + _SPARE_TOKENS)
+    return await asyncio.to_thread(proposal, target, place, code, label)
+
+
+async def written(
+    question: str,
+    given: str,
+    language: str,
+    target: Target,
+    engine: Engine,
+    settings: Settings,
+    say: Say,
+    max_tokens: int = 0,
+) -> str:
+    """The code block, LF-only, that answers a question about the code ``given``. Raises as ``rewrite``."""
+    fence = fence_for(given)
     generation = await generated(
         [Message(Role.USER, question)],
         engine,
         settings,
         say,
-        begun=f"{fence}{name}\n",
+        begun=f"{fence}{language}\n",
         until=lambda text: not target.still() or code_so_far(text, fence)[1],
         shown=lambda text: code_so_far(text, fence)[0],
-        max_tokens=2 * size + _SPARE_TOKENS,
+        max_tokens=max_tokens,
     )
     check_still(target)
     complete = generation.finish in (Finish.STOP_TOKEN, Finish.ON_TEXT)
-    code = finished_code(generation.text, fence, complete=complete, given=given)
-    return await asyncio.to_thread(proposal, target, place, code, label)
+    return finished_code(generation.text, fence, complete=complete, given=given)
 
 
 def place_of(target: Target) -> Place:
@@ -83,9 +101,16 @@ def place_of(target: Target) -> Place:
     newline = one_line_end(document.text)
     selection = Span(_viewed(document, target.selection.start), _viewed(document, target.selection.end))
     text = document.text.replace("\r\n", "\n")
-    language = find_language(document.language, target.path)
-    syntax = parse(text, language.name if language is not None else "", most=LONGEST_PARSED)
+    syntax = parse(text, language_name(document.language, target.path), most=LONGEST_PARSED)
     return Place(syntax, selection, region_at(syntax, selection), newline)
+
+
+def definition_of(place: Place) -> Definition:
+    """The function or class around a selection. Raises ``Refused`` where there is none."""
+    found = definition_at(place.syntax, place.selection)
+    if found is None:
+        raise Refused("There is no function or class here; place the cursor in one.")
+    return found
 
 
 def proposal(target: Target, place: Place, code: str, label: str) -> Proposal:
@@ -117,7 +142,7 @@ def inserted(target: Target, place: Place, edit: Edit, label: str) -> Proposal:
 
 def check_syntax(syntax: Syntax, span: Span, new: str) -> None:
     """Raises ``Refused`` where ``new`` in the place of ``span`` has more faults than there were."""
-    name = syntax.language.name if syntax.language is not None else ""
+    name = syntax.language_name
     before, after = syntax, f"{syntax.text[: span.start]}{new}{syntax.text[span.end :]}"
     if syntax.tree is None:
         before, after = parse(syntax.text[span.start : span.end], name, most=LONGEST_PARSED), new
@@ -142,11 +167,3 @@ def _original(document: Document, offset: int) -> int:
     while (found := document.text.find("\r\n", at)) >= 0 and found - passed < offset:
         at, passed = found + 2, passed + 1
     return offset + passed
-
-
-def _question(target: Target, task: str, given: str, opening: str) -> str:
-    fence = opening.rstrip("abcdefghijklmnopqrstuvwxyz")
-    return (
-        f"{task}\n\nThe code is a part of `{target.path}`:\n\n{opening}\n{given}\n{fence}\n\n"
-        "Answer with the whole rewritten code in one code block, and nothing else."
-    )

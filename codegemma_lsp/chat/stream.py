@@ -14,6 +14,13 @@ _DRAFTS = 4
 """Times as many tokens guessed at once as in a completion: answers about code copy long stretches of it."""
 
 
+def rooms(engine: Engine, settings: Settings, max_tokens: int = 0) -> tuple[int, int]:
+    """Tokens that a question may have, and its answer. ``max_tokens`` lowers the setting's."""
+    room = min(settings.chat_context_tokens, engine.context_tokens)
+    most = min(settings.chat_max_tokens, max_tokens or settings.chat_max_tokens, room // 2)
+    return room - most, most
+
+
 async def generated(
     messages: Sequence[Message],
     engine: Engine,
@@ -43,12 +50,9 @@ async def generated(
         loop.call_soon_threadsafe(tell, text)
         return over or until(text)
 
-    room = min(settings.chat_context_tokens, engine.context_tokens)
-    most = min(settings.chat_max_tokens, max_tokens or settings.chat_max_tokens, room // 2)
+    room, most = rooms(engine, settings, max_tokens)
     try:
-        prompt = await asyncio.to_thread(
-            build_chat, messages, engine.chat_template, engine.tokenizer, room - most, begun
-        )
+        prompt = await asyncio.to_thread(build_chat, messages, engine.chat_template, engine.tokenizer, room, begun)
     except ChatImpossible as error:
         raise Refused(str(error)) from None
     request = Request(

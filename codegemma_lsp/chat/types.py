@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
+from codegemma_lsp.chat.diff import apply
 from codegemma_lsp.document import Document, Edit, Span
 
 Say: TypeAlias = Callable[[str], None]
@@ -63,10 +64,7 @@ class Proposal:
     @property
     def after(self) -> str:
         """The document's text once it is accepted."""
-        text = self.document.text
-        for edit in reversed(self.edits):
-            text = text[: edit.span.start] + edit.text + text[edit.span.end :]
-        return text
+        return apply(self.document.text, self.edits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from codegemma_lsp.prompt import Text
-from codegemma_lsp.syntax import definition, find_language, imported, parse
+from codegemma_lsp.syntax import definition, imported, language_name, parse
 
 ReadFile: TypeAlias = Callable[[str], str | None]
 """The text of a file by its path in the workspace, with ``/``; None where there is none that may be shown."""
@@ -38,8 +38,7 @@ def imported_definitions(text: str, path: str, language: str, read: ReadFile) ->
 
 
 def _piece(target: str, names: tuple[str, ...], read: ReadFile) -> Text | None:
-    language = find_language("", target)
-    syntax = parse(read(target) or "", language.name if language is not None else "")
+    syntax = parse(read(target) or "", language_name("", target))
     outlines = [outline for name in names if (outline := definition(syntax, name))]
     return Text("\n".join([target, *outlines, ""]), REASON) if outlines else None
 

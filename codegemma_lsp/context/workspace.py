@@ -13,7 +13,7 @@ from pathlib import Path
 import pathspec
 
 from codegemma_lsp.document import NOT_OPEN, Document
-from codegemma_lsp.syntax import find_language
+from codegemma_lsp.syntax import language_name
 
 MOST_CHARS = 1_000_000
 """Of a file on disk that is read for a prompt."""
@@ -115,8 +115,7 @@ def on_disk(path: Path, shown: str) -> Document:
         raise NotAllowed(f"{shown} is not UTF-8 text.") from None
     if len(raw) > MOST_CHARS:
         raise NotAllowed(f"{shown} is too long to be given to a model ({MOST_CHARS} bytes at most).")
-    language = find_language("", path.name)
-    return Document(path.as_uri(), text, language.name if language is not None else "plaintext", NOT_OPEN)
+    return Document(path.as_uri(), text, language_name("", path.name) or "plaintext", NOT_OPEN)
 
 
 def looks_secret(relative: Path) -> bool:

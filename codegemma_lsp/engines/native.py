@@ -13,6 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -236,19 +237,24 @@ class Native:
             found.append(buffer.raw[:size] if size > 0 else b"")
         return found
 
+    @cached_property
+    def _attributes(self) -> list[int]:
+        """What each token is, as a set of flags."""
+        return [llama.llama_vocab_get_attr(self.vocab, token) for token in range(self.size)]
+
     def controls(self) -> frozenset[int]:
         """Ids that stand for no text or end generation."""
         unusable = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN | llama.LLAMA_TOKEN_ATTR_UNUSED
         return frozenset(
             token
-            for token in range(self.size)
-            if llama.llama_vocab_get_attr(self.vocab, token) & unusable or llama.llama_vocab_is_eog(self.vocab, token)
+            for token, attributes in enumerate(self._attributes)
+            if attributes & unusable or llama.llama_vocab_is_eog(self.vocab, token)
         )
 
     def control_texts(self) -> list[str]:
         """Texts by which the vocabulary names tokens that are to be recognised wherever they stand, as in ``<|x|>``."""
         wanted = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_USER_DEFINED
-        marked = (t for t in range(self.size) if llama.llama_vocab_get_attr(self.vocab, t) & wanted)
+        marked = (token for token, attributes in enumerate(self._attributes) if attributes & wanted)
         return [text for token in marked if _CONTROL.fullmatch(text := self.text(token))]
 
     @property

@@ -1,7 +1,16 @@
 """CodeGemma's prompt formats: the only room that knows its special tokens and how infills are laid out."""
 
 from codegemma_lsp.prompt.chat import ChatImpossible, Message, Role, build_chat
-from codegemma_lsp.prompt.fim import LONGEST_LINE, SPECIALS_IN_FIM, Budget, Frame, Site, before_suffix, build_fim
+from codegemma_lsp.prompt.fim import (
+    LONGEST_LINE,
+    LONGEST_PIECE,
+    SPECIALS_IN_FIM,
+    Budget,
+    Frame,
+    Site,
+    before_suffix,
+    build_fim,
+)
 from codegemma_lsp.prompt.plain import build_prefix
 from codegemma_lsp.prompt.types import (
     CODEGEMMA_IDS,
@@ -19,6 +28,7 @@ from codegemma_lsp.prompt.types import (
 __all__ = [
     "CODEGEMMA_IDS",
     "LONGEST_LINE",
+    "LONGEST_PIECE",
     "SPECIALS_IN_FIM",
     "Budget",
     "BudgetTooSmall",

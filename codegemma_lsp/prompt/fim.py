@@ -69,7 +69,7 @@ class Budget:
 
 
 SPECIALS_IN_FIM = 4
-_LONGEST_PIECE = 32
+LONGEST_PIECE = 32
 """Code points of the longest pieces (runs of blanks): a text longer than this a token is not worth counting."""
 LONGEST_LINE = 4_000
 """Code points of a line that are looked at on either side of the cursor; longer lines are cut to multiples of this."""
@@ -148,7 +148,7 @@ def _kept_frame(
         return None
     if site.text[frame.head : frame.anchor] != frame.before:
         return None
-    if site.offset - frame.anchor > _LONGEST_PIECE * room:
+    if site.offset - frame.anchor > LONGEST_PIECE * room:
         return None
     middle = count_text(tokenizer, site.text[frame.anchor : site.offset])
     if layout is Layout.ANCHORED and middle > min(budget.middle, budget.prompt // 4):
@@ -192,7 +192,7 @@ def _head(site: Site, wanted: int, step: int, tokenizer: Tokenizer) -> int:
 
 
 def _fits(site: Site, head: int, tokens: int, tokenizer: Tokenizer) -> bool:
-    if site.offset - head > _LONGEST_PIECE * tokens:
+    if site.offset - head > LONGEST_PIECE * tokens:
         return False
     outside = _outside_window(site, head, tokens // 4, tokenizer)
     return count_text(tokenizer, outside) + count_text(tokenizer, site.text[head : site.offset]) <= tokens

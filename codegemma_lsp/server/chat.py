@@ -190,7 +190,7 @@ def _document(uri: str, version: int | None) -> Document:
 def _span(document: Document, range_: wire.Range | None) -> Span:
     if range_ is None:
         return Span(0, len(document.text))
-    return convert.wire_span(document, range_, server.session.encoding)
+    return convert.span(document, range_, server.session.encoding)
 
 
 def _target(selection: wire.Selection, instruction: str = "", diagnostics: tuple[str, ...] = ()) -> Target:

@@ -4,7 +4,7 @@ from codegemma_lsp.syntax.brackets import Scan, scan
 from codegemma_lsp.syntax.complete import Extent, extent_at, is_complete
 from codegemma_lsp.syntax.cuts import Cut, cuts
 from codegemma_lsp.syntax.excerpt import Excerpt, excerpt
-from codegemma_lsp.syntax.languages import LANGUAGES, find_language
+from codegemma_lsp.syntax.languages import LANGUAGES, find_language, language_name
 from codegemma_lsp.syntax.lines import indentation
 from codegemma_lsp.syntax.modules import Imported, definition, imported
 from codegemma_lsp.syntax.outline import head_of, imports
@@ -35,6 +35,7 @@ __all__ = [
     "imports",
     "indentation",
     "is_complete",
+    "language_name",
     "named",
     "parse",
     "region_at",

@@ -262,6 +262,12 @@ def find_language(name: str, path: str = "") -> Language | None:
     return _BY_NAME.get(name.lower()) or _BY_SUFFIX.get(PurePosixPath(path).suffix.lower())
 
 
+def language_name(name: str, path: str = "") -> str:
+    """As ``find_language``; "" where no grammar is known."""
+    language = find_language(name, path)
+    return language.name if language is not None else ""
+
+
 @cache
 def grammar(language: Language) -> tree_sitter.Language:
     """The compiled grammar, imported from its own wheel when first used."""

@@ -36,6 +36,11 @@ class Syntax:
     source: bytes
     tree: tree_sitter.Tree | None
 
+    @property
+    def language_name(self) -> str:
+        """ "" where the language has no grammar here."""
+        return self.language.name if self.language is not None else ""
+
     @cached_property
     def _ascii(self) -> bool:
         return len(self.text) == len(self.source)
@@ -64,7 +69,7 @@ class Syntax:
         return all(ours <= theirs for ours, theirs in zip(self.faults, other.faults, strict=True))
 
     def _misplaced(self) -> int:
-        if self.tree is None or self.language is None or self.language.name != "python":
+        if self.tree is None or self.language_name != "python":
             return 0
         count, pending = 0, [self.tree.root_node]
         while pending:
@@ -141,8 +146,7 @@ def parse(text: str, language_name: str, previous: Syntax | None = None, most: i
 
 def reparse(syntax: Syntax, text: str) -> Syntax:
     """The tree of another text in the same language, by way of ``syntax``."""
-    name = syntax.language.name if syntax.language else ""
-    return parse(text, name, syntax)
+    return parse(text, syntax.language_name, syntax)
 
 
 def _edited(previous: Syntax, source: bytes) -> tree_sitter.Tree:
