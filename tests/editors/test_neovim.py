@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -325,7 +329,253 @@ def test_what_a_key_was_mapped_to_before_still_works(tmp_path: Path) -> None:
 
 def test_a_chat_without_a_server_says_so_and_is_free_again(tmp_path: Path) -> None:
     with neovim(tmp_path) as vim:
+        vim.run("require('codegemma.config').current.cmd = { 'no-such-program' }")
         for _ in range(2):
             vim.nvim.command("CodeGemma chat Hello")
             vim.until(lambda: not vim.lua("require('codegemma.chat').busy()"), "free again")
         assert str(vim.lua("require('codegemma.chat').text()")).count("not running") == 2
+
+
+def clients(vim: Neovim) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = vim.lua(
+        "vim.tbl_map(function(c) return { id = c.id, folders = #(c.workspace_folders or {}) } end,"
+        " vim.lsp.get_clients({ name = 'codegemma' }))"
+    )
+    return found
+
+
+@needs_chat
+def test_one_server_serves_all_folders(vim: Neovim, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / ".git").mkdir(parents=True)
+        (tmp_path / name / f"in_{name}.py").write_text(f"{name.upper()} = 1\n")
+        vim.open(tmp_path / name / "a.py", SOURCE)
+    assert len(clients(vim)) == 1
+    vim.nvim.command("CodeGemma chat What is in #file:in_one.py and #file:in_two.py")
+    vim.until(lambda: len(str(vim.lua("require('codegemma.chat').text()")).split("\n\n")) > 1, "something said")
+    vim.until(lambda: not vim.lua("require('codegemma.chat').busy()"), "an answer")
+    assert "no file" not in vim.lua("require('codegemma.chat').text()")
+    assert "outside" not in vim.lua("require('codegemma.chat').text()")
+
+
+def test_restart_leaves_a_server_behind_that_hangs(vim: Neovim, tmp_path: Path) -> None:
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    hung = server_process(vim)
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        vim.nvim.command("CodeGemma restart")
+        vim.until(lambda: vim.status.startswith("Ready"), "another server is ready")
+        assert server_process(vim) != hung
+    finally:
+        os.kill(hung, signal.SIGCONT)
+    suggested(vim, tmp_path)
+
+
+def test_disable_ends_the_server_and_enable_starts_it(vim: Neovim, tmp_path: Path) -> None:
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    vim.nvim.command("CodeGemma disable")
+    vim.until(lambda: not clients(vim), "no server")
+    vim.nvim.command("CodeGemma chat Hello")
+    vim.until(lambda: "not running: off" in vim.lua("require('codegemma.chat').text()"), "why there is no answer")
+    vim.nvim.command("CodeGemma enable")
+    vim.ready()
+
+
+@needs_chat
+def test_chat_starts_the_server_where_nothing_is_open(vim: Neovim) -> None:
+    vim.nvim.command("CodeGemma chat Hello")
+    vim.until(lambda: vim.lua("require('codegemma.chat').busy()"), "asked")
+    vim.until(lambda: not vim.lua("require('codegemma.chat').busy()"), "an answer")
+    assert "not running" not in vim.lua("require('codegemma.chat').text()")
+
+
+@needs_chat
+def test_a_commit_message_goes_into_the_commit(vim: Neovim, tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    (tmp_path / "a.py").write_text("print('hello')\n")
+    git("add", "a.py")
+    vim.nvim.command(f"edit {tmp_path / '.git' / 'COMMIT_EDITMSG'}")
+    assert vim.nvim.eval("&filetype") == "gitcommit"
+    vim.nvim.command("CodeGemma commit")
+    vim.until(lambda: vim.text.strip(), "a message")
+
+
+@needs_chat
+def test_edits_work_where_suggestions_are_off_and_can_be_stopped(vim: Neovim, tmp_path: Path) -> None:
+    vim.run("require('codegemma.config').current.disabled_filetypes = { 'python' }")
+    (tmp_path / "shapes.py").write_text(SOURCE)
+    vim.nvim.command(f"edit {tmp_path / 'shapes.py'}")
+    busy = "require('codegemma.edit').busy()"
+    vim.nvim.command("14CodeGemma edit write everything anew, at great length")
+    assert vim.lua(busy)
+    vim.nvim.command("CodeGemma discard")
+    assert not vim.lua(busy)
+    vim.nvim.command("14CodeGemma doc")
+    vim.until(lambda: vim.lua("require('codegemma.edit').pending()"), "a preview")
+    vim.nvim.command("CodeGemma discard")
+    assert "no edit" not in vim.messages()
+    assert vim.text == SOURCE.rstrip("\n")
+    vim.append_at(9)
+    vim.keys("<CR>x = <M-\\>")
+    assert vim.within(1, lambda: vim.ghost) is None
+
+
+@needs_chat
+def test_a_command_in_the_chat_is_about_the_window_beside_it(vim: Neovim, tmp_path: Path) -> None:
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    vim.keys("14G")
+    vim.nvim.command("CodeGemma chat /doc")
+    vim.until(lambda: vim.lua("require('codegemma.edit').pending()"), "a preview")
+    assert "see the preview" in vim.lua("require('codegemma.chat').text()")
+
+
+@needs_chat
+def test_what_was_selected_is_what_the_next_question_is_about(vim: Neovim, tmp_path: Path) -> None:
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    vim.nvim.command("12,16CodeGemma chat")
+    assert "shapes.py:12-16" in vim.nvim.eval("&winbar")
+    sent = "vim.g.sent = vim.json.encode(params.references or {})"
+    vim.run(
+        "local server = require('codegemma.server'); local request = server.request;"
+        " server.request = function(buffer, method, params, done) if type(params) == 'function' then local given ="
+        f" params; params = function(client) local params = given(client); {sent}; return params end end;"
+        " return request(buffer, method, params, done) end"
+    )
+    vim.run("require('codegemma.chat').ask('What is this?')")
+    assert "shapes.py" not in vim.nvim.eval("&winbar")
+    vim.until(lambda: vim.lua("vim.g.sent"), "sent")
+    (reference,) = json.loads(vim.lua("vim.g.sent"))
+    assert (reference["range"]["start"]["line"], reference["range"]["end"]["line"]) == (11, 15)
+
+
+def test_buffers_without_a_name_do_not_get_in_each_others_way(vim: Neovim) -> None:
+    attached = "require('codegemma.server').client(0) ~= nil"
+    vim.nvim.command("set filetype=python")
+    vim.until(lambda: vim.lua(attached), "the first one is attached")
+    vim.nvim.command("new")
+    vim.nvim.command("set filetype=python")
+    assert not vim.within(0.5, lambda: vim.lua(attached))
+
+
+def position(line: int, character: int) -> dict[str, int]:
+    return {"line": line, "character": character}
+
+
+def previewed(vim: Neovim, proposal: dict[str, object]) -> list[tuple[int, bool, list[str]]]:
+    """Previews a proposal: each mark's row, whether the line is shown as removed, and the lines shown below it."""
+    vim.run("require('codegemma.edit').preview(...)", proposal)
+    marks = vim.lua(
+        "vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace('codegemma-edit'), 0, -1, { details = true })"
+    )
+    return [
+        (row, "line_hl_group" in about, ["".join(piece for piece, _ in line) for line in about.get("virt_lines", [])])
+        for _, row, _, about in marks
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text", "shown"),
+    [
+        ((5, 8), (5, 24), "pass", [(5, True, []), (5, False, ["        pass "])]),
+        ((5, 8), (5, 8), '"""Doc."""\n        ', [(4, False, ['        """Doc.""" '])]),
+        ((0, 0), (0, 0), "# Shapes\n", [(0, False, ["# Shapes "])]),
+        ((16, 0), (16, 0), "\n\nx = 1\n", [(15, False, [" ", " ", "x = 1 "])]),
+        ((12, 0), (14, 0), "", [(12, True, []), (13, True, [])]),
+    ],
+    ids=["in a line", "before a statement", "at the beginning", "at the end", "removed"],
+)
+def test_a_preview_shows_whole_lines(
+    vim: Neovim,
+    tmp_path: Path,
+    start: tuple[int, int],
+    end: tuple[int, int],
+    text: str,
+    shown: list[tuple[int, bool, list[str]]],
+) -> None:
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    edit = {"newText": text, "range": {"start": position(*start), "end": position(*end)}}
+    uri = (tmp_path / "shapes.py").as_uri()
+    proposal = {"label": "It", "uri": uri, "text": text, "range": edit["range"], "edit": {"changes": {uri: [edit]}}}
+    assert previewed(vim, proposal) == shown
+    lines = SOURCE.split("\n")
+    head, tail = "\n".join([*lines[: start[0]], lines[start[0]][: start[1]]]), lines[end[0]][end[1] :]
+    vim.keys("<CR>")
+    assert vim.text + "\n" == "\n".join([head + text + tail, *lines[end[0] + 1 :]])
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_new_file_is_made_only_when_accepted(vim: Neovim, tmp_path: Path, meanwhile: bool) -> None:
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    file, text = tmp_path / "tests" / "test_shapes.py", "def test_it():\n    assert 1\n"
+    at = {"start": position(0, 0), "end": position(0, 0)}
+    document = {"uri": file.as_uri(), "version": None}
+    changes = [
+        {"kind": "create", "uri": file.as_uri(), "options": {"overwrite": False}},
+        {"textDocument": document, "edits": [{"newText": text, "range": at}]},
+    ]
+    proposal = {"label": "Tests", "uri": file.as_uri(), "text": text, "range": at, "edit": {"documentChanges": changes}}
+    buffers = len(vim.nvim.buffers)
+    previewed(vim, proposal)
+    assert vim.text == text.rstrip("\n")
+    vim.keys("<Esc>")
+    vim.until(lambda: len(vim.nvim.buffers) == buffers, "nothing is left")
+    assert not file.exists()
+    previewed(vim, proposal)
+    if meanwhile:
+        file.parent.mkdir()
+        file.write_text("own\n")
+    vim.keys("<CR>")
+    if meanwhile:
+        vim.until(lambda: "was not made" in vim.messages(), "why not")
+        assert file.read_text() == "own\n"
+        return
+    vim.until(lambda: vim.text == text.rstrip("\n") and vim.nvim.eval("&buftype") == "", "it is there")
+    vim.nvim.command("write")
+    assert file.read_text() == text
+    assert vim.nvim.eval("&filetype") == "python"
+
+
+def test_the_ghost_hides_behind_the_menu_of_a_plugin(vim: Neovim, tmp_path: Path) -> None:
+    """What such plugins say, without the plugins."""
+    vim.run(
+        "package.loaded['cmp'] = { visible = function() return vim.g.menu == 1 end,"
+        " event = { on = function(_, name, done) _G[name] = done end } }"
+    )
+    ghost = suggested(vim, tmp_path)
+    marks = "#vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace('codegemma-ghost'), 0, -1, {})"
+    for is_open in (1, 0):
+        vim.nvim.vars["menu"] = is_open
+        vim.run(f"_G[{'menu_opened' if is_open else 'menu_closed'!r}]()")
+        assert vim.lua(marks) == 1 - is_open
+        assert vim.ghost == (None if is_open else ghost)
+
+
+def test_neovims_own_ghost_text_is_used_where_it_is_there(tmp_path: Path) -> None:
+    """Which of the two shows what: with what Neovim 0.12 brings in the place of the real thing."""
+    with neovim(tmp_path) as vim:
+        vim.run(
+            "vim.g.asked = {}; vim.lsp.inline_completion = {"
+            " enable = function(on, filter) vim.g.native = { on, filter and filter.bufnr or 0 } end,"
+            " get = function() return vim.g.something == 1 end,"
+            " select = function(options) vim.g.selected = options.count end }"
+        )
+        vim.run("require('codegemma').set_auto(true)")
+        assert vim.nvim.vars["native"] == [True, 0]
+        vim.open(tmp_path / "shapes.py", SOURCE)
+        vim.append_at(8)
+        vim.keys("<CR><C-u>        self.")
+        assert vim.within(1, lambda: vim.ghost) is None
+        vim.nvim.vars["something"] = 1
+        vim.keys("<Tab><M-]>")
+        assert vim.nvim.current.line == "        self."
+        assert vim.nvim.vars["selected"] == 1
+        vim.keys("<M-\\>")
+        vim.until(lambda: vim.ghost, "asked for by hand")
+        assert vim.nvim.vars["native"] == [False, vim.nvim.current.buffer.number]
+        vim.keys("<Esc>")
+        assert vim.nvim.vars["native"] == [True, vim.nvim.current.buffer.number]
+        vim.nvim.command("CodeGemma auto")
+        assert vim.nvim.vars["native"] == [False, 0]

@@ -5,7 +5,8 @@ local server = require("codegemma.server")
 local M = {}
 
 local NAME = "codegemma://chat"
-local state = { buffer = nil, conversation = nil, cancel = nil, token = 0 }
+--- `about` is what the next question is about: { buffer, first, last }, lines from 0.
+local state = { buffer = nil, conversation = nil, cancel = nil, token = 0, about = nil }
 
 local function buffer()
   if not state.buffer or not vim.api.nvim_buf_is_loaded(state.buffer) then
@@ -31,12 +32,38 @@ local function buffer()
   return state.buffer
 end
 
---- Opens the chat's window, or goes to it.
-function M.open()
+--- A selection as one would write it.
+local function described(about)
+  local name = vim.fs.basename(vim.api.nvim_buf_get_name(about.buffer))
+  return ("%s:%d-%d"):format(name, about.first + 1, about.last + 1):gsub("%%", "%%%%")
+end
+
+local function draw_bar()
+  local about = state.about and ("   about " .. described(state.about)) or ""
+  for _, window in ipairs(vim.fn.win_findbuf(state.buffer)) do
+    vim.wo[window][0].winbar = " CodeGemma chat   <CR> ask   <C-c> stop   <C-n> new   q close" .. about
+  end
+end
+
+--- The lines of the window beside the chat: what a command is about where nothing was selected.
+local function beside()
+  local window = vim.fn.win_getid(vim.fn.winnr("#"))
+  local other = window ~= 0 and vim.api.nvim_win_get_buf(window) or state.buffer
+  if other == state.buffer or vim.bo[other].buftype ~= "" then
+    return nil
+  end
+  local row = vim.api.nvim_win_get_cursor(window)[1] - 1
+  return { buffer = other, first = row, last = row }
+end
+
+--- Opens the chat's window, or goes to it. `about` is what the next question is about: { buffer, first, last }.
+function M.open(about)
+  state.about = about or state.about
   local own = buffer()
   local window = vim.fn.bufwinid(own)
   if window ~= -1 then
     vim.api.nvim_set_current_win(window)
+    draw_bar()
     return
   end
   vim.cmd(("%s %dsplit"):format(config.current.chat.split, config.current.chat.width))
@@ -44,7 +71,7 @@ function M.open()
   local own_window = vim.wo[vim.api.nvim_get_current_win()][0] -- for this buffer in it only
   own_window.wrap, own_window.linebreak, own_window.number = true, true, false
   own_window.relativenumber, own_window.signcolumn = false, "no"
-  own_window.winbar = " CodeGemma chat   <CR> ask   <C-c> stop   <C-n> new   q close"
+  draw_bar()
 end
 
 --- Adds text at the end; windows whose cursor is on the last line follow it.
@@ -71,8 +98,22 @@ function M.busy()
   return state.cancel ~= nil
 end
 
---- Asks something. `selection` is { buffer, range } that slash commands and the question are about.
-function M.ask(text, selection)
+--- What a question is sent with: of commands the lines that they are about, of others those that were selected.
+local function parameters(text, token, about)
+  local is_command = vim.startswith(vim.trim(text), "/")
+  local params = { text = text, conversationId = state.conversation, partialResultToken = token, references = {} }
+  return function(client)
+    if about and vim.api.nvim_buf_is_loaded(about.buffer) then
+      local range = require("codegemma.edit").lines_range(client, about.buffer, about.first, about.last)
+      params.selection = { uri = vim.uri_from_bufnr(about.buffer), range = range }
+      params.references = is_command and {} or { params.selection }
+    end
+    return params
+  end
+end
+
+--- Asks something.
+function M.ask(text)
   M.open()
   if state.cancel then
     vim.notify("codegemma: an answer is being written; stop it first", vim.log.levels.WARN)
@@ -82,14 +123,10 @@ function M.ask(text, selection)
   local token = "codegemma-chat-" .. state.token
   local empty = vim.api.nvim_buf_line_count(buffer()) == 1 and M.text() == ""
   append((empty and "" or "\n\n") .. "## " .. text:gsub("\n", " ") .. "\n\n")
-  local params = { text = text, conversationId = state.conversation, partialResultToken = token, references = {} }
-  local about = selection and selection.buffer or 0
-  if selection then
-    params.selection = { uri = vim.uri_from_bufnr(selection.buffer), range = selection.range }
-    if not vim.startswith(vim.trim(text), "/") then
-      params.references = { params.selection }
-    end
-  end
+  local about = state.about or (vim.startswith(vim.trim(text), "/") and beside() or nil)
+  state.about = nil
+  draw_bar()
+  local params = parameters(text, token, about)
   local said = ""
   state.said = function(message)
     if message.token == token then
@@ -97,7 +134,7 @@ function M.ask(text, selection)
       append(message.value.text)
     end
   end
-  state.cancel = server.request(about, "codegemma/chat", params, function(result, problem)
+  state.cancel = server.request(about and about.buffer, "codegemma/chat", params, function(result, problem)
     state.cancel, state.said = nil, nil
     if problem then
       state.conversation = not problem:match("not known") and state.conversation or nil
@@ -137,7 +174,7 @@ end
 function M.new()
   M.stop()
   if state.conversation then
-    server.request(0, "codegemma/forgetConversation", { conversationId = state.conversation }, function() end)
+    server.request(nil, "codegemma/forgetConversation", { conversationId = state.conversation }, function() end)
   end
   state.conversation = nil
   local own = buffer()

@@ -11,7 +11,7 @@ end
 
 local function selection(args)
   local buffer, first, last = about(args)
-  return { buffer = buffer, range = require("codegemma.edit").lines_range(buffer, first, last) }
+  return { buffer = buffer, first = first, last = last }
 end
 
 local function edit(action)
@@ -25,13 +25,15 @@ local commands = {
   chat = function(args, rest)
     local chat = require("codegemma.chat")
     local asked = args.range > 0 and selection(args) or nil
-    chat.open()
+    chat.open(asked)
     if rest ~= "" then
-      chat.ask(rest, asked)
+      chat.ask(rest)
     end
   end,
   explain = function(args, rest)
-    require("codegemma.chat").ask(vim.trim("/explain " .. rest), selection(args))
+    local chat = require("codegemma.chat")
+    chat.open(selection(args))
+    chat.ask(vim.trim("/explain " .. rest))
   end,
   stop = function()
     require("codegemma.chat").stop()
@@ -57,8 +59,8 @@ local commands = {
   tests = edit("tests"),
   commit = function()
     local buffer = vim.api.nvim_get_current_buf()
-    local params = { command = "codegemma.commit", arguments = { vim.uri_from_fname(vim.fn.getcwd()) } }
-    server.request(buffer, "workspace/executeCommand", params, function(result, problem)
+    local params = { command = "codegemma.commit", arguments = { vim.uri_from_fname(server.folder(buffer)) } }
+    server.request(nil, "workspace/executeCommand", params, function(result, problem)
       if problem then
         vim.notify("codegemma: " .. problem, vim.log.levels.WARN)
       elseif vim.bo[buffer].filetype == "gitcommit" then
@@ -79,9 +81,9 @@ local commands = {
     require("codegemma.ghost").ask(true)
   end,
   auto = function()
-    local current = require("codegemma.config").current
-    current.auto = not current.auto
-    vim.notify("codegemma: suggestions " .. (current.auto and "while typing" or "only when asked"))
+    local auto = not require("codegemma.config").current.auto
+    require("codegemma").set_auto(auto)
+    vim.notify("codegemma: suggestions " .. (auto and "while typing" or "only when asked"))
   end,
   enable = function()
     server.start()
@@ -91,8 +93,7 @@ local commands = {
     server.stop()
   end,
   restart = function()
-    server.stop()
-    vim.defer_fn(server.start, 500)
+    server.stop(server.start)
   end,
   status = function()
     vim.notify("codegemma: " .. server.status.message)

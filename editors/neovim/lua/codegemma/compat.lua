@@ -11,6 +11,33 @@ function M.call(client, method, ...)
   return client[method](...)
 end
 
+--- All clients of a name, also those that are yet to answer.
+function M.clients(name)
+  return vim.lsp.get_clients({ name = name, _uninitialized = true })
+end
+
+--- Starts a server, or takes a running one that `reuse` allows, for a buffer or for none; its client's id, or nil.
+function M.start(options, buffer, reuse)
+  if buffer then
+    return vim.lsp.start(options, { bufnr = buffer, silent = true, reuse_client = reuse })
+  end
+  for _, client in ipairs(M.clients(options.name)) do
+    if reuse(client) then
+      return client.id
+    end
+  end
+  if since_11 then
+    return vim.lsp.start(options, { attach = false, silent = true, reuse_client = reuse })
+  end
+  return (vim.lsp.start_client(options))
+end
+
+--- Where two texts differ: { start, count, start, count } of each hunk, in lines from 1.
+function M.hunks(old, new)
+  local diff = vim.text and vim.text.diff or vim.diff
+  return diff(old, new, { result_type = "indices", algorithm = "histogram" })
+end
+
 --- Runs a command of the server.
 function M.exec(client, command, buffer)
   if client.exec_cmd then

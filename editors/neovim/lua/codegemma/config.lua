@@ -9,6 +9,8 @@ M.defaults = {
   settings = {},
   --- false: suggest only when asked, by `trigger` below or `:CodeGemma suggest`.
   auto = true,
+  --- Neovim 0.12 and later: what is suggested while typing is shown by Neovim itself; false: by this plugin, as before.
+  native = true,
   --- Filetypes in which nothing is suggested.
   disabled_filetypes = { "help", "gitcommit", "TelescopePrompt", "codegemma-chat" },
   --- Files in which nothing is suggested: patterns of vim.glob, matched against the whole path.
@@ -65,6 +67,11 @@ function M.command()
     end
   end
   return nil, "codegemma-lsp is not installed; set it up as its README says, or name it: setup{ cmd = { … } }"
+end
+
+--- Neovim's own inline completion, where it is there and wanted.
+function M.native()
+  return M.current.native and vim.lsp.inline_completion or nil
 end
 
 --- Whether suggestions are wanted in a buffer.

@@ -26,10 +26,16 @@ local function clear()
   end
 end
 
+--- Whether a completion menu is open: Neovim's own, or one of the plugins that draw theirs.
+local function menu_open()
+  local cmp, blink = package.loaded["cmp"], package.loaded["blink.cmp"]
+  return vim.fn.pumvisible() == 1 or (cmp and cmp.visible()) or (blink and blink.is_visible()) or false
+end
+
 --- Draws what is left of the suggestion. A tail that is there already after the cursor is not drawn again.
 local function draw()
   clear()
-  if vim.fn.pumvisible() == 1 then
+  if menu_open() then
     return
   end
   local lines = vim.split(shown.text, "\n")
@@ -69,7 +75,7 @@ local function matches()
 end
 
 function M.visible()
-  return vim.fn.pumvisible() == 0 and matches()
+  return not menu_open() and matches()
 end
 
 --- What is shown, for tests and statuslines; nil where nothing is.
@@ -122,8 +128,12 @@ function M.ask(invoked)
   cancel()
   local buffer = vim.api.nvim_get_current_buf()
   local client = server.client(buffer)
-  if not client or vim.fn.mode():sub(1, 1) ~= "i" then
+  if not client or vim.fn.mode():sub(1, 1) ~= "i" or not config.wanted(buffer) then
     return
+  end
+  local native = config.native()
+  if native and invoked then
+    native.enable(false, { bufnr = buffer }) -- one of the two is shown; until insert mode is left
   end
   local row, column = cursor()
   local tick = vim.api.nvim_buf_get_changedtick(buffer)
@@ -141,6 +151,13 @@ function M.ask(invoked)
     end
     show(client, buffer, items, 1, column)
   end)
+end
+
+--- Asks without being told to, where that is wanted and Neovim does not do it.
+function M.ask_again()
+  if config.current.auto and not config.native() then
+    M.ask(false)
+  end
 end
 
 --- Keeps what is shown while it is typed, so that it does not flicker until the server answers.
@@ -166,9 +183,7 @@ local function on_change()
   if not typed_on() then
     M.dismiss()
   end
-  if config.current.auto then
-    M.ask(false)
-  end
+  M.ask_again()
 end
 
 local function on_move()
@@ -231,29 +246,48 @@ function M.cycle(step)
   show(at.client, at.buffer, at.items, index, at.asked)
 end
 
+local function redraw()
+  if shown then
+    draw()
+  end
+end
+
+local watches_cmp = false
+
+--- nvim-cmp tells of its menu by callbacks; it may be loaded late.
+local function watch_cmp()
+  local cmp = package.loaded["cmp"]
+  if cmp and not watches_cmp then
+    watches_cmp = true
+    cmp.event:on("menu_opened", clear)
+    cmp.event:on("menu_closed", redraw)
+  end
+end
+
 function M.enable()
   local group = vim.api.nvim_create_augroup("codegemma-ghost", {})
-  local function on(events, callback)
-    vim.api.nvim_create_autocmd(events, { group = group, callback = callback })
+  local function on(events, callback, pattern)
+    vim.api.nvim_create_autocmd(events, { group = group, pattern = pattern, callback = callback })
   end
   on({ "TextChangedI", "TextChangedP" }, on_change)
   on("InsertEnter", function()
-    if config.current.auto then
-      vim.schedule(function()
-        M.ask(false)
-      end)
-    end
+    watch_cmp()
+    vim.schedule(M.ask_again)
   end)
   on("CursorMovedI", on_move)
   on("CompleteChanged", clear)
-  on("CompleteDone", function()
-    if shown then
-      draw()
+  on("CompleteDone", redraw)
+  on("User", clear, "BlinkCmpMenuOpen")
+  on("User", redraw, "BlinkCmpMenuClose")
+  on({ "InsertLeave", "BufLeave" }, M.dismiss)
+  on("InsertLeave", function(event)
+    local native = config.native()
+    if native then
+      native.enable(config.current.auto, { bufnr = event.buf })
     end
   end)
-  on({ "InsertLeave", "BufLeave" }, M.dismiss)
   -- CTRL-C leaves insert mode without InsertLeave.
-  vim.api.nvim_create_autocmd("ModeChanged", { group = group, pattern = "i*:[^i]*", callback = M.dismiss })
+  on("ModeChanged", M.dismiss, "i*:[^i]*")
 end
 
 return M

@@ -36,40 +36,20 @@ local function fallback(key, mode)
   end
 end
 
---- Neovim 0.12 shows ghost text itself.
-local native = vim.lsp.inline_completion
-
-local function map_native(key, otherwise)
-  vim.keymap.set("i", key, function()
-    return native.get() and "" or otherwise()
-  end, { expr = true, replace_keycodes = true, silent = true, desc = "CodeGemma: accept the suggestion" })
-end
-
-local function map_insert(key, action, description)
+--- Maps a key of insert mode to what it does while ghost text is shown; `natively` is asked while Neovim shows its own.
+local function map_insert(key, action, description, natively)
   if not key then
     return
   end
   local otherwise = fallback(key, "i")
   vim.keymap.set("i", key, function()
     if not require("codegemma.ghost").visible() then
-      return otherwise()
+      local native = require("codegemma.config").native()
+      return native and natively and natively(native) and "" or otherwise()
     end
     -- Text may not be changed while a mapping is evaluated; what is typed next must come after.
     return ("<C-g>u<Cmd>lua %s<CR>"):format(action)
   end, { expr = true, replace_keycodes = true, silent = true, desc = "CodeGemma: " .. description })
-end
-
-local function native_keys(own)
-  if own.accept then
-    map_native(own.accept, fallback(own.accept, "i"))
-  end
-  for key, count in pairs({ next = 1, previous = -1 }) do
-    if own[key] then
-      vim.keymap.set("i", own[key], function()
-        native.select({ count = count })
-      end, { silent = true, desc = "CodeGemma: " .. key })
-    end
-  end
 end
 
 local function keys(own)
@@ -77,16 +57,26 @@ local function keys(own)
   local function accept(much)
     return ("require('codegemma.ghost').accept('%s')"):format(much)
   end
-  map_insert(own.accept, accept("all"), "accept the suggestion")
+  map_insert(own.accept, accept("all"), "accept the suggestion", function(native)
+    return native.get()
+  end)
   map_insert(own.accept_word, accept("word"), "accept a word")
   map_insert(own.accept_line, accept("line"), "accept a line")
   map_insert(own.dismiss, "require('codegemma.ghost').dismiss()", "dismiss the suggestion")
+  local function cycle(step)
+    local native = require("codegemma.config").native()
+    if native and not ghost.visible() then
+      native.select({ count = step })
+    else
+      ghost.cycle(step)
+    end
+  end
   for key, action in pairs({
     next = function()
-      ghost.cycle(1)
+      cycle(1)
     end,
     previous = function()
-      ghost.cycle(-1)
+      cycle(-1)
     end,
     trigger = function()
       ghost.ask(true)
@@ -119,14 +109,20 @@ function M.setup(options)
     end,
   })
   vim.api.nvim_create_autocmd("ColorScheme", { group = group, callback = highlights })
-  if native then
-    native.enable(config.current.auto)
-    native_keys(config.current.keys)
-  else
-    require("codegemma.ghost").enable()
-    keys(config.current.keys)
-  end
+  require("codegemma.ghost").enable()
+  keys(config.current.keys)
+  M.set_auto(config.current.auto)
   server.attach_all()
+end
+
+--- Suggests while typing, or only when asked.
+function M.set_auto(auto)
+  local config = require("codegemma.config")
+  config.current.auto = auto
+  local native = config.native()
+  if native then
+    native.enable(auto)
+  end
 end
 
 --- The state in a few words, for statuslines.

@@ -1,4 +1,5 @@
---- The connection to the server: started for buffers that want it, started again when it dies, stopped when off.
+--- The connection to the server: one process for all folders, started for buffers that want it or when something is
+--- asked, started again when it dies, stopped when off.
 local compat = require("codegemma.compat")
 local config = require("codegemma.config")
 
@@ -6,10 +7,17 @@ local M = { status = { kind = "Inactive", message = "not started", busy = false 
 
 local NAME = "codegemma"
 local MOST_RESTARTS, CALM_MS = 5, 60000
+--- How long a server may take to end when it is asked to.
+local STOP_MS = 2000
 
-local deaths, died_at, stopping = 0, 0, false
+local off = false
+local deaths, died_at = 0, 0
+--- By client: whether it was asked to end, and the folders that it knows.
+local stopping, folders = {}, {}
+--- What to do when the last one that was asked to end has ended.
+local when_stopped = nil
 local listeners = {}
---- Requests that wait for an answer: what ends each.
+--- Requests that wait for an answer, and of them those that wait for a server: { finish, send, client }.
 local running = {}
 
 --- Calls `listener` with the parameters of each notification of this method.
@@ -36,26 +44,78 @@ local function capabilities()
   return found
 end
 
-local function on_exit(code)
-  vim.schedule(function()
-    for _, finish in pairs(running) do
-      finish(nil, "the server ended before it could answer; ask again")
-    end
-  end)
-  if stopping then
-    return
-  end
+local function is_ours(client)
+  return client.name == NAME and not stopping[client.id]
+end
+
+--- The client of a buffer, or any one where no buffer is given; nil where there is none that answers.
+function M.client(buffer)
+  return vim.tbl_filter(is_ours, vim.lsp.get_clients({ name = NAME, bufnr = buffer }))[1]
+end
+
+local function ended_by_itself(code)
   local now = vim.uv.now()
   deaths = now - died_at > CALM_MS and 1 or deaths + 1
   died_at = now
+  if deaths > MOST_RESTARTS then
+    set_status({ kind = "Error", message = "the server ended " .. deaths .. " times; see :checkhealth codegemma" })
+    vim.notify("codegemma: the server ended " .. deaths .. " times in a row; :CodeGemma restart tries again", 4)
+    return
+  end
+  set_status({ kind = "Warning", message = ("the server ended (code %s); starting it again"):format(code), busy = true })
+  vim.defer_fn(M.attach_all, 200 * 2 ^ (deaths - 1))
+end
+
+local function all_stopped()
+  local next_step = when_stopped
+  when_stopped = nil
+  if next_step then
+    next_step()
+  end
+end
+
+local function on_exit(code, _, id)
   vim.schedule(function()
-    if deaths > MOST_RESTARTS then
-      set_status({ kind = "Error", message = "the server ended " .. deaths .. " times; see :checkhealth codegemma" })
-      vim.notify("codegemma: the server ended " .. deaths .. " times in a row; :CodeGemma restart tries again", 4)
+    folders[id] = nil
+    for _, request in pairs(running) do
+      if request.client == id or not request.client then
+        request.finish(nil, "the server ended before it could answer; ask again")
+      end
+    end
+    if not stopping[id] then
+      ended_by_itself(code)
       return
     end
-    set_status({ kind = "Warning", message = ("the server ended (code %s); starting it again"):format(code), busy = true })
-    vim.defer_fn(M.attach_all, 200 * 2 ^ (deaths - 1))
+    stopping[id] = nil
+    if not next(stopping) then
+      all_stopped()
+    end
+  end)
+end
+
+--- Tells a server of the folders that it was not started with.
+local function tell_folders(client)
+  local added = {}
+  for folder, known in pairs(folders[client.id] or {}) do
+    if not known then
+      folders[client.id][folder] = true
+      table.insert(added, { uri = vim.uri_from_fname(folder), name = folder })
+    end
+  end
+  if #added > 0 then
+    local params = { event = { added = added, removed = {} } }
+    compat.call(client, "notify", "workspace/didChangeWorkspaceFolders", params)
+  end
+end
+
+local function on_init(client)
+  vim.schedule(function()
+    tell_folders(client)
+    for _, request in pairs(running) do
+      if not request.client then
+        request.send()
+      end
+    end
   end)
 end
 
@@ -72,7 +132,7 @@ local handlers = {
   end,
 }
 
-local function start_options(buffer)
+local function start_options(folder)
   local command, reason = config.command()
   if not command then
     set_status({ kind = "Error", message = reason })
@@ -81,24 +141,58 @@ local function start_options(buffer)
   return {
     name = NAME,
     cmd = command,
-    root_dir = vim.fs.root(buffer, { ".git" }) or vim.fn.getcwd(),
+    root_dir = folder,
     init_options = vim.tbl_extend("force", { asksInstruction = true }, config.current.settings),
     settings = { codegemma = next(config.current.settings) and config.current.settings or vim.empty_dict() },
     capabilities = capabilities(),
     handlers = handlers,
+    on_init = on_init,
     on_exit = on_exit,
     flags = { debounce_text_changes = 0 },
   }
 end
 
---- Attaches a buffer, unless nothing is wanted in it.
-function M.attach(buffer)
-  if stopping or not vim.api.nvim_buf_is_loaded(buffer) or not config.wanted(buffer) then
-    return
+--- The folder that a buffer belongs to.
+function M.folder(buffer)
+  return vim.fs.root(buffer, { ".git" }) or vim.fn.getcwd()
+end
+
+--- Starts the server, or takes the one that runs; attaches a buffer where one is given. Whether there is one.
+local function start(folder, buffer)
+  local options = start_options(folder)
+  local id = options and compat.start(options, buffer, is_ours)
+  if not id then
+    if options then
+      set_status({ kind = "Error", message = options.cmd[1] .. " cannot be run; see :checkhealth codegemma" })
+    end
+    return false
   end
-  local options = start_options(buffer)
-  if options then
-    vim.lsp.start(options, { bufnr = buffer, silent = true })
+  folders[id] = folders[id] or { [folder] = true }
+  if folders[id][folder] == nil then
+    folders[id][folder] = false
+    local client = vim.lsp.get_client_by_id(id)
+    if client and client.initialized then
+      tell_folders(client)
+    end
+  end
+  return true
+end
+
+--- Buffers without a name have one URI between them: the first has it.
+local function is_taken(buffer)
+  if vim.api.nvim_buf_get_name(buffer) ~= "" then
+    return false
+  end
+  return vim.iter(vim.api.nvim_list_bufs()):any(function(other)
+    return other ~= buffer and vim.api.nvim_buf_get_name(other) == "" and M.client(other) ~= nil
+  end)
+end
+
+--- Attaches a buffer, unless no suggestions are wanted in it; with `anyway` also then, for edits.
+function M.attach(buffer, anyway)
+  local fits = vim.api.nvim_buf_is_loaded(buffer) and vim.bo[buffer].buftype == "" and not is_taken(buffer)
+  if not off and fits and (anyway or config.wanted(buffer)) then
+    start(M.folder(buffer), buffer)
   end
 end
 
@@ -110,57 +204,87 @@ function M.attach_all()
   end
 end
 
---- The client of a buffer, or any one where no buffer is given; nil where there is none.
-function M.client(buffer)
-  return vim.lsp.get_clients({ name = NAME, bufnr = buffer })[1]
-end
-
-function M.stop()
-  stopping = true
-  for _, client in ipairs(vim.lsp.get_clients({ name = NAME })) do
+--- Ends the server, if need be by force, and calls `done` when it has ended.
+function M.stop(done)
+  off = true
+  when_stopped = done
+  local clients = compat.clients(NAME)
+  for _, client in ipairs(clients) do
+    stopping[client.id] = true
     compat.call(client, "stop")
   end
   set_status({ kind = "Inactive", message = "off" })
+  if not next(stopping) then
+    all_stopped()
+    return
+  end
+  vim.defer_fn(function()
+    for _, client in ipairs(clients) do
+      if stopping[client.id] then
+        client.rpc.terminate()
+      end
+    end
+  end, STOP_MS)
+  vim.defer_fn(function()
+    if when_stopped == done then
+      all_stopped() -- one that hangs is left behind
+    end
+  end, 2 * STOP_MS)
 end
 
 function M.start()
-  stopping, deaths = false, 0
+  off, deaths = false, 0
   M.attach_all()
 end
 
---- Sends a request and calls `done(result, error)` on the main loop, unless it was cancelled by the function returned.
---- Errors are the server's own sentences.
+local function send(request, buffer, method, params)
+  local client = buffer and M.client(buffer) or M.client()
+  if not client then
+    return
+  end
+  request.client = client.id
+  local given = type(params) == "function" and params(client) or params
+  local ok, id = compat.call(client, "request", method, given, function(err, result)
+    request.finish(result, err and err.message or nil)
+  end, buffer)
+  if ok then
+    request.id = id
+  else
+    vim.schedule(function()
+      request.finish(nil, "the server does not take requests; :CodeGemma restart")
+    end)
+  end
+end
+
+--- Sends a request, for which the server is started and the buffer attached where need be, and calls
+--- `done(result, error)` on the main loop, unless it was cancelled by the function returned. Errors are the server's own
+--- sentences. `params` may be a function of the client; `buffer` is nil for what is about none.
 function M.request(buffer, method, params, done)
-  local client = M.client(buffer) or M.client()
-  local over, pending = false, {}
-  local function finish(result, problem)
-    running[pending] = nil
-    if not over then
-      over = true
+  local request = {}
+  function request.finish(result, problem)
+    if running[request] then
+      running[request] = nil
       done(result, problem)
     end
   end
-  running[pending] = finish
-  if not client then
-    vim.schedule(function()
-      finish(nil, "the server is not running: " .. M.status.message)
-    end)
-    return function()
-      over = true
-    end
+  function request.send()
+    send(request, buffer, method, params)
   end
-  local ok, id = compat.call(client, "request", method, params, function(err, result)
-    finish(result, err and err.message or nil)
-  end, buffer)
-  if not ok then
+  running[request] = request
+  if buffer then
+    M.attach(buffer, true)
+  end
+  request.send()
+  if not request.client and (off or not start(M.folder(buffer or 0))) then
     vim.schedule(function()
-      finish(nil, "the server does not take requests; :CodeGemma restart")
+      request.finish(nil, "the server is not running: " .. M.status.message)
     end)
   end
   return function()
-    if ok and id and not over then
-      over = true
-      compat.call(client, "cancel_request", id)
+    running[request] = nil
+    local client = request.id and vim.lsp.get_client_by_id(request.client)
+    if client then
+      compat.call(client, "cancel_request", request.id)
     end
   end
 end
