@@ -50,11 +50,20 @@ class Reference(Wire):
     symbol: Name | None = None
 
 
+class Turn(Wire):
+    """A question and its answer, as a client has kept them."""
+
+    question: Words
+    answer: Words
+
+
 class Chat(Wire):
-    """``codegemma/chat``. ``selection`` is what slash commands are about."""
+    """``codegemma/chat``. ``selection`` is what slash commands are about; ``history`` is what was said before in a
+    conversation that the server does not know (any more), and has no meaning with ``conversation_id``."""
 
     text: Words
     conversation_id: Name | None = None
+    history: Annotated[tuple[Turn, ...], Field(max_length=200)] = ()
     references: Annotated[tuple[Reference, ...], Field(max_length=16)] = ()
     selection: Selection | None = None
     partial_result_token: str | int | None = None

@@ -133,6 +133,16 @@ async def test_an_answer_is_streamed_in_order_and_a_conversation_goes_on() -> No
         assert state["chat"]["usage"]["reused"] > 20
 
 
+async def test_a_conversation_that_the_client_kept_goes_on() -> None:
+    async with chatting() as client:
+        first = as_plain(await client.chat("What is a list?"))
+        known = as_plain(await client.chat("And a tuple?", conversationId=first["conversationId"]))
+        history = [{"question": "What is a list?", "answer": first["text"]}]
+        kept = as_plain(await client.chat("And a tuple?", history=history))
+        assert kept["text"] == known["text"] != as_plain(await client.chat("And a tuple?"))["text"]
+        assert kept["conversationId"] != first["conversationId"]
+
+
 async def test_cancelling_a_chat_stops_the_model() -> None:
     async with chatting(chatMaxTokens=2000) as client:
         asked = client.send(

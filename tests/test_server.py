@@ -158,6 +158,10 @@ async def test_loading_shows_progress_and_requests_meanwhile_are_empty() -> None
         await client.ready()
         assert client.loading[0]["kind"] == "begin"
         assert [s.kind for s in client.statuses][-1] == "Normal"
+        shares = [s.percentage for s in client.statuses if hasattr(s, "percentage")]
+        assert shares
+        assert shares == sorted(shares)
+        assert not hasattr(client.statuses[-1], "percentage")
         assert "nano" in client.statuses[-1].message
 
 

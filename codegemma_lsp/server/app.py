@@ -83,7 +83,10 @@ class Server(LanguageServer):
             self.configure(answers[0])
 
     def _publish_status(self, status: Status) -> None:
-        self.protocol.notify(STATUS, {"busy": status.busy, "message": status.message, "kind": status.kind})
+        told: dict[str, Any] = {"busy": status.busy, "message": status.message, "kind": status.kind}
+        if status.loading is not None:
+            told["percentage"] = int(100 * status.loading)
+        self.protocol.notify(STATUS, told)
         if status.kind == "Error":
             self.show(f"codegemma: {status.message}", types.MessageType.Error)
         self._loading.follow(status)

@@ -78,12 +78,15 @@ def answered(handler: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaita
 @server.feature(CHAT)
 @answered
 async def on_chat(params: Any) -> dict[str, Any]:
-    """``{conversationId?, text, references?, selection?, partialResultToken?}`` to ``{conversationId, text, complete,
-    edit?, note}``; partial results are ``{text}`` to append."""
+    """``{conversationId? | history?, text, references?, selection?, partialResultToken?}`` to ``{conversationId, text,
+    complete, edit?, note}``; partial results are ``{text}`` to append."""
     asked = wire.read(wire.Chat, params)
     target = _target(asked.selection) if asked.selection is not None else None
     references = [await asyncio.to_thread(_reference, reference) for reference in asked.references]
     conversation = server.assistant.conversations.find(asked.conversation_id)
+    if asked.conversation_id is None:
+        for turn in asked.history:
+            conversation.add(turn.question, turn.answer)
     first = not conversation.messages
     answer = await server.assistant.chat(conversation, asked.text, references, target, _say(asked.partial_result_token))
     return {"conversationId": conversation.id, **_as_answer(answer), "note": server.assistant.note() if first else ""}
