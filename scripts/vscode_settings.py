@@ -55,7 +55,8 @@ def _property(name: str, about: dict[str, Any], schema: dict[str, Any]) -> dict[
 
 def main() -> None:
     package = json.loads(PACKAGE.read_text("utf-8"))
-    package["contributes"]["configuration"]["properties"] = properties()
+    package["contributes"]["configuration"]["properties"] = found = properties()
+    package["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"] = list(found)
     PACKAGE.write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 

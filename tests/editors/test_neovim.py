@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -464,7 +464,7 @@ def position(line: int, character: int) -> dict[str, int]:
     return {"line": line, "character": character}
 
 
-def previewed(vim: Neovim, proposal: dict[str, object]) -> list[tuple[int, bool, list[str]]]:
+def previewed(vim: Neovim, proposal: Mapping[str, object]) -> list[tuple[int, bool, list[str]]]:
     """Previews a proposal: each mark's row, whether the line is shown as removed, and the lines shown below it."""
     vim.run("require('codegemma.edit').preview(...)", proposal)
     marks = vim.lua(

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from scripts.vscode_settings import PACKAGE, properties
-from tests.editors.vscode import ROOT, Code, missing, vscode
+from tests.editors.vscode import ROOT, Code, chrome, missing, vscode
 
 SOURCE = (ROOT / "tests" / "data" / "shapes.py").read_text("utf-8")
 METHOD = SOURCE[: 1 + SOURCE.index(":", SOURCE.index("def area(self) -> float:\n        return sum"))].count("\n") + 1
@@ -26,26 +29,36 @@ def test_the_extensions_settings_are_the_servers() -> None:
     package = json.loads(PACKAGE.read_text("utf-8"))
     written = package["contributes"]["configuration"]["properties"]
     assert written == properties(), "run python scripts/vscode_settings.py"
-    restricted = package["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
-    assert all(written[name]["scope"] == "machine" for name in restricted)
+    assert package["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"] == list(written)
+    programs = ("serverPath", "installSource", "model", "chatModel")
+    assert all(written[f"codegemma.{name}"]["scope"] == "machine" for name in programs)
 
 
 needs_vscode = pytest.mark.skipif(bool(missing()), reason=missing() or "VS Code is there")
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 
+SETTINGS = {"codegemma.minConfidence": -9, "codegemma.threads": 1, "codegemma.chatMaxTokens": 120}
+
+
+def launcher(folder: Path) -> dict[str, Any]:
+    """Settings that name a server's program, which is made."""
+    program = folder / "codegemma-lsp"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m codegemma_lsp "$@"\n')
+    program.chmod(0o755)
+    return {**SETTINGS, "codegemma.serverPath": str(program)}
+
+
 @pytest.fixture(scope="module")
-def code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Code]:
-    launcher = tmp_path_factory.mktemp("bin") / "codegemma-lsp"
-    launcher.write_text(f'#!/bin/sh\nexec {sys.executable} -m codegemma_lsp "$@"\n')
-    launcher.chmod(0o755)
-    settings = {
-        "codegemma.serverPath": str(launcher),
-        "codegemma.minConfidence": -9,
-        "codegemma.threads": 1,
-        "codegemma.chatMaxTokens": 120,
-    }
-    with vscode(tmp_path_factory.mktemp("vscode"), settings) as found:
+def browser() -> Iterator[Any]:
+    with chrome() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def code(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Code]:
+    settings = launcher(tmp_path_factory.mktemp("bin"))
+    with vscode(browser, tmp_path_factory.mktemp("vscode"), settings) as found:
         yield found
 
 
@@ -67,6 +80,19 @@ def suggested(code: Code, name: str, source: str = SOURCE) -> str:
 def plain(text: str) -> str:
     """As Monaco writes it on the page: with no-break spaces."""
     return text.replace("\u00a0", " ").replace("\u00b7", " ")
+
+
+@needs_vscode
+def test_inside_the_extension_host(code: Code) -> None:
+    """What the tests of host.js say, which use VS Code's own commands and the extension from the checkout."""
+    (code.folder / "shapes.py").write_text(SOURCE)
+    results = code.folder / "host.json"
+    code.go(extensionDevelopmentPath=ROOT / "editors" / "vscode", extensionTestsPath=Path(__file__).parent / "host.js")
+    code.until(results.exists, "the tests in the extension host are over", 250)
+    found = json.loads(results.read_text())
+    assert found.pop("done") == ""
+    assert len(found) >= 10
+    assert {name: problem for name, problem in found.items() if problem} == {}
 
 
 @needs_vscode
@@ -139,17 +165,14 @@ def test_an_edit_is_previewed_then_discarded_then_accepted(code: Code) -> None:
 @needs_vscode
 def test_chat_is_streamed_and_shown_as_markdown(code: Code) -> None:
     code.open("chat.py", SOURCE)
-    code.command("CodeGemma: Open the Chat")
-    frame = code.until(
-        lambda: next((f for f in code.page.frames if f.query_selector("#question")), None), "the chat's page"
-    )
+    frame = code.chat()
     frame.fill("#question", "Write a short Python function that adds two numbers.")
     frame.press("#question", "Enter")
     lengths = set()
 
     def over() -> bool:
         lengths.add(len(frame.inner_text("#log")))
-        return bool(frame.is_visible("#send") and frame.locator(".answer").count() == 1)
+        return bool(frame.locator(".answer").count() == 1 and frame.is_visible("#send"))
 
     code.until(over, "an answer")
     assert frame.locator(".question").inner_text().startswith("Write a short")
@@ -184,3 +207,76 @@ def test_the_server_killed_comes_back(code: Code) -> None:
     code.ready()
     assert suggested(code, "again.py")
     assert Path(code.folder / "killed.py").read_text("utf-8") == SOURCE
+
+
+@needs_vscode
+def test_conversations_are_kept_and_files_are_referred_to(code: Code) -> None:
+    code.open("history.py", "ANSWER = 42\n")
+    frame = code.chat()
+    code.command("CodeGemma: New Conversation")
+    code.until(lambda: not frame.inner_text("#log"), "an empty chat")
+    frame.click("#refer")
+    code.choose("add a file", "history.py")
+    code.until(lambda: frame.input_value("#question") == "#file:history.py ", "the reference")
+    frame.type("#question", "What is the answer?")
+    frame.press("#question", "Enter")
+    code.until(lambda: frame.locator(".answer").count() == 1 and frame.is_visible("#send"), "an answer")
+    answer = frame.locator(".answer").inner_text()
+    assert "no file" not in frame.inner_text("#log")
+    code.command("CodeGemma: New Conversation")
+    code.until(lambda: not frame.inner_text("#log"), "an empty chat")
+    code.command("CodeGemma: Earlier Conversations")
+    code.choose("earlier conversations")
+    code.until(lambda: frame.locator(".answer").count() == 1, "the earlier one")
+    assert frame.locator(".question").inner_text() == "#file:history.py What is the answer?"
+    assert frame.locator(".answer").inner_text() == answer
+    code.open("history.py", "ANSWER = 42\n")  # the page is loaded anew
+    frame = code.chat()
+    code.until(lambda: frame.locator(".answer").count() == 1, "it is there again")
+
+
+@needs_vscode
+def test_an_untrusted_workspace_has_suggestions_only_and_sets_nothing(browser: Any, tmp_path: Path) -> None:
+    trust = {"enabled": True, "startupPrompt": "never", "banner": "never", "emptyWindow": False}
+    settings = {f"security.workspace.trust.{name}": value for name, value in trust.items()}
+    with vscode(browser, tmp_path, {**launcher(tmp_path), **settings}) as code:
+        (code.folder / ".vscode").mkdir()
+        theirs = {"codegemma.enabled": False, "codegemma.serverPath": "/no/such/program", "codegemma.model": "/x.gguf"}
+        (code.folder / ".vscode" / "settings.json").write_text(json.dumps(theirs))
+        suggested(code, "a.py")
+        code.page.keyboard.press("Escape")
+        code.command("CodeGemma: Document")
+        code.notice("suggestions only")
+        frame = code.chat()
+        frame.fill("#question", "Hello")
+        frame.press("#question", "Enter")
+        code.until(lambda: frame.locator(".problem", has_text="trust it").count(), "why there is no answer")
+
+
+@needs_vscode
+def test_the_server_is_installed_where_there_is_none(browser: Any, tmp_path: Path) -> None:
+    """By pip from a wheel of this checkout. What the wheel needs is not fetched again: it is found in the environment
+    that the tests run in."""
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*build, "--wheel-dir", str(tmp_path), str(ROOT)], check=True, capture_output=True, timeout=200)
+    (wheel,) = tmp_path.glob("codegemma_lsp-*.whl")
+    own = Path(sys.executable).parent
+    path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p).resolve() != own.resolve())
+    variables = {"PATH": path, "PYTHONPATH": sysconfig.get_path("purelib"), "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1"}
+    with vscode(browser, tmp_path, {**SETTINGS, "codegemma.installSource": str(wheel)}, **variables) as code:
+        (code.folder / "a.py").write_text(SOURCE)
+        code.go(openFile=code.folder / "a.py")
+        code.notice("needs its server").locator("a", has_text="Install").click()
+        code.ready()
+    assert list((tmp_path / "user").rglob("server/bin/codegemma-lsp"))
+
+
+@needs_vscode
+def test_a_server_that_cannot_be_installed_is_said(browser: Any, tmp_path: Path) -> None:
+    variables = {"PATH": "/usr/bin:/bin", "PIP_NO_INDEX": "1"}
+    with vscode(browser, tmp_path, {**SETTINGS, "codegemma.installSource": "codegemma-lsp"}, **variables) as code:
+        (code.folder / "a.py").write_text(SOURCE)
+        code.go(openFile=code.folder / "a.py")
+        code.notice("needs its server").locator("a", has_text="Install").click()
+        code.notice("No matching distribution")
+        code.until(lambda: "could not be installed" in code.status(), "the status bar says it")

@@ -1,8 +1,10 @@
-/** The chat in the sidebar: a page that shows, and this, which asks. */
-import { randomBytes } from "node:crypto";
+/** The chat in the sidebar: a page that shows, and this, which asks and remembers. */
+import { randomBytes, randomUUID } from "node:crypto";
 import * as vscode from "vscode";
-import { ProgressType, type LanguageClient } from "vscode-languageclient/node";
+import { ProgressType, State, type LanguageClient } from "vscode-languageclient/node";
 import type { Edits, Proposal } from "./edits";
+import type { Conversation, History, Turn } from "./history";
+import { pickReference } from "./references";
 
 interface Answer {
   conversationId: string;
@@ -12,18 +14,21 @@ interface Answer {
 }
 
 const PARTIAL = new ProgressType<{ text: string }>();
+const UNTRUSTED = "In an untrusted workspace there are suggestions only; trust it to chat.";
 
 type FromPage =
   | { type: "ready" }
   | { type: "ask"; text: string; withSelection: boolean }
   | { type: "stop" }
-  | { type: "new" }
+  | { type: "refer" }
   | { type: "copy"; text: string }
   | { type: "insert"; text: string };
 
 export class Chat implements vscode.WebviewViewProvider {
   private view: vscode.WebviewView | undefined;
-  private conversation: string | undefined;
+  private conversation: Conversation = begun();
+  /** What the server knows the conversation by; undefined where it has to be told what was said. */
+  private known: string | undefined;
   private running: vscode.CancellationTokenSource | undefined;
   private number = 0;
   private ready: Promise<void>;
@@ -33,8 +38,10 @@ export class Chat implements vscode.WebviewViewProvider {
     private readonly extension: vscode.Uri,
     private readonly client: () => LanguageClient | undefined,
     private readonly edits: Edits,
+    private readonly history: History,
   ) {
     this.ready = new Promise((resolve) => (this.isReady = resolve));
+    this.conversation = history.all()[0] ?? this.conversation;
     vscode.window.onDidChangeTextEditorSelection(() => this.tellSelection());
     vscode.window.onDidChangeActiveTextEditor(() => this.tellSelection());
   }
@@ -54,7 +61,7 @@ export class Chat implements vscode.WebviewViewProvider {
     switch (message.type) {
       case "ready":
         this.isReady();
-        this.tellSelection();
+        this.show();
         break;
       case "ask":
         await this.ask(message.text, message.withSelection);
@@ -62,8 +69,8 @@ export class Chat implements vscode.WebviewViewProvider {
       case "stop":
         this.stop();
         break;
-      case "new":
-        await this.begin();
+      case "refer":
+        await this.refer();
         break;
       case "copy":
         await vscode.env.clipboard.writeText(message.text);
@@ -76,6 +83,16 @@ export class Chat implements vscode.WebviewViewProvider {
 
   private tell(message: Record<string, unknown>): void {
     void this.view?.webview.postMessage(message);
+  }
+
+  /** Shows the whole conversation anew. */
+  private show(): void {
+    this.tell({ type: "reset" });
+    for (const { question, answer } of this.conversation.turns) {
+      this.tell({ type: "begin", text: question });
+      this.tell({ type: "end", text: answer });
+    }
+    this.tellSelection();
   }
 
   private tellSelection(): void {
@@ -94,37 +111,79 @@ export class Chat implements vscode.WebviewViewProvider {
     }
   }
 
+  /** Adds a file that the user chooses to the question. */
+  async refer(): Promise<void> {
+    const text = await pickReference();
+    await this.open();
+    if (text) {
+      this.tell({ type: "refer", text });
+    }
+  }
+
+  /** The server has begun anew, and knows of nothing. */
+  serverChanged(state: State): void {
+    if (state === State.Starting) {
+      this.known = undefined;
+    }
+  }
+
   private async ask(text: string, withSelection: boolean): Promise<void> {
     const client = this.client();
-    if (!client || this.running) {
+    if (this.running) {
+      return;
+    }
+    this.tell({ type: "begin", text });
+    if (!client || !vscode.workspace.isTrusted) {
+      this.tell({ type: "end", problem: client ? UNTRUSTED : "The server is not running; see the status bar." });
       return;
     }
     this.number += 1;
     const token = `codegemma-chat-${this.number}`;
     const cancel = (this.running = new vscode.CancellationTokenSource());
-    this.tell({ type: "begin", text });
-    const heard = client.onProgress(PARTIAL, token, ({ text: more }) => this.tell({ type: "text", text: more }));
+    const { conversation } = this;
+    const isShown = (): boolean => this.conversation.id === conversation.id;
+    const tell = (message: Record<string, unknown>): void => (isShown() ? this.tell(message) : undefined);
+    let said = "";
+    const heard = client.onProgress(PARTIAL, token, ({ text: more }) => {
+      said += more;
+      tell({ type: "text", text: more });
+    });
     try {
-      const params = { text, conversationId: this.conversation, partialResultToken: token, ...this.about(text, withSelection) };
+      const place = this.known === undefined ? { history: conversation.turns } : { conversationId: this.known };
+      const params = { text, ...place, partialResultToken: token, ...this.about(text, withSelection) };
       const answer = await client.sendRequest<Answer>("codegemma/chat", params, cancel.token);
-      this.conversation = answer.conversationId;
-      this.tell({ type: "end", text: answer.text, note: answer.note ?? "" });
+      said = answer.text;
+      this.known = isShown() ? answer.conversationId : this.known;
+      tell({ type: "end", text: answer.text, note: answer.note ?? "" });
       if (answer.edit) {
         await this.edits.preview(answer.edit);
       }
     } catch (error) {
       const stopped = cancel.token.isCancellationRequested;
-      this.tell({ type: "end", problem: stopped ? "Stopped." : error instanceof Error ? error.message : String(error) });
+      this.known = isShown() ? undefined : this.known; // it may have heard the question or not
+      tell({ type: "end", problem: stopped ? "Stopped." : error instanceof Error ? error.message : String(error) });
     } finally {
       heard.dispose();
       this.running = undefined;
+    }
+    await this.keep(conversation, { question: text, answer: said });
+  }
+
+  private async keep(conversation: Conversation, turn: Turn): Promise<void> {
+    if (turn.answer.trim()) {
+      const kept = { id: conversation.id, turns: [...conversation.turns, turn], at: Date.now() };
+      if (this.conversation.id === kept.id) {
+        this.conversation = kept;
+      }
+      await this.history.keep(kept);
     }
   }
 
   /** What the question is about: the selection, for commands also the place of the cursor. */
   private about(text: string, withSelection: boolean): Record<string, unknown> {
     const editor = vscode.window.activeTextEditor;
-    if (!editor || !(withSelection || text.trimStart().startsWith("/"))) {
+    const isCommand = text.trimStart().startsWith("/");
+    if (!editor || !(withSelection || isCommand)) {
       return {};
     }
     const selection = {
@@ -132,7 +191,6 @@ export class Chat implements vscode.WebviewViewProvider {
       version: editor.document.version,
       range: { start: editor.selection.start, end: editor.selection.end },
     };
-    const isCommand = text.trimStart().startsWith("/");
     return { selection, references: isCommand || editor.selection.isEmpty ? [] : [selection] };
   }
 
@@ -140,14 +198,26 @@ export class Chat implements vscode.WebviewViewProvider {
     this.running?.cancel();
   }
 
-  /** Begins a new conversation; the old one is forgotten. */
-  async begin(): Promise<void> {
+  /** Goes on with another conversation: a new one, where none is given. */
+  async go(conversation: Conversation = begun()): Promise<void> {
     this.stop();
-    if (this.conversation) {
-      await this.client()?.sendRequest("codegemma/forgetConversation", { conversationId: this.conversation });
+    const { known } = this;
+    this.conversation = conversation;
+    this.known = undefined;
+    this.show();
+    if (known !== undefined) {
+      // A server that is gone has forgotten it.
+      await this.client()?.sendRequest("codegemma/forgetConversation", { conversationId: known }).catch(() => undefined);
     }
-    this.conversation = undefined;
-    this.tell({ type: "reset" });
+  }
+
+  /** Lets the user choose an earlier conversation. */
+  async choose(): Promise<void> {
+    const conversation = await this.history.pick();
+    if (conversation) {
+      await this.go(conversation);
+      await this.open();
+    }
   }
 
   private html(webview: vscode.Webview): string {
@@ -165,15 +235,19 @@ export class Chat implements vscode.WebviewViewProvider {
     <main id="log" role="log" aria-live="polite" tabindex="0"></main>
     <form id="form">
       <label id="about" hidden><input id="with" type="checkbox" checked /> <span></span></label>
-      <textarea id="question" rows="2" aria-label="Ask CodeGemma" placeholder="Ask, or /explain /fix /doc /tests /edit; #file:path adds a file"></textarea>
-      <div>
+      <textarea id="question" rows="2" aria-label="Ask CodeGemma" placeholder="Ask, or /explain /fix /doc /tests /edit"></textarea>
+      <div class="row">
         <button id="send" type="submit">Ask</button>
         <button id="stop" type="button" hidden>Stop</button>
-        <button id="new" type="button" class="quiet">New conversation</button>
+        <button id="refer" type="button" class="quiet">Add file…</button>
       </div>
     </form>
     <script nonce="${nonce}" src="${of("dist", "page.js").toString()}"></script>
   </body>
 </html>`;
   }
+}
+
+function begun(): Conversation {
+  return { id: randomUUID(), turns: [], at: Date.now() };
 }

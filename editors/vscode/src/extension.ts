@@ -4,6 +4,7 @@ import type { LanguageClient } from "vscode-languageclient/node";
 import { Chat } from "./chat";
 import { SECTION, setting } from "./config";
 import { Edits, type EditParams } from "./edits";
+import { History } from "./history";
 import { findServer, installServer } from "./install";
 import { createClient, type ServerStatus } from "./server";
 import { StatusBar } from "./status";
@@ -29,17 +30,20 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
   const bar = new StatusBar();
   const current = (): LanguageClient | undefined => client;
   const edits = new Edits(current);
-  const chat = new Chat(context.extensionUri, current, edits);
+  const chat = new Chat(context.extensionUri, current, edits, new History(context.workspaceState));
   context.subscriptions.push(log, bar, edits, vscode.window.registerWebviewViewProvider("codegemma.chat", chat));
 
   async function ask(action: string, instruction = ""): Promise<void> {
     const editor = vscode.window.activeTextEditor;
-    if (editor) {
+    if (editor && isTrusted()) {
       await edits.ask(action, editor.document, editor.selection, instruction);
     }
   }
 
   async function askWithWords(params?: EditParams): Promise<void> {
+    if (!isTrusted()) {
+      return;
+    }
     const words = await vscode.window.showInputBox({ title: "CodeGemma", prompt: "What is to be changed?" });
     if (words && params) {
       await edits.request({ ...params, instruction: words });
@@ -57,20 +61,31 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
     return action === undefined ? undefined : action === "edit" ? askWithWords(params) : edits.request(params);
   }
 
-  async function start(): Promise<void> {
-    let program = findServer(context);
-    if (!program && (await vscode.window.showInformationMessage("CodeGemma needs its server.", "Install"))) {
-      try {
-        program = await installServer(context, log);
-      } catch (error) {
-        await problem(error instanceof Error ? error.message : String(error));
-      }
+  /** Asks whether the server is to be installed, and does it; undefined where there is none then. */
+  async function install(): Promise<string | undefined> {
+    bar.show({ busy: false, kind: "Error", message: "The server is not installed; restart it to install it." });
+    const question = "CodeGemma needs its server: pip installs it into an environment of its own, which takes some minutes.";
+    if (!(await vscode.window.showInformationMessage(question, "Install"))) {
+      return undefined;
     }
+    bar.show({ busy: true, kind: "Inactive", message: "Installing the server" });
+    try {
+      return await installServer(context, log);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      bar.show({ busy: false, kind: "Error", message });
+      await problem(message);
+      return undefined;
+    }
+  }
+
+  async function start(): Promise<void> {
+    const program = findServer(context) ?? (await install());
     if (!program) {
-      bar.show({ busy: false, kind: "Error", message: "The server is not installed; see codegemma.serverPath." });
       return;
     }
     client = createClient(program, log, (status) => bar.show(status), intercept);
+    client.onDidChangeState(({ newState }) => chat.serverChanged(newState));
     try {
       await client.start();
     } catch (error) {
@@ -91,7 +106,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
     testSelection: () => ask("tests"),
     explainSelection: () => chat.open("/explain"),
     openChat: () => chat.open(),
-    newChat: () => chat.begin(),
+    newChat: () => chat.go(),
+    chatHistory: () => chat.choose(),
+    addReference: () => chat.refer(),
     stopChat: () => chat.stop(),
     acceptEdit: () => edits.accept(),
     discardEdit: () => edits.discard(),
@@ -117,6 +134,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
   );
 
   async function commitMessage(): Promise<void> {
+    if (!isTrusted()) {
+      return;
+    }
     const folder = vscode.workspace.workspaceFolders?.[0]?.uri.toString();
     const params = { command: "codegemma.commit", arguments: folder ? [folder] : [] };
     try {
@@ -136,6 +156,14 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
 
   void start();
   return { status: () => bar.status, edits, client: current };
+}
+
+/** Whether there is more than suggestions; says so where there is not. */
+function isTrusted(): boolean {
+  if (!vscode.workspace.isTrusted) {
+    void vscode.window.showWarningMessage("CodeGemma: in an untrusted workspace there are suggestions only; trust it to edit.");
+  }
+  return vscode.workspace.isTrusted;
 }
 
 async function menu(status: ServerStatus): Promise<void> {

@@ -9,6 +9,18 @@ import { setting } from "./config";
 const run = promisify(execFile);
 const PROGRAM = process.platform === "win32" ? "codegemma-lsp.exe" : "codegemma-lsp";
 
+/** llama.cpp alone, without its tools, examples and multimodal parts: some minutes less where it has to be built. */
+const LEAN = {
+  CMAKE_ARGS: "-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF",
+};
+
+/** What pip complains of last, else the error's first line. */
+function reasonOf(error: unknown): string {
+  const output = (error as { stderr?: string }).stderr ?? "";
+  const complaint = output.split("\n").filter((line) => line.startsWith("ERROR: ")).at(-1);
+  return complaint?.slice("ERROR: ".length) ?? String(error instanceof Error ? error.message : error).split("\n")[0] ?? "";
+}
+
 function inEnvironment(folder: string, program: string): string {
   return path.join(folder, process.platform === "win32" ? "Scripts" : "bin", program);
 }
@@ -61,7 +73,7 @@ export async function installServer(context: vscode.ExtensionContext, log: vscod
       const step = async (message: string, program: string, args: string[]): Promise<void> => {
         progress.report({ message });
         log.appendLine(`${program} ${args.join(" ")}`);
-        const { stdout, stderr } = await run(program, args, { maxBuffer: 64 * 1024 * 1024 });
+        const { stdout, stderr } = await run(program, args, { maxBuffer: 64 * 1024 * 1024, env: { ...LEAN, ...process.env } });
         log.append(stdout + stderr);
       };
       try {
@@ -73,8 +85,7 @@ export async function installServer(context: vscode.ExtensionContext, log: vscod
         return inEnvironment(folder, PROGRAM);
       } catch (error) {
         log.appendLine(String(error));
-        const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-        throw new Error(`The server could not be installed (${reason}).`);
+        throw new Error(`The server could not be installed (${reasonOf(error)}); see the log, or set codegemma.serverPath.`);
       }
     },
   );

@@ -4,8 +4,6 @@ import MarkdownIt from "markdown-it";
 
 interface Api {
   postMessage(message: unknown): void;
-  getState(): { html: string } | undefined;
-  setState(state: { html: string }): void;
 }
 declare function acquireVsCodeApi(): Api;
 
@@ -30,12 +28,6 @@ const withSelection = element<HTMLInputElement>("with");
 
 let answer: HTMLElement | undefined;
 let said = "";
-
-log.innerHTML = api.getState()?.html ?? "";
-
-function keep(): void {
-  api.setState({ html: log.innerHTML });
-}
 
 function add(kind: string, text = ""): HTMLElement {
   const block = document.createElement("article");
@@ -105,7 +97,15 @@ question.addEventListener("keydown", (event) => {
   }
 });
 stop.addEventListener("click", () => api.postMessage({ type: "stop" }));
-element("new").addEventListener("click", () => api.postMessage({ type: "new" }));
+element("refer").addEventListener("click", () => api.postMessage({ type: "refer" }));
+
+/** Puts words where the cursor is in the question, apart from what is around them. */
+function insert(words: string): void {
+  const { selectionStart: start, selectionEnd: end, value } = question;
+  const before = start > 0 && !/\s$/.test(value.slice(0, start)) ? " " : "";
+  question.setRangeText(`${before}${words} `, start, end, "end");
+  question.focus();
+}
 
 window.addEventListener("message", ({ data }: MessageEvent<Record<string, string>>) => {
   if (data["type"] === "begin") {
@@ -131,15 +131,16 @@ window.addEventListener("message", ({ data }: MessageEvent<Record<string, string
     answer = undefined;
     busy(false);
     log.scrollTop = log.scrollHeight;
-    keep();
+  } else if (data["type"] === "refer") {
+    insert(data["text"] ?? "");
   } else if (data["type"] === "selection") {
     about.hidden = !data["name"];
     about.querySelector("span")!.textContent = data["name"] ?? "";
   } else if (data["type"] === "reset") {
     log.innerHTML = "";
     answer = undefined;
+    said = "";
     busy(false);
-    keep();
     question.focus();
   }
 });

@@ -17,6 +17,8 @@ export interface ServerStatus {
   busy: boolean;
   message: string;
   kind: "Normal" | "Warning" | "Error" | "Inactive";
+  /** How far loading is. */
+  percentage?: number;
 }
 
 export type Intercept = (command: string, args: unknown[]) => Thenable<unknown> | undefined;
@@ -42,6 +44,8 @@ export function createClient(
       },
       provideInlineCompletionItems: (document, position, context, token, next) =>
         isDisabled(document) ? undefined : next(document, position, context, token),
+      provideCodeActions: (document, range, context, token, next) =>
+        vscode.workspace.isTrusted ? next(document, range, context, token) : [],
       executeCommand: (command, args, next) => intercept(command, args) ?? next(command, args),
     },
     errorHandler: {

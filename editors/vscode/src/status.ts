@@ -24,10 +24,10 @@ export class StatusBar implements vscode.Disposable {
   }
 
   draw(): void {
-    const { busy, kind, message } = this.last;
+    const { busy, kind, message, percentage } = this.last;
     const off = !setting("enabled", true);
     const icon = off ? "circle-slash" : busy ? "loading~spin" : kind === "Error" ? "error" : kind === "Warning" ? "warning" : "sparkle";
-    const loading = /^Loading/.test(message) ? " loading" : "";
+    const loading = percentage === undefined ? "" : ` ${percentage} %`;
     this.item.text = `$(${icon}) CodeGemma${off ? " off" : loading}`;
     const tooltip = new vscode.MarkdownString(`**CodeGemma**\n\n${off ? "Suggestions are off." : message}`);
     this.item.tooltip = tooltip;

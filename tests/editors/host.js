@@ -1,0 +1,167 @@
+// Runs inside VS Code's extension host, with the extension from the checkout. What it finds is written as JSON to
+// host.json in the workspace: { name: "" or what is wrong }.
+const assert = require("node:assert");
+const fs = require("node:fs");
+const path = require("node:path");
+const vscode = require("vscode");
+
+const folder = vscode.workspace.workspaceFolders[0].uri.fsPath;
+const SOURCE = fs.readFileSync(path.join(folder, "shapes.py"), "utf8");
+const TYPED = ["        for shape in self.", "        if not self.", "        return self.", "        self.name = "];
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function until(what, described, ms = 40_000) {
+  const end = Date.now() + ms;
+  for (let found; ; await pause(50)) {
+    if ((found = await what())) {
+      return found;
+    }
+    assert.ok(Date.now() < end, `not within ${ms} ms: ${described}`);
+  }
+}
+
+async function open(name, text = SOURCE) {
+  const file = path.join(folder, name);
+  fs.writeFileSync(file, text);
+  const document = await vscode.workspace.openTextDocument(file);
+  const editor = await vscode.window.showTextDocument(document);
+  assert.strictEqual(document.getText(), text);
+  return editor;
+}
+
+/** Types a line below the last `area` and asks by hand; whether something could be accepted. */
+async function accepted(editor, typed, command = "editor.action.inlineSuggest.commit") {
+  const text = editor.document.getText();
+  const at = editor.document.positionAt(text.indexOf("\n        return sum(") + 1);
+  await editor.edit((edit) => edit.insert(at, `${typed}\n`));
+  const end = at.translate(0, typed.length);
+  editor.selection = new vscode.Selection(end, end);
+  const before = editor.document.getText();
+  for (let i = 0; i < 60 && editor.document.getText() === before; i++) {
+    await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+    await pause(100);
+    await vscode.commands.executeCommand(command);
+  }
+  const after = editor.document.getText();
+  if (after === before) {
+    return undefined;
+  }
+  const offset = editor.document.offsetAt(end);
+  assert.ok(after.startsWith(before.slice(0, offset)), "what is before the cursor stays");
+  return after.slice(offset, offset + after.length - before.length);
+}
+
+async function acceptedSomewhere(name, command) {
+  for (const typed of TYPED) {
+    const editor = await open(name);
+    const found = await accepted(editor, typed, command);
+    if (found) {
+      return found;
+    }
+  }
+  return undefined;
+}
+
+const set = (name, value) =>
+  vscode.workspace.getConfiguration("codegemma").update(name, value, vscode.ConfigurationTarget.Global);
+
+const tests = {
+  "a suggestion is accepted": async () => assert.ok(await acceptedSomewhere("all.py")),
+  "a word is accepted": async () => {
+    const found = await acceptedSomewhere("word.py", "editor.action.inlineSuggest.acceptNextWord");
+    assert.match(found ?? "", /^\s*(\w+|[^\w\s]+)\s?$/);
+  },
+  "a line is accepted": async () => {
+    const found = await acceptedSomewhere("line.py", "editor.action.inlineSuggest.acceptNextLine");
+    assert.ok(found && !found.trim().includes("\n"), found);
+  },
+  "nothing is suggested in a language that is off": async () => {
+    await set("disabledLanguages", ["python"]);
+    assert.strictEqual(await accepted(await open("language.py"), TYPED[2]), undefined);
+    await set("disabledLanguages", undefined);
+  },
+  "nothing is suggested in files that are off": async () => {
+    await set("disabledFiles", ["**/secret/*.py"]);
+    fs.mkdirSync(path.join(folder, "secret"), { recursive: true });
+    assert.strictEqual(await accepted(await open("secret/a.py"), TYPED[2]), undefined);
+    assert.ok(await acceptedSomewhere("other.py"));
+    await set("disabledFiles", undefined);
+  },
+  "nothing is suggested when all is off": async () => {
+    await vscode.commands.executeCommand("codegemma.toggle");
+    assert.strictEqual(await accepted(await open("off.py"), TYPED[2]), undefined);
+    await vscode.commands.executeCommand("codegemma.toggle");
+    assert.ok(await acceptedSomewhere("on.py"));
+  },
+  "a discarded edit leaves the file byte for byte": async ({ edits }) => {
+    const text = SOURCE.replaceAll("\n", "\r\n").replace("Shapes", "\u{1f9f9} Shapes");
+    const editor = await open("bytes.py", text);
+    const at = editor.document.positionAt(text.indexOf("return sum("));
+    editor.selection = new vscode.Selection(at, at);
+    await vscode.commands.executeCommand("codegemma.documentSelection");
+    await until(() => edits.isPending, "a preview");
+    await vscode.commands.executeCommand("codegemma.discardEdit");
+    assert.ok(!edits.isPending);
+    assert.strictEqual(editor.document.getText(), text);
+    assert.deepStrictEqual(fs.readFileSync(editor.document.fileName), Buffer.from(text));
+  },
+  "an accepted edit keeps the ends of lines": async ({ edits }) => {
+    const text = SOURCE.replaceAll("\n", "\r\n");
+    const editor = await open("ends.py", text);
+    const at = editor.document.positionAt(text.indexOf("return sum("));
+    editor.selection = new vscode.Selection(at, at);
+    await vscode.commands.executeCommand("codegemma.documentSelection");
+    await until(() => edits.isPending, "a preview");
+    await vscode.commands.executeCommand("codegemma.acceptEdit");
+    const after = editor.document.getText();
+    assert.notStrictEqual(after, text);
+    assert.ok(!/[^\r]\n/.test(after));
+    assert.ok(after.includes('"""'));
+  },
+  "an edit is dropped when the text changes": async ({ edits }) => {
+    const editor = await open("dropped.py");
+    const at = editor.document.positionAt(SOURCE.indexOf("return sum("));
+    editor.selection = new vscode.Selection(at, at);
+    await vscode.commands.executeCommand("codegemma.documentSelection");
+    await until(() => edits.isPending, "a preview");
+    const edit = new vscode.WorkspaceEdit();
+    edit.insert(editor.document.uri, new vscode.Position(0, 0), "# new\n");
+    await vscode.workspace.applyEdit(edit);
+    await until(() => !edits.isPending, "the edit is gone");
+    assert.strictEqual(editor.document.getText(), `# new\n${SOURCE}`);
+  },
+  "the server killed comes back": async ({ client, status }) => {
+    const { process: first } = await client().sendRequest("codegemma/state");
+    process.kill(first, "SIGKILL");
+    await until(() => !status().message.startsWith("Ready"), "it is gone");
+    await until(() => status().message.startsWith("Ready"), "it is back");
+    const { process: second } = await client().sendRequest("codegemma/state");
+    assert.notStrictEqual(second, first);
+    assert.ok(await acceptedSomewhere("again.py"));
+  },
+};
+
+exports.run = async () => {
+  const found = {};
+  const write = () => {
+    const file = path.join(folder, "host.json");
+    fs.writeFileSync(`${file}.new`, JSON.stringify(found));
+    fs.renameSync(`${file}.new`, file);
+  };
+  try {
+    const api = await vscode.extensions.getExtension("codegemma-lsp.codegemma").activate();
+    await until(() => api.status().message.startsWith("Ready"), `ready: ${JSON.stringify(api.status())}`, 90_000);
+    for (const [name, test] of Object.entries(tests)) {
+      try {
+        await test(api);
+        found[name] = "";
+      } catch (error) {
+        found[name] = String(error.stack ?? error);
+      }
+    }
+  } catch (error) {
+    found["started"] = String(error.stack ?? error);
+  }
+  found["done"] = "";
+  write();
+};
