@@ -41,8 +41,11 @@ SETTINGS = {
 
 def missing() -> str:
     """What is missing for these tests; "" where nothing is. With CODEGEMMA_TEST_EDITORS=all they run, and fail."""
-    if os.environ.get("CODEGEMMA_TEST_EDITORS") == "all":
+    wanted = os.environ.get("CODEGEMMA_TEST_EDITORS")
+    if wanted == "all":
         return ""
+    if wanted == "none":
+        return "CODEGEMMA_TEST_EDITORS=none"
     if not (NODE.exists() and (VSCODE / "out" / "server-main.js").exists() and VSIX.exists()):
         return "VS Code is not installed: run scripts/editors"
     if chromium() is None:
