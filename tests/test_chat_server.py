@@ -332,8 +332,12 @@ async def test_code_actions_by_kind_and_diagnostics() -> None:
         range_ = types.Range(types.Position(6, 4), types.Position(6, 10))
         problem = types.Diagnostic(range_, "unused")
 
-        async def offered(only: list[str] | None = None, *diagnostics: types.Diagnostic) -> list[str]:
-            context = types.CodeActionContext(list(diagnostics), only=only)
+        async def offered(
+            only: list[str] | None = None,
+            *diagnostics: types.Diagnostic,
+            trigger: types.CodeActionTriggerKind | None = None,
+        ) -> list[str]:
+            context = types.CodeActionContext(list(diagnostics), only=only, trigger_kind=trigger)
             document = types.TextDocumentIdentifier(client.document.uri)
             found = await client.text_document_code_action_async(types.CodeActionParams(document, range_, context))
             # lsprotocol takes a code action with a command for a command, and its command for a text.
@@ -344,6 +348,9 @@ async def test_code_actions_by_kind_and_diagnostics() -> None:
         assert await offered(["quickfix"], problem) == ["codegemma.fix"]
         assert await offered(["refactor"]) == ["codegemma.doc"]
         assert await offered(["source.organizeImports"]) == []
+        by_itself = types.CodeActionTriggerKind.Automatic
+        assert await offered(trigger=by_itself) == []
+        assert await offered(None, problem, trigger=by_itself) == ["codegemma.fix"]
 
 
 async def test_files_by_name_follow_the_workspaces_ignore_rules(tmp_path: Path) -> None:

@@ -136,17 +136,22 @@ for _name, _of in COMMANDS.items():
 
 @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, _OPTIONS)
 def on_code_action(params: types.CodeActionParams) -> list[types.CodeAction]:
-    """Fix where a diagnostic overlaps, the others wherever there is a document. Editing needs an instruction, which a
-    client that can ask for one says it can (``asksInstruction`` in the initialization options)."""
+    """Fix where a diagnostic overlaps, the others wherever there is a document, unless the editor asks by itself: its
+    light bulb would burn on every line. Editing needs an instruction, which a client that can ask for one says it can
+    (``asksInstruction`` in the initialization options)."""
     document = server.session.documents.get(params.text_document.uri)
     if document is None or not server.session.settings.enabled:
         return []
     only = params.context.only
+    by_itself = params.context.trigger_kind is types.CodeActionTriggerKind.Automatic
     offered = []
     for action, kind in _KINDS.items():
         wanted = only is None or any(kind.value == o or kind.value.startswith(f"{_value(o)}.") for o in only)
-        possible = {Action.FIX: bool(params.context.diagnostics), Action.EDIT: server.asks_instruction}
-        if wanted and possible.get(action, True):
+        possible = {
+            Action.FIX: bool(params.context.diagnostics),
+            Action.EDIT: server.asks_instruction and not by_itself,
+        }
+        if wanted and possible.get(action, not by_itself):
             offered.append(_code_action(action, kind, params, document))
     return offered
 
