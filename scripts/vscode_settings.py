@@ -20,9 +20,9 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "installSource": {
         "type": "string",
-        "default": "codegemma-lsp",
+        "default": "",
         "scope": "machine",
-        "markdownDescription": "What pip installs the server from: a package's name, a wheel or a folder.",
+        "markdownDescription": "What pip installs the server from where there is none: a checkout's folder or a wheel.",
     },
     "disabledFiles": {
         "type": "array",

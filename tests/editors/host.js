@@ -87,11 +87,23 @@ const tests = {
     assert.ok(await acceptedSomewhere("other.py"));
     await set("disabledFiles", undefined);
   },
-  "nothing is suggested when all is off": async () => {
+  "nothing is suggested when all is off": async ({ status }) => {
     await vscode.commands.executeCommand("codegemma.toggle");
+    await vscode.commands.executeCommand("codegemma.restart"); // a server that has never heard otherwise
+    await until(() => status().message.startsWith("Ready"), "ready again");
     assert.strictEqual(await accepted(await open("off.py"), TYPED[2]), undefined);
     await vscode.commands.executeCommand("codegemma.toggle");
     assert.ok(await acceptedSomewhere("on.py"));
+  },
+  "a server that cannot be started is replaced once it can": async ({ status }) => {
+    const own = vscode.workspace.getConfiguration("codegemma").get("serverPath");
+    await set("serverPath", "/no/such/program");
+    await vscode.commands.executeCommand("codegemma.restart");
+    await until(() => status().kind === "Error", "it says so");
+    await set("serverPath", own);
+    await vscode.commands.executeCommand("codegemma.restart");
+    await until(() => status().message.startsWith("Ready"), "ready again");
+    assert.ok(await acceptedSomewhere("back.py"));
   },
   "a discarded edit leaves the file byte for byte": async ({ edits }) => {
     const text = SOURCE.replaceAll("\n", "\r\n").replace("Shapes", "\u{1f9f9} Shapes");

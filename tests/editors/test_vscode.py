@@ -182,6 +182,14 @@ def test_chat_is_streamed_and_shown_as_markdown(code: Code) -> None:
     frame.fill("#question", "Tell a very long story.")
     frame.press("#question", "Enter")
     code.until(lambda: frame.is_visible("#stop"), "it answers")
+    frame.fill("#question", "What comes next")
+    code.command("View: Show Explorer")
+    code.until(lambda: code.page.locator(".explorer-folders-view").is_visible(), "something else is shown")
+    code.chat()
+    code.until(lambda: frame.is_visible("#send") and frame.locator(".answer").count() == 2, "it has answered")
+    assert frame.input_value("#question") == "What comes next"
+    frame.press("#question", "Enter")
+    code.until(lambda: frame.is_visible("#stop"), "it answers")
     frame.press("#question", "Escape")
     code.until(lambda: frame.is_visible("#send"), "stopped")
 
@@ -253,6 +261,13 @@ def test_an_untrusted_workspace_has_suggestions_only_and_sets_nothing(browser: A
         code.until(lambda: frame.locator(".problem", has_text="trust it").count(), "why there is no answer")
 
 
+def nothing_installed(folder: Path) -> dict[str, str]:
+    """An environment with this Python, without what is installed for it."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "python3").symlink_to(Path(sys.base_prefix) / "bin" / "python3")
+    return {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "CODEGEMMA_LSP": ""}
+
+
 @needs_vscode
 def test_the_server_is_installed_where_there_is_none(browser: Any, tmp_path: Path) -> None:
     """By pip from a wheel of this checkout. What the wheel needs is not fetched again: it is found in the environment
@@ -260,9 +275,12 @@ def test_the_server_is_installed_where_there_is_none(browser: Any, tmp_path: Pat
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
     subprocess.run([*build, "--wheel-dir", str(tmp_path), str(ROOT)], check=True, capture_output=True, timeout=200)
     (wheel,) = tmp_path.glob("codegemma_lsp-*.whl")
-    own = Path(sys.executable).parent
-    path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p).resolve() != own.resolve())
-    variables = {"PATH": path, "PYTHONPATH": sysconfig.get_path("purelib"), "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1"}
+    variables = {
+        **nothing_installed(tmp_path),
+        "PYTHONPATH": sysconfig.get_path("purelib"),
+        "PIP_NO_DEPS": "1",
+        "PIP_NO_INDEX": "1",
+    }
     with vscode(browser, tmp_path, {**SETTINGS, "codegemma.installSource": str(wheel)}, **variables) as code:
         (code.folder / "a.py").write_text(SOURCE)
         code.go(openFile=code.folder / "a.py")
@@ -273,7 +291,7 @@ def test_the_server_is_installed_where_there_is_none(browser: Any, tmp_path: Pat
 
 @needs_vscode
 def test_a_server_that_cannot_be_installed_is_said(browser: Any, tmp_path: Path) -> None:
-    variables = {"PATH": "/usr/bin:/bin", "PIP_NO_INDEX": "1"}
+    variables = {**nothing_installed(tmp_path), "PIP_NO_INDEX": "1"}
     with vscode(browser, tmp_path, {**SETTINGS, "codegemma.installSource": "codegemma-lsp"}, **variables) as code:
         (code.folder / "a.py").write_text(SOURCE)
         code.go(openFile=code.folder / "a.py")

@@ -14,7 +14,16 @@ interface Answer {
 }
 
 const PARTIAL = new ProgressType<{ text: string }>();
+/** Turns that the server takes. */
+const MOST_TURNS = 200;
 const UNTRUSTED = "In an untrusted workspace there are suggestions only; trust it to chat.";
+
+/** What is being answered, as far as it is. */
+interface Running {
+  readonly cancel: vscode.CancellationTokenSource;
+  readonly question: string;
+  said: string;
+}
 
 type FromPage =
   | { type: "ready" }
@@ -29,7 +38,7 @@ export class Chat implements vscode.WebviewViewProvider {
   private conversation: Conversation = begun();
   /** What the server knows the conversation by; undefined where it has to be told what was said. */
   private known: string | undefined;
-  private running: vscode.CancellationTokenSource | undefined;
+  private running: Running | undefined;
   private number = 0;
   private ready: Promise<void>;
   private isReady: () => void = () => undefined;
@@ -92,6 +101,10 @@ export class Chat implements vscode.WebviewViewProvider {
       this.tell({ type: "begin", text: question });
       this.tell({ type: "end", text: answer });
     }
+    if (this.running) {
+      this.tell({ type: "begin", text: this.running.question });
+      this.tell({ type: "text", text: this.running.said });
+    }
     this.tellSelection();
   }
 
@@ -130,6 +143,7 @@ export class Chat implements vscode.WebviewViewProvider {
   private async ask(text: string, withSelection: boolean): Promise<void> {
     const client = this.client();
     if (this.running) {
+      this.tell({ type: "busy", text });
       return;
     }
     this.tell({ type: "begin", text });
@@ -139,20 +153,20 @@ export class Chat implements vscode.WebviewViewProvider {
     }
     this.number += 1;
     const token = `codegemma-chat-${this.number}`;
-    const cancel = (this.running = new vscode.CancellationTokenSource());
+    const cancel = new vscode.CancellationTokenSource();
+    const running: Running = (this.running = { cancel, question: text, said: "" });
     const { conversation } = this;
     const isShown = (): boolean => this.conversation.id === conversation.id;
     const tell = (message: Record<string, unknown>): void => (isShown() ? this.tell(message) : undefined);
-    let said = "";
     const heard = client.onProgress(PARTIAL, token, ({ text: more }) => {
-      said += more;
+      running.said += more;
       tell({ type: "text", text: more });
     });
     try {
-      const place = this.known === undefined ? { history: conversation.turns } : { conversationId: this.known };
+      const place = this.known === undefined ? { history: conversation.turns.slice(-MOST_TURNS) } : { conversationId: this.known };
       const params = { text, ...place, partialResultToken: token, ...this.about(text, withSelection) };
       const answer = await client.sendRequest<Answer>("codegemma/chat", params, cancel.token);
-      said = answer.text;
+      running.said = answer.text;
       this.known = isShown() ? answer.conversationId : this.known;
       tell({ type: "end", text: answer.text, note: answer.note ?? "" });
       if (answer.edit) {
@@ -164,9 +178,9 @@ export class Chat implements vscode.WebviewViewProvider {
       tell({ type: "end", problem: stopped ? "Stopped." : error instanceof Error ? error.message : String(error) });
     } finally {
       heard.dispose();
-      this.running = undefined;
+      this.running = this.running === running ? undefined : this.running;
     }
-    await this.keep(conversation, { question: text, answer: said });
+    await this.keep(conversation, { question: text, answer: running.said });
   }
 
   private async keep(conversation: Conversation, turn: Turn): Promise<void> {
@@ -195,12 +209,13 @@ export class Chat implements vscode.WebviewViewProvider {
   }
 
   stop(): void {
-    this.running?.cancel();
+    this.running?.cancel.cancel();
   }
 
   /** Goes on with another conversation: a new one, where none is given. */
   async go(conversation: Conversation = begun()): Promise<void> {
     this.stop();
+    this.running = undefined;
     const { known } = this;
     this.conversation = conversation;
     this.known = undefined;
@@ -213,7 +228,7 @@ export class Chat implements vscode.WebviewViewProvider {
 
   /** Lets the user choose an earlier conversation. */
   async choose(): Promise<void> {
-    const conversation = await this.history.pick();
+    const conversation = await this.history.pick(async (id) => (id === this.conversation.id ? this.go() : undefined));
     if (conversation) {
       await this.go(conversation);
       await this.open();

@@ -6,29 +6,35 @@ export const SECTION = "codegemma";
 /** Settings that the extension keeps to itself; the server knows all the others. */
 const OWN = new Set(["serverPath", "installSource", "disabledFiles"]);
 
-export function setting<T>(name: string, fallback: T): T {
-  return vscode.workspace.getConfiguration(SECTION).get<T>(name, fallback);
+export function setting<T>(name: string, fallback: T, resource?: vscode.Uri): T {
+  return vscode.workspace.getConfiguration(SECTION, resource).get<T>(name, fallback);
 }
 
-/** What the user has set of the server's settings; what they have not is left to the server's defaults. */
+/** The server's settings, defaults included: the server would go on with what it heard last of one that is left out. */
 export function serverSettings(): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
   const found: Record<string, unknown> = {};
   for (const name of Object.keys(configuration)) {
     const about = configuration.inspect(name);
     if (!OWN.has(name) && about?.defaultValue !== undefined) {
-      const value = configuration.get(name);
-      if (value !== about.defaultValue) {
-        found[name] = value;
-      }
+      found[name] = configuration.get(name);
     }
   }
   return found;
 }
 
+/** Turns suggestions on or off, where the setting that holds is set. */
+export async function toggle(): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const about = configuration.inspect<boolean>("enabled");
+  const isOfWorkspace = vscode.workspace.isTrusted && about?.workspaceValue !== undefined;
+  const target = isOfWorkspace ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
+  await configuration.update("enabled", !setting("enabled", true), target);
+}
+
 /** Whether suggestions are off for a file by `codegemma.disabledFiles`. */
 export function isDisabled(document: vscode.TextDocument): boolean {
-  return setting<string[]>("disabledFiles", []).some(
+  return setting<string[]>("disabledFiles", [], document.uri).some(
     (pattern) => vscode.languages.match({ pattern }, document) > 0,
   );
 }

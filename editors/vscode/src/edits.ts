@@ -79,6 +79,7 @@ export class Edits implements vscode.TextDocumentContentProvider, vscode.Disposa
   async request(params: EditParams): Promise<void> {
     const client = this.client();
     if (!client) {
+      void vscode.window.showWarningMessage("CodeGemma: The server is not running; see the status bar.");
       return;
     }
     await this.discard();
@@ -104,6 +105,10 @@ export class Edits implements vscode.TextDocumentContentProvider, vscode.Disposa
     const uri = vscode.Uri.parse(proposal.uri);
     const creates = (proposal.edit.documentChanges ?? []).some((change) => "kind" in change && change.kind === "create");
     const document = creates ? undefined : await vscode.workspace.openTextDocument(uri);
+    if (document && (versionOf(proposal.edit) ?? document.version) !== document.version) {
+      void vscode.window.showWarningMessage("CodeGemma: The text changed while the edit was written; ask again.");
+      return;
+    }
     this.number += 1;
     const preview = uri.with({ scheme: SCHEME, query: String(this.number) });
     this.texts.set(preview.toString(), changed(document, textEdits(proposal.edit)));
@@ -134,7 +139,11 @@ export class Edits implements vscode.TextDocumentContentProvider, vscode.Disposa
     const edit = await client.protocol2CodeConverter.asWorkspaceEdit(unannotated(pending.proposal.edit));
     const done = await vscode.workspace.applyEdit(edit);
     await this.close(pending);
-    await vscode.window.showTextDocument(uri, { preview: false });
+    if (done) {
+      await vscode.window.showTextDocument(uri, { preview: false });
+    } else {
+      void vscode.window.showWarningMessage("CodeGemma: The edit could not be made; ask again.");
+    }
     return done;
   }
 
@@ -167,6 +176,12 @@ export class Edits implements vscode.TextDocumentContentProvider, vscode.Disposa
   dispose(): void {
     this.disposables.forEach((one) => one.dispose());
   }
+}
+
+/** The version of the document that an edit was made for, undefined where it does not say. */
+function versionOf(edit: lsp.WorkspaceEdit): number | undefined {
+  const change = (edit.documentChanges ?? []).find((one) => "textDocument" in one);
+  return change?.textDocument.version ?? undefined;
 }
 
 function textEdits(edit: lsp.WorkspaceEdit): lsp.TextEdit[] {

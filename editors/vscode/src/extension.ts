@@ -2,14 +2,20 @@
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { Chat } from "./chat";
-import { SECTION, setting } from "./config";
+import { SECTION, setting, toggle } from "./config";
 import { Edits, type EditParams } from "./edits";
 import { History } from "./history";
-import { findServer, installServer } from "./install";
+import { findServer, installServer, installSource } from "./install";
 import { createClient, type ServerStatus } from "./server";
 import { StatusBar } from "./status";
 
 let client: LanguageClient | undefined;
+
+/** As much of the Git extension's interface as is used. */
+interface Repository {
+  readonly rootUri: vscode.Uri;
+  readonly inputBox: { value: string };
+}
 
 /** Commands of the server, as code actions carry them, that have a view of their own here. */
 const SHOWN = new Map([
@@ -31,7 +37,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
   const current = (): LanguageClient | undefined => client;
   const edits = new Edits(current);
   const chat = new Chat(context.extensionUri, current, edits, new History(context.workspaceState));
-  context.subscriptions.push(log, bar, edits, vscode.window.registerWebviewViewProvider("codegemma.chat", chat));
+  context.subscriptions.push(log, bar, edits, chatView(chat));
 
   async function ask(action: string, instruction = ""): Promise<void> {
     const editor = vscode.window.activeTextEditor;
@@ -64,9 +70,20 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
   /** Asks whether the server is to be installed, and does it; undefined where there is none then. */
   async function install(): Promise<string | undefined> {
     bar.show({ busy: false, kind: "Error", message: "The server is not installed; restart it to install it." });
+    if (!installSource()) {
+      const where = "CodeGemma needs its server: name its program, or the checkout to install it from.";
+      if (await vscode.window.showErrorMessage(where, "Open settings")) {
+        await vscode.commands.executeCommand("workbench.action.openSettings", "codegemma.serverPath");
+      }
+      return undefined;
+    }
     const question = "CodeGemma needs its server: pip installs it into an environment of its own, which takes some minutes.";
     if (!(await vscode.window.showInformationMessage(question, "Install"))) {
       return undefined;
+    }
+    const found = findServer(context); // the answer may have taken long
+    if (found) {
+      return found;
     }
     bar.show({ busy: true, kind: "Inactive", message: "Installing the server" });
     try {
@@ -79,17 +96,27 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
     }
   }
 
+  let starts = 0;
+
+  /** Starts the server, in the place of one that runs. Of two starts at once the later one counts. */
   async function start(): Promise<void> {
+    const number = ++starts;
+    const isCurrent = (): boolean => number === starts;
+    const before = client;
+    client = undefined;
+    // One that hangs, or did not start, cannot be disposed of; it is left behind.
+    await before?.dispose().catch(() => undefined);
     const program = findServer(context) ?? (await install());
-    if (!program) {
+    if (!program || !isCurrent()) {
       return;
     }
-    client = createClient(program, log, (status) => bar.show(status), intercept);
-    client.onDidChangeState(({ newState }) => chat.serverChanged(newState));
+    const told = (status: ServerStatus): void => (isCurrent() ? bar.show(status) : undefined);
+    const own = (client = createClient(program, log, told, intercept, isCurrent));
+    own.onDidChangeState(({ newState }) => isCurrent() && chat.serverChanged(newState));
     try {
-      await client.start();
+      await own.start();
     } catch (error) {
-      bar.show({ busy: false, kind: "Error", message: `The server cannot be started (${String(error)}).` });
+      told({ busy: false, kind: "Error", message: `The server cannot be started (${String(error)}).` });
     }
   }
 
@@ -112,15 +139,11 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
     stopChat: () => chat.stop(),
     acceptEdit: () => edits.accept(),
     discardEdit: () => edits.discard(),
-    commitMessage: () => commitMessage(),
-    toggle: () =>
-      vscode.workspace.getConfiguration(SECTION).update("enabled", !setting("enabled", true), vscode.ConfigurationTarget.Global),
+    commitMessage: (source?: { rootUri?: vscode.Uri }) => commitMessage(source?.rootUri),
+    toggle: () => toggle(),
     showLog: () => log.show(),
     showMenu: () => menu(bar.status),
-    restart: async () => {
-      await client?.dispose();
-      await start();
-    },
+    restart: () => start(),
   };
   for (const [name, action] of Object.entries(commands)) {
     context.subscriptions.push(vscode.commands.registerCommand(`codegemma.${name}`, action));
@@ -133,29 +156,43 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
     }),
   );
 
-  async function commitMessage(): Promise<void> {
+  /** Writes a commit message for a repository into its box, unless the user has written there. */
+  async function commitMessage(root?: vscode.Uri): Promise<void> {
     if (!isTrusted()) {
       return;
     }
-    const folder = vscode.workspace.workspaceFolders?.[0]?.uri.toString();
-    const params = { command: "codegemma.commit", arguments: folder ? [folder] : [] };
-    try {
-      const answer = await client?.sendRequest<{ text: string }>("workspace/executeCommand", params);
-      const git = vscode.extensions.getExtension("vscode.git")?.exports?.getAPI?.(1);
-      const box = git?.repositories?.[0]?.inputBox;
-      if (box && answer) {
-        box.value = answer.text;
-      } else if (answer) {
-        await vscode.env.clipboard.writeText(answer.text);
-        void vscode.window.showInformationMessage(`CodeGemma: copied: ${answer.text}`);
+    const repositories: Repository[] = vscode.extensions.getExtension("vscode.git")?.exports?.getAPI?.(1)?.repositories ?? [];
+    const repository = repositories.find(({ rootUri }) => rootUri.toString() === root?.toString()) ?? repositories[0];
+    const folder = root ?? repository?.rootUri ?? vscode.workspace.workspaceFolders?.[0]?.uri;
+    const params = { command: "codegemma.commit", arguments: folder ? [folder.toString()] : [] };
+    const before = repository?.inputBox.value ?? "";
+    const progress = { location: vscode.ProgressLocation.Notification, title: "CodeGemma writes", cancellable: true };
+    await vscode.window.withProgress(progress, async (_, token) => {
+      try {
+        const answer = await client?.sendRequest<{ text: string }>("workspace/executeCommand", params, token);
+        if (answer && repository && !before.trim() && repository.inputBox.value === before) {
+          repository.inputBox.value = answer.text;
+        } else if (answer) {
+          await vscode.env.clipboard.writeText(answer.text);
+          void vscode.window.showInformationMessage(`CodeGemma: copied: ${answer.text}`);
+        }
+      } catch (error) {
+        if (!token.isCancellationRequested) {
+          void problem(error instanceof Error ? error.message : String(error));
+        }
       }
-    } catch (error) {
-      await problem(error instanceof Error ? error.message : String(error));
-    }
+    });
   }
 
   void start();
   return { status: () => bar.status, edits, client: current };
+}
+
+/** The chat's view; what is written in it stays while it is hidden. */
+function chatView(chat: Chat): vscode.Disposable {
+  return vscode.window.registerWebviewViewProvider("codegemma.chat", chat, {
+    webviewOptions: { retainContextWhenHidden: true },
+  });
 }
 
 /** Whether there is more than suggestions; says so where there is not. */

@@ -40,8 +40,8 @@ export class History {
     );
   }
 
-  /** Lets the user choose one, or forget some. */
-  async pick(): Promise<Conversation | undefined> {
+  /** Lets the user choose one, or forget some, of which `forgotten` hears. */
+  async pick(forgotten: (id: string) => Promise<void>): Promise<Conversation | undefined> {
     const pick = vscode.window.createQuickPick<Entry>();
     pick.title = "CodeGemma: earlier conversations";
     pick.placeholder = "Go on with a conversation";
@@ -50,10 +50,12 @@ export class History {
     return new Promise((resolve) => {
       pick.onDidTriggerItemButton(async ({ item }) => {
         await this.forget(item.conversation);
+        await forgotten(item.conversation.id);
         pick.items = this.entries();
       });
       pick.onDidAccept(() => {
-        resolve((pick.selectedItems[0] ?? pick.activeItems[0])?.conversation);
+        const chosen = (pick.selectedItems[0] ?? pick.activeItems[0])?.conversation.id;
+        resolve(this.all().find(({ id }) => id === chosen)); // as it is now
         pick.hide();
       });
       pick.onDidHide(() => {

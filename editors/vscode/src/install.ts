@@ -16,8 +16,8 @@ const LEAN = {
 
 /** What pip complains of last, else the error's first line. */
 function reasonOf(error: unknown): string {
-  const output = (error as { stderr?: string }).stderr ?? "";
-  const complaint = output.split("\n").filter((line) => line.startsWith("ERROR: ")).at(-1);
+  const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
+  const complaint = `${stdout}\n${stderr}`.split("\n").filter((line) => line.startsWith("ERROR: ")).at(-1);
   return complaint?.slice("ERROR: ".length) ?? String(error instanceof Error ? error.message : error).split("\n")[0] ?? "";
 }
 
@@ -52,10 +52,10 @@ export function findServer(context: vscode.ExtensionContext): string | undefined
   return candidates.find((candidate) => candidate && isExecutable(candidate));
 }
 
-async function findPython(): Promise<string> {
+async function findPython(cwd: string): Promise<string> {
   for (const candidate of ["python3", "python", "python3.13", "python3.12", "python3.11"]) {
     try {
-      await run(candidate, ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"]);
+      await run(candidate, ["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"], { cwd });
       return candidate;
     } catch {
       // The next one, then.
@@ -64,24 +64,32 @@ async function findPython(): Promise<string> {
   throw new Error("Python 3.11 or later with its venv module is missing; install it, or set codegemma.serverPath.");
 }
 
+/** What the server is to be installed from, "" where nothing is set. */
+export function installSource(): string {
+  return setting("installSource", "");
+}
+
 /** Installs the server into the extension's storage. Throws an Error with one sentence for the user. */
 export async function installServer(context: vscode.ExtensionContext, log: vscode.OutputChannel): Promise<string> {
-  const folder = path.join(context.globalStorageUri.fsPath, "server");
+  const storage = context.globalStorageUri.fsPath;
+  const folder = path.join(storage, "server");
+  // Not in the workspace, whose files Python would take for its own modules.
+  const options = { maxBuffer: 64 * 1024 * 1024, cwd: storage, env: { ...LEAN, ...process.env } };
   return vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: "CodeGemma: installing the server", cancellable: false },
     async (progress) => {
       const step = async (message: string, program: string, args: string[]): Promise<void> => {
         progress.report({ message });
         log.appendLine(`${program} ${args.join(" ")}`);
-        const { stdout, stderr } = await run(program, args, { maxBuffer: 64 * 1024 * 1024, env: { ...LEAN, ...process.env } });
+        const { stdout, stderr } = await run(program, args, options);
         log.append(stdout + stderr);
       };
       try {
-        const python = await findPython();
-        await fs.promises.mkdir(folder, { recursive: true });
+        await fs.promises.mkdir(storage, { recursive: true });
+        const python = await findPython(storage);
         await step("environment", python, ["-m", "venv", "--clear", folder]);
-        const source = setting("installSource", "codegemma-lsp");
-        await step("llama.cpp and the rest, some minutes", inEnvironment(folder, "python"), ["-m", "pip", "install", source]);
+        const pip = ["-m", "pip", "install", installSource()];
+        await step("llama.cpp and the rest, some minutes", inEnvironment(folder, "python"), pip);
         return inEnvironment(folder, PROGRAM);
       } catch (error) {
         log.appendLine(String(error));

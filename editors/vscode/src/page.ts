@@ -131,6 +131,9 @@ window.addEventListener("message", ({ data }: MessageEvent<Record<string, string
     answer = undefined;
     busy(false);
     log.scrollTop = log.scrollHeight;
+  } else if (data["type"] === "busy") {
+    question.value = data["text"] ?? ""; // to be asked once the answer is there
+    stop.focus();
   } else if (data["type"] === "refer") {
     insert(data["text"] ?? "");
   } else if (data["type"] === "selection") {

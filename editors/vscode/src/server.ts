@@ -23,12 +23,16 @@ export interface ServerStatus {
 
 export type Intercept = (command: string, args: unknown[]) => Thenable<unknown> | undefined;
 
-/** A client for a program. `told` hears of each status; `intercept` may take over commands of the server. */
+/**
+ * A client for a program. `told` hears of each status; `intercept` may take over commands of the server; a server that
+ * ends is started again while `isCurrent`.
+ */
 export function createClient(
   program: string,
   log: vscode.LogOutputChannel,
   told: (status: ServerStatus) => void,
   intercept: Intercept,
+  isCurrent: () => boolean,
 ): LanguageClient {
   let deaths = 0;
   let diedAt = 0;
@@ -36,12 +40,15 @@ export function createClient(
     documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
     outputChannel: log,
     revealOutputChannelOn: RevealOutputChannelOn.Never,
-    initializationOptions: { ...serverSettings(), asksInstruction: true },
+    initializationOptions: () => ({ ...serverSettings(), asksInstruction: true }),
+    initializationFailedHandler: () => false,
     synchronize: { configurationSection: SECTION },
     middleware: {
       workspace: {
         configuration: (params) => params.items.map((item) => (item.section === SECTION ? serverSettings() : null)),
       },
+      provideCompletionItem: (document, position, context, token, next) =>
+        isDisabled(document) ? undefined : next(document, position, context, token),
       provideInlineCompletionItems: (document, position, context, token, next) =>
         isDisabled(document) ? undefined : next(document, position, context, token),
       provideCodeActions: (document, range, context, token, next) =>
@@ -51,6 +58,9 @@ export function createClient(
     errorHandler: {
       error: () => ({ action: ErrorAction.Continue, handled: true }),
       closed: async () => {
+        if (!isCurrent()) {
+          return { action: CloseAction.DoNotRestart, handled: true };
+        }
         deaths = Date.now() - diedAt > CALM_MS ? 1 : deaths + 1;
         diedAt = Date.now();
         if (deaths > MOST_RESTARTS) {
