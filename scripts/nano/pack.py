@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import random
+import textwrap
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import numpy as np
 import sentencepiece
 from common import BOS, EOS, FILE_SEPARATOR, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, PAD, configuration
 from related import Package
-from spans import span
+from spans import definition, in_prose, span
 
 SHARDS = 16
 """Parts that are packed side by side; their number is part of what a seed repeats."""
@@ -29,11 +30,12 @@ SHARDS = 16
 def main() -> None:
     config, work = configuration(__doc__ or "")
     with ProcessPoolExecutor(initializer=prepare, initargs=(config, work)) as pool:
-        for split in ("validation", "train"):
-            rows = np.concatenate(list(pool.map(shard, [split] * SHARDS, range(SHARDS))))
-            rows = np.random.default_rng(config["seed"]).permutation(rows)
-            np.save(work / f"{split}.npy", rows)
-            print(f"{split}: {rows.size:,} tokens, {np.mean(rows == PAD):.1%} padding", flush=True)
+        for part in ("validation", "train", "fall"):
+            if part in config or part != "fall":
+                rows = np.concatenate(list(pool.map(shard, [part] * SHARDS, range(SHARDS))))
+                rows = np.random.default_rng(config["seed"]).permutation(rows)
+                np.save(work / f"{part}.npy", rows)
+                print(f"{part}: {rows.size:,} tokens, {np.mean(rows == PAD):.1%} padding", flush=True)
 
 
 def prepare(config: dict[str, Any], work: Path) -> None:
@@ -47,10 +49,12 @@ def prepare(config: dict[str, Any], work: Path) -> None:
     packer = Packer(config, processor, {name: Package(members) for name, members in packages.items()})
 
 
-def shard(split: str, number: int) -> np.ndarray[Any, Any]:
-    """One part of a split's rows: its files as often as the configuration says, each time cut elsewhere."""
-    pack = packer.config["pack"]
-    packer.rng = random.Random(f"{packer.config['seed']}/{split}/{number}")
+def shard(name: str, number: int) -> np.ndarray[Any, Any]:
+    """One part of a split's rows: its files as often as the configuration says, each time cut elsewhere. ``fall`` is
+    another selection of what is trained on: whole functions."""
+    pack = packer.pack = packer.config["pack"] | packer.config.get(name, {})
+    packer.rng = random.Random(f"{packer.config['seed']}/{name}/{number}")
+    split = "train" if name == "fall" else name
     part = [file for file in files[number::SHARDS] if file["split"] == split]
     if split == "train":
         part = [f for f in part for _ in range(pack["often_times"] if f["often"] else pack["times"])]
@@ -70,19 +74,29 @@ class Packer:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.config["seed"])
+        self.pack: dict[str, Any] = self.config["pack"]
 
     def rows(self, files: list[dict[str, Any]], tokens: int) -> np.ndarray[Any, Any]:
         """Rows of token ids, shape (n, context), uint16, ``PAD`` where a row could not be filled."""
-        context, rows, row = self.config["pack"]["context"], [], list[int]()
+        context, rows, row = self.pack["context"], [], list[int]()
         for file in files:
             lines = file["text"].splitlines(keepends=True)
             lengths = [len(ids) for ids in self.processor.encode(lines)]
             at = 0
             while at < len(lines):
                 head = self.head(file, context - len(row) - 8)
-                end = self.cut(lines, lengths, at, context - len(row) - len(head) - 8)
+                room = context - len(row) - len(head) - 8
+                if self.pack.get("functions"):
+                    at, end = definition(lines, at)
+                    if at == len(lines):
+                        break
+                    end = end if sum(lengths[at:end]) <= room else at
+                else:
+                    end = self.cut(lines, lengths, at, room)
                 if end > at:
-                    row += self.document(head, "".join(lines[at:end]))[: context - len(row)]
+                    text = "".join(lines[at:end])
+                    text = textwrap.dedent(text) if self.pack.get("functions") else text
+                    row += self.document(head, text)[: context - len(row)]
                     at = end
                 elif row:
                     rows.append(np.array(row + [PAD] * (context - len(row)), dtype=np.uint16))
@@ -95,7 +109,7 @@ class Packer:
 
     def cut(self, lines: list[str], lengths: list[int], at: int, room: int) -> int:
         """Where a document that begins at line ``at`` ends: at a blank line if one is near, ``at`` if nothing fits."""
-        pack = self.config["pack"]
+        pack = self.pack
         wanted = min(room, int(self.rng.triangular(pack["min_tokens"], pack["context"], pack["likely_tokens"])))
         end, size, pause = at, 0, at
         while end < len(lines) and size + lengths[end] <= wanted:
@@ -109,7 +123,7 @@ class Packer:
 
     def head(self, file: dict[str, Any], room: int) -> list[int]:
         """``<bos>``, perhaps pieces of files that this one uses, and perhaps its path; within a third of the room."""
-        pack, rng, ids = self.config["pack"], self.rng, [BOS]
+        pack, rng, ids = self.pack, self.rng, [BOS]
         if rng.random() < pack["related_rate"]:
             for path, piece in self.packages[file["package"]].related(file["path"])[-rng.randint(1, 3) :]:
                 more = [*self.processor.encode(f"{path}\n{piece}\n"), FILE_SEPARATOR]
@@ -121,9 +135,14 @@ class Packer:
 
     def document(self, head: list[int], text: str) -> list[int]:
         rng = self.rng
-        if rng.random() >= self.config["pack"]["fim_rate"]:
+        if rng.random() >= self.pack["fim_rate"]:
             return [*head, *self.processor.encode(text), EOS]
         begin, end = span(text, rng)
+        if self.pack.get("functions"):
+            for _ in range(8):
+                if not in_prose(text, begin) and begin:
+                    break
+                begin, end = span(text, rng)
         prefix, middle, suffix = self.processor.encode([text[:begin], text[begin:end], text[end:]])
         layout = rng.random()
         if layout < 0.5:

@@ -32,6 +32,24 @@ def span(text: str, rng: random.Random) -> tuple[int, int]:
     return min(at, other), max(at, other)
 
 
+def in_prose(text: str, at: int) -> bool:
+    """Whether a place is in a docstring or a comment, as far as counting tells; the text begins outside of strings."""
+    line = text[text.rfind("\n", 0, at) + 1 : at + 1].lstrip()
+    return any(text.count(quotes, 0, at) % 2 for quotes in ('"""', "'''")) or line.startswith(("#", "//", '"""'))
+
+
+def definition(lines: list[str], at: int) -> tuple[int, int]:
+    """The first function at or below a line: its first line and the one after its last; twice the end for none."""
+    for first in range(at, len(lines)):
+        if re.match(r"\s*(async def|def|function|export function) ", lines[first]):
+            depth = len(lines[first]) - len(lines[first].lstrip())
+            end = first + 1
+            while end < len(lines) and (not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > depth):
+                end += 1
+            return first, end
+    return len(lines), len(lines)
+
+
 def written_line(text: str, starts: list[int], rng: random.Random) -> int:
     """A line that is not blank, where four tries find one."""
     for _ in range(4):

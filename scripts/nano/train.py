@@ -73,6 +73,7 @@ def train(
 ) -> None:
     settings, rows = config["train"], np.load(work / "train.npy", mmap_mode="r")
     order = np.random.default_rng(config["seed"]).permutation(len(rows))
+    fall = np.load(work / "fall.npy", mmap_mode="r") if "fall" in config else None
     loss_of = losses(model, settings, device)
     log = reopened(work / "loss.jsonl", first)
     began = time.monotonic()
@@ -82,7 +83,11 @@ def train(
         for group in (g for optimizer in optimizers for g in optimizer.param_groups):
             group["lr"] = group["peak"] * schedule(step, settings)
         picked = [order[(step * settings["batch"] + i) % len(rows)] for i in range(settings["batch"])]
-        loss = loss_of(rows[picked])
+        batch = rows[picked]
+        if fall is not None and schedule(step, settings) < 1 and step > settings["warmup_steps"]:
+            count = round(settings["batch"] * config["fall"]["share"])
+            batch[:count] = fall[[(step * count + i) % len(fall) for i in range(count)]]
+        loss = loss_of(batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:

@@ -327,6 +327,26 @@ def test_what_a_key_was_mapped_to_before_still_works(tmp_path: Path) -> None:
         vim.until(lambda: vim.text == "before", "the earlier mapping")
 
 
+@pytest.mark.parametrize(
+    ("mapping", "typed"),
+    [
+        ("inoremap <F2> before", "before"),
+        ("inoremap <expr> <F2> 'be' .. 'fore'", "before"),
+        (r'inoremap <expr> <F2> "x\<Left>before\<Del>"', "before"),
+        ("imap <F2> <F3>", "before"),
+        ("lua vim.keymap.set('i', '<F2>', function() return 'x<BS>before' end, { expr = true })", "before"),
+    ],
+)
+def test_a_key_does_what_it_did_before_also_after_a_second_set_up(tmp_path: Path, mapping: str, typed: str) -> None:
+    with neovim(tmp_path) as vim:
+        vim.nvim.command("inoremap <F3> before")
+        vim.nvim.command(mapping)
+        for _ in range(2):
+            vim.run("require('codegemma').setup({ keys = { accept = '<F2>' }, cmd = { 'false' } })")
+        vim.keys("i<F2>")
+        vim.until(lambda: vim.text == typed, "the earlier mapping")
+
+
 def test_a_chat_without_a_server_says_so_and_is_free_again(tmp_path: Path) -> None:
     with neovim(tmp_path) as vim:
         vim.run("require('codegemma.config').current.cmd = { 'no-such-program' }")
@@ -562,9 +582,9 @@ def test_neovims_own_ghost_text_is_used_where_it_is_there(tmp_path: Path) -> Non
             " get = function() return vim.g.something == 1 end,"
             " select = function(options) vim.g.selected = options.count end }"
         )
-        vim.run("require('codegemma').set_auto(true)")
-        assert vim.nvim.vars["native"] == [True, 0]
         vim.open(tmp_path / "shapes.py", SOURCE)
+        buffer = vim.nvim.current.buffer.number
+        assert vim.nvim.vars["native"] == [True, buffer]
         vim.append_at(8)
         vim.keys("<CR><C-u>        self.")
         assert vim.within(1, lambda: vim.ghost) is None
@@ -574,8 +594,106 @@ def test_neovims_own_ghost_text_is_used_where_it_is_there(tmp_path: Path) -> Non
         assert vim.nvim.vars["selected"] == 1
         vim.keys("<M-\\>")
         vim.until(lambda: vim.ghost, "asked for by hand")
-        assert vim.nvim.vars["native"] == [False, vim.nvim.current.buffer.number]
-        vim.keys("<Esc>")
-        assert vim.nvim.vars["native"] == [True, vim.nvim.current.buffer.number]
+        assert vim.nvim.vars["native"] == [False, buffer]
+        vim.keys("<C-c>")
+        vim.until(lambda: vim.nvim.vars["native"] == [True, buffer], "on again")
         vim.nvim.command("CodeGemma auto")
-        assert vim.nvim.vars["native"] == [False, 0]
+        assert vim.nvim.vars["native"] == [False, buffer]
+        vim.nvim.command("CodeGemma auto")
+        vim.run("require('codegemma.config').current.disabled_filetypes = { 'lua' }")
+        (tmp_path / "a.lua").write_text("x = 1\n")
+        vim.nvim.command(f"edit {tmp_path / 'a.lua'}")
+        vim.run("require('codegemma.server').attach(0, true)")
+        assert vim.nvim.vars["native"] == [False, vim.nvim.current.buffer.number]
+
+
+def line_edit(path: Path, row: int, text: str) -> dict[str, object]:
+    """A proposal that puts a text before a line."""
+    edit = {"newText": text, "range": {"start": position(row, 0), "end": position(row, 0)}}
+    changes = {path.as_uri(): [edit]}
+    return {"label": "It", "uri": path.as_uri(), "text": text, "range": edit["range"], "edit": {"changes": changes}}
+
+
+@pytest.mark.parametrize("how", ["on disk", "read again", "without a server"])
+def test_a_preview_of_a_text_that_is_no_more_is_never_accepted(vim: Neovim, tmp_path: Path, how: str) -> None:
+    path = tmp_path / "shapes.py"
+    vim.open(path, SOURCE)
+    previewed(vim, line_edit(path, 2, "# new\n"))
+    if how == "without a server":
+        vim.nvim.command("CodeGemma disable")
+        vim.nvim.command("1delete")
+        expected = SOURCE.split("\n", 1)[1]
+    else:
+        expected = f"# other\n{SOURCE}"
+        path.write_text(expected)
+        vim.nvim.command("set autoread | checktime" if how == "on disk" else "edit!")
+    vim.nvim.command("CodeGemma accept")
+    assert vim.text + "\n" == expected
+
+
+def test_a_preview_does_not_take_the_keys_of_who_types_elsewhere(vim: Neovim, tmp_path: Path) -> None:
+    vim.nvim.command("set hidden")
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    asked = vim.lua("{ buffer = vim.api.nvim_get_current_buf(), version = require('codegemma.edit').version(0) }")
+    vim.open(tmp_path / "other.py", "x = 1\n")
+    vim.run("require('codegemma.config').current.auto = false")
+    vim.append_at(1)
+    vim.run("require('codegemma.edit').preview(...)", line_edit(tmp_path / "shapes.py", 2, "# new\n"), asked)
+    vim.keys(" + 2")
+    assert vim.text == "x = 1 + 2"
+    assert vim.lua("require('codegemma.edit').pending()")
+    assert len(vim.nvim.windows) == 2
+    vim.keys("<Esc>")
+    vim.nvim.command("CodeGemma accept")
+    assert (tmp_path / "shapes.py").read_text() == SOURCE
+    assert "# new" in vim.lua("vim.api.nvim_buf_get_lines(vim.fn.bufnr('shapes.py'), 0, -1, false)")
+
+
+def test_closing_the_preview_of_a_new_file_discards_it(vim: Neovim, tmp_path: Path) -> None:
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    proposal = line_edit(tmp_path / "new.py", 0, "x = 1\n")
+    changes = [{"kind": "create", "uri": proposal["uri"]}]
+    previewed(vim, {**proposal, "edit": {"documentChanges": changes}})
+    vim.nvim.command("quit")
+    vim.until(lambda: not vim.lua("require('codegemma.edit').pending()"), "discarded")
+    assert len(vim.nvim.windows) == 1
+    assert "E937" not in vim.messages()
+
+
+def test_an_unsaved_text_is_not_replaced_by_a_new_file(vim: Neovim, tmp_path: Path) -> None:
+    vim.nvim.command("set hidden")
+    vim.nvim.command(f"edit {tmp_path / 'new.py'}")
+    vim.run("vim.api.nvim_set_current_line('own')")
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    proposal = line_edit(tmp_path / "new.py", 0, "x = 1\n")
+    previewed(vim, {**proposal, "edit": {"documentChanges": [{"kind": "create", "uri": proposal["uri"]}]}})
+    vim.keys("<CR>")
+    vim.until(lambda: "was not made" in vim.messages(), "why not")
+    assert vim.lua("vim.api.nvim_buf_get_lines(vim.fn.bufnr('new.py'), 0, -1, false)") == ["own"]
+
+
+def test_a_text_without_a_file_is_not_edited(vim: Neovim) -> None:
+    vim.nvim.command("set filetype=python")
+    vim.nvim.command("1CodeGemma doc")
+    assert "save it first" in vim.messages()
+
+
+def test_a_restart_ends_what_waits(vim: Neovim, tmp_path: Path) -> None:
+    vim.open(tmp_path / "shapes.py", SOURCE)
+    hung = server_process(vim)
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        vim.nvim.command("CodeGemma chat Hello")
+        assert vim.lua("require('codegemma.chat').busy()")
+        vim.nvim.command("CodeGemma restart")
+        assert not vim.lua("require('codegemma.chat').busy()")
+    finally:
+        os.kill(hung, signal.SIGCONT)
+
+
+def test_suggest_works_as_a_command(vim: Neovim, tmp_path: Path) -> None:
+    ghost = suggested(vim, tmp_path)
+    vim.run("require('codegemma').set_auto(false)")
+    vim.keys("<Esc>")
+    vim.nvim.command("CodeGemma suggest")
+    vim.until(lambda: vim.ghost == ghost, "asked for")

@@ -5,9 +5,10 @@ local server = require("codegemma.server")
 local M = {}
 
 local NAME = "codegemma://chat"
---- `about` is what the next question is about: { buffer, first, last }, lines from 0.
-local state = { buffer = nil, conversation = nil, cancel = nil, token = 0, about = nil }
+--- `about` is what the next question is about: { buffer, first, last }, lines from 0; `beside` what commands are.
+local state = { buffer = nil, conversation = nil, cancel = nil, token = 0, about = nil, beside = nil }
 
+--- The chat's buffer.
 local function buffer()
   if not state.buffer or not vim.api.nvim_buf_is_loaded(state.buffer) then
     if state.buffer and vim.api.nvim_buf_is_valid(state.buffer) then
@@ -29,6 +30,11 @@ local function buffer()
     map("<C-n>", M.new, "a new conversation")
     map("yc", M.copy_code, "copy the code block under the cursor")
   end
+  return state.buffer
+end
+
+--- The chat's buffer; nil where there is none.
+function M.buffer()
   return state.buffer
 end
 
@@ -59,6 +65,9 @@ end
 --- Opens the chat's window, or goes to it. `about` is what the next question is about: { buffer, first, last }.
 function M.open(about)
   state.about = about or state.about
+  if state.about and not vim.api.nvim_buf_is_loaded(state.about.buffer) then
+    state.about = nil
+  end
   local own = buffer()
   local window = vim.fn.bufwinid(own)
   if window ~= -1 then
@@ -123,8 +132,9 @@ function M.ask(text)
   local token = "codegemma-chat-" .. state.token
   local empty = vim.api.nvim_buf_line_count(buffer()) == 1 and M.text() == ""
   append((empty and "" or "\n\n") .. "## " .. text:gsub("\n", " ") .. "\n\n")
-  local about = state.about or (vim.startswith(vim.trim(text), "/") and beside() or nil)
-  state.about = nil
+  local about = state.about or (vim.startswith(vim.trim(text), "/") and (beside() or state.beside) or nil)
+  local asked = about and { buffer = about.buffer, version = require("codegemma.edit").version(about.buffer) }
+  state.about, state.beside = nil, nil
   draw_bar()
   local params = parameters(text, token, about)
   local said = ""
@@ -151,7 +161,7 @@ function M.ask(text)
       append("\n\n> " .. result.note)
     end
     if result.edit then
-      require("codegemma.edit").preview(result.edit)
+      require("codegemma.edit").preview(result.edit, asked)
     end
   end)
 end
@@ -176,7 +186,7 @@ function M.new()
   if state.conversation then
     server.request(nil, "codegemma/forgetConversation", { conversationId = state.conversation }, function() end)
   end
-  state.conversation = nil
+  state.conversation, state.about = nil, nil
   local own = buffer()
   vim.bo[own].modifiable = true
   vim.api.nvim_buf_set_lines(own, 0, -1, false, {})
@@ -184,6 +194,7 @@ function M.new()
 end
 
 function M.prompt()
+  state.beside = beside() -- the question may be asked for in a window of its own
   vim.ui.input({ prompt = "CodeGemma: " }, function(text)
     if text and vim.trim(text) ~= "" then
       M.ask(text)

@@ -63,7 +63,7 @@ local commands = {
     server.request(nil, "workspace/executeCommand", params, function(result, problem)
       if problem then
         vim.notify("codegemma: " .. problem, vim.log.levels.WARN)
-      elseif vim.bo[buffer].filetype == "gitcommit" then
+      elseif vim.api.nvim_buf_is_loaded(buffer) and vim.bo[buffer].filetype == "gitcommit" then
         vim.api.nvim_buf_set_lines(buffer, 0, 0, false, vim.split(result.text, "\n"))
       else
         vim.fn.setreg('"', result.text)
@@ -78,7 +78,16 @@ local commands = {
     require("codegemma.edit").discard()
   end,
   suggest = function()
-    require("codegemma.ghost").ask(true)
+    local function ask()
+      require("codegemma.ghost").ask(true)
+    end
+    if vim.fn.mode():sub(1, 1) == "i" then
+      ask()
+      return
+    end
+    vim.api.nvim_create_autocmd("InsertEnter", { once = true, callback = vim.schedule_wrap(ask) })
+    local line, column = vim.api.nvim_get_current_line(), vim.api.nvim_win_get_cursor(0)[2]
+    vim.cmd(column + 1 >= #line and "startinsert!" or "startinsert")
   end,
   auto = function()
     local auto = not require("codegemma.config").current.auto

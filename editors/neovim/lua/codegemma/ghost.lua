@@ -14,6 +14,8 @@ local INVOKED, AUTOMATIC = 1, 2
 --- which they were asked.
 local shown = nil
 local cancel = function() end
+--- The buffer in which what was asked for by hand stands in the place of Neovim's own ghost text.
+local replaced = nil
 
 local function cursor()
   local position = vim.api.nvim_win_get_cursor(0)
@@ -134,6 +136,7 @@ function M.ask(invoked)
   local native = config.native()
   if native and invoked then
     native.enable(false, { bufnr = buffer }) -- one of the two is shown; until insert mode is left
+    replaced = buffer
   end
   local row, column = cursor()
   local tick = vim.api.nvim_buf_get_changedtick(buffer)
@@ -280,14 +283,14 @@ function M.enable()
   on("User", clear, "BlinkCmpMenuOpen")
   on("User", redraw, "BlinkCmpMenuClose")
   on({ "InsertLeave", "BufLeave" }, M.dismiss)
-  on("InsertLeave", function(event)
-    local native = config.native()
-    if native then
-      native.enable(config.current.auto, { bufnr = event.buf })
-    end
-  end)
   -- CTRL-C leaves insert mode without InsertLeave.
-  on("ModeChanged", M.dismiss, "i*:[^i]*")
+  on("ModeChanged", function()
+    M.dismiss()
+    if replaced and vim.api.nvim_buf_is_valid(replaced) then
+      require("codegemma").set_native(replaced)
+    end
+    replaced = nil
+  end, "i*:[^i]*")
 end
 
 return M

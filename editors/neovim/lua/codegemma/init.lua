@@ -1,7 +1,8 @@
 --- CodeGemma in Neovim: completion as ghost text, chat and edits, over the language server codegemma-lsp.
 local M = {
-  --- What keys were mapped to before, where that was a function.
-  fallbacks = {},
+  --- What keys were mapped to before, by key: what they come to, and the functions among them.
+  before = {},
+  callbacks = {},
 }
 
 local function highlights()
@@ -11,29 +12,42 @@ local function highlights()
   end
 end
 
---- What a key does where nothing of ours is shown: what it was mapped to before, else what it is.
-local function fallback(key, mode)
-  local before = vim.fn.maparg(key, mode, false, true)
-  if before.buffer == 1 or (before.desc or ""):match("^CodeGemma") then
-    before = {} -- of one buffer, or our own of an earlier setup
-  end
-  if before.callback and before.expr == 1 then
-    return before.callback
+--- What a mapping comes to when its key is typed: keys as Neovim has them within, to be mapped again where it says so.
+local function of_mapping(key, before)
+  if before.expr == 1 then
+    return function()
+      local said = before.callback and before.callback() or vim.api.nvim_eval(before.rhs)
+      return before.replace_keycodes == 1 and vim.keycode(said or "") or said or ""
+    end
   elseif before.callback then
     -- It may change text, which an expression may not.
-    M.fallbacks[key] = before.callback
+    M.callbacks[key] = before.callback
+    local keys = vim.keycode(("<Cmd>lua require('codegemma').callbacks[%q]()<CR>"):format(key:gsub("<", "<lt>")))
     return function()
-      return ("<Cmd>lua require('codegemma').fallbacks[%q]()<CR>"):format(key:gsub("<", "<lt>"))
-    end
-  elseif before.rhs then
-    local rhs = before.rhs:gsub("<SID>", ("<SNR>%d_"):format(before.sid or 0))
-    return function()
-      return before.expr == 1 and vim.api.nvim_eval(rhs) or rhs
+      return keys
     end
   end
+  local keys = vim.keycode((before.rhs:gsub("<SID>", ("<SNR>%d_"):format(before.sid or 0))))
   return function()
-    return key
+    if before.noremap == 1 or vim.startswith(keys, vim.keycode(key)) then
+      return keys
+    end
+    vim.api.nvim_feedkeys(keys, "mi", false)
+    return ""
   end
+end
+
+--- What a key does where nothing of ours is shown: what it was mapped to before the first set-up, else what it is.
+local function fallback(key, mode)
+  local before = vim.fn.maparg(key, mode, false, true)
+  local is_ours = (before.desc or ""):match("^CodeGemma") ~= nil
+  if not is_ours or not M.before[key] then
+    local is_mapped = not is_ours and before.buffer == 0 and (before.callback or before.rhs)
+    M.before[key] = is_mapped and of_mapping(key, before) or function()
+      return vim.keycode(key)
+    end
+  end
+  return M.before[key]
 end
 
 --- Maps a key of insert mode to what it does while ghost text is shown; `natively` is asked while Neovim shows its own.
@@ -42,14 +56,15 @@ local function map_insert(key, action, description, natively)
     return
   end
   local otherwise = fallback(key, "i")
+  -- Text may not be changed while a mapping is evaluated; what is typed next must come after.
+  local keys = vim.keycode(("<C-g>u<Cmd>lua %s<CR>"):format(action))
   vim.keymap.set("i", key, function()
-    if not require("codegemma.ghost").visible() then
-      local native = require("codegemma.config").native()
-      return native and natively and natively(native) and "" or otherwise()
+    if require("codegemma.ghost").visible() then
+      return keys
     end
-    -- Text may not be changed while a mapping is evaluated; what is typed next must come after.
-    return ("<C-g>u<Cmd>lua %s<CR>"):format(action)
-  end, { expr = true, replace_keycodes = true, silent = true, desc = "CodeGemma: " .. description })
+    local native = require("codegemma.config").native()
+    return native and natively and natively(native) and "" or otherwise()
+  end, { expr = true, replace_keycodes = false, silent = true, desc = "CodeGemma: " .. description })
 end
 
 local function keys(own)
@@ -108,6 +123,14 @@ function M.setup(options)
       end)
     end,
   })
+  vim.api.nvim_create_autocmd("LspAttach", {
+    group = group,
+    callback = function(event)
+      if server.client(event.buf) then
+        M.set_native(event.buf)
+      end
+    end,
+  })
   vim.api.nvim_create_autocmd("ColorScheme", { group = group, callback = highlights })
   require("codegemma.ghost").enable()
   keys(config.current.keys)
@@ -115,13 +138,22 @@ function M.setup(options)
   server.attach_all()
 end
 
---- Suggests while typing, or only when asked.
-function M.set_auto(auto)
+--- Has Neovim's own ghost text shown in a buffer, or not, as the settings say. What other servers offer is left alone.
+function M.set_native(buffer)
   local config = require("codegemma.config")
-  config.current.auto = auto
   local native = config.native()
   if native then
-    native.enable(auto)
+    native.enable(config.current.auto and config.wanted(buffer), { bufnr = buffer })
+  end
+end
+
+--- Suggests while typing, or only when asked.
+function M.set_auto(auto)
+  require("codegemma.config").current.auto = auto
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if require("codegemma.server").client(buffer) then
+      M.set_native(buffer)
+    end
   end
 end
 

@@ -63,7 +63,12 @@ local function ended_by_itself(code)
     return
   end
   set_status({ kind = "Warning", message = ("the server ended (code %s); starting it again"):format(code), busy = true })
-  vim.defer_fn(M.attach_all, 200 * 2 ^ (deaths - 1))
+  vim.defer_fn(function()
+    M.attach_all()
+    if #compat.clients(NAME) == 0 and not off then
+      set_status({ kind = "Inactive", message = "not started" }) -- nothing is open that wants it
+    end
+  end, 200 * 2 ^ (deaths - 1))
 end
 
 local function all_stopped()
@@ -78,7 +83,7 @@ local function on_exit(code, _, id)
   vim.schedule(function()
     folders[id] = nil
     for _, request in pairs(running) do
-      if request.client == id or not request.client then
+      if request.client == id or (not request.client and not stopping[id]) then
         request.finish(nil, "the server ended before it could answer; ask again")
       end
     end
@@ -120,8 +125,10 @@ local function on_init(client)
 end
 
 local handlers = {
-  ["didChangeStatus"] = function(_, params)
-    set_status(params)
+  ["didChangeStatus"] = function(_, params, context)
+    if not stopping[context.client_id] then
+      set_status(params)
+    end
   end,
   ["$/progress"] = function(err, params, context, ...)
     if type(params.value) == "table" and params.value.text then
@@ -198,7 +205,7 @@ end
 
 function M.attach_all()
   for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
-    if vim.api.nvim_buf_is_loaded(buffer) and vim.api.nvim_buf_get_name(buffer) ~= "" then
+    if vim.api.nvim_buf_get_name(buffer) ~= "" or vim.bo[buffer].filetype ~= "" then
       M.attach(buffer)
     end
   end
@@ -212,6 +219,9 @@ function M.stop(done)
   for _, client in ipairs(clients) do
     stopping[client.id] = true
     compat.call(client, "stop")
+  end
+  for _, request in pairs(running) do
+    request.finish(nil, "the server was stopped; ask again")
   end
   set_status({ kind = "Inactive", message = "off" })
   if not next(stopping) then
@@ -234,11 +244,18 @@ end
 
 function M.start()
   off, deaths = false, 0
+  set_status({ kind = "Inactive", message = "not started" })
   M.attach_all()
 end
 
 local function send(request, buffer, method, params)
-  local client = buffer and M.client(buffer) or M.client()
+  local client = M.client(buffer)
+  if not client and buffer and M.client() then
+    vim.schedule(function()
+      request.finish(nil, "this buffer is not one of a file; save it first")
+    end)
+    request.client = M.client().id
+  end
   if not client then
     return
   end
