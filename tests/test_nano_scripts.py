@@ -63,6 +63,27 @@ def test_spans_are_of_every_kind() -> None:
     assert any(cut.count("\n") > 2 for cut in cuts)
 
 
+def test_functions_are_found_whole() -> None:
+    function = "def f(x):\n    def g():\n        return 1\n\n    return g\n\n\n"
+    text = f"import a\n\n{function}class A:\n    async def h(self):\n        pass\n"
+    lines = text.splitlines(keepends=True)
+    spans = module("spans")
+    first = spans.definition(lines, 0)
+    assert "".join(lines[slice(*first)]) == function
+    second = spans.definition(lines, first[1])
+    assert "".join(lines[slice(*second)]) == "    async def h(self):\n        pass\n"
+    assert spans.definition(lines, second[1]) == (len(lines), len(lines))
+
+
+@pytest.mark.parametrize(
+    ("at", "prose"),
+    [("def", False), ("Gives", True), ("more", True), ('"""', True), ("return", False), ("1", False), ("why", True)],
+)
+def test_prose_is_known(at: str, prose: bool) -> None:
+    text = 'def f():\n    """Gives it.\n\n    more\n    """\n    return 1\n    # why\n'
+    assert module("spans").in_prose(text, text.index(at)) is prose
+
+
 def test_related_files_stand_before_what_uses_them() -> None:
     files = {
         "p/main.py": "from p import w, x\nfrom p.y import (\n    Foo,\n)\nimport p.z\n",

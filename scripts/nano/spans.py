@@ -34,7 +34,7 @@ def span(text: str, rng: random.Random) -> tuple[int, int]:
 
 def in_prose(text: str, at: int) -> bool:
     """Whether a place is in a docstring or a comment, as far as counting tells; the text begins outside of strings."""
-    line = text[text.rfind("\n", 0, at) + 1 : at + 1].lstrip()
+    line = text[text.rfind("\n", 0, at) + 1 :].lstrip(" \t")
     return any(text.count(quotes, 0, at) % 2 for quotes in ('"""', "'''")) or line.startswith(("#", "//", '"""'))
 
 
