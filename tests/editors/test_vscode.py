@@ -282,10 +282,10 @@ def test_the_server_is_installed_where_there_is_none(browser: Any, tmp_path: Pat
         "PIP_NO_INDEX": "1",
     }
     with vscode(browser, tmp_path, {**SETTINGS, "codegemma.installSource": str(wheel)}, **variables) as code:
-        (code.folder / "a.py").write_text(SOURCE)
-        code.go(openFile=code.folder / "a.py")
+        code.open("a.py", SOURCE, ready=False)
+        code.until(lambda: "not installed" in code.status(), "the status bar says it")
         code.notice("needs its server").locator("a", has_text="Install").click()
-        code.ready()
+        code.ready(200)
     assert list((tmp_path / "user").rglob("server/bin/codegemma-lsp"))
 
 
@@ -293,8 +293,8 @@ def test_the_server_is_installed_where_there_is_none(browser: Any, tmp_path: Pat
 def test_a_server_that_cannot_be_installed_is_said(browser: Any, tmp_path: Path) -> None:
     variables = {**nothing_installed(tmp_path), "PIP_NO_INDEX": "1"}
     with vscode(browser, tmp_path, {**SETTINGS, "codegemma.installSource": "codegemma-lsp"}, **variables) as code:
-        (code.folder / "a.py").write_text(SOURCE)
-        code.go(openFile=code.folder / "a.py")
+        code.open("a.py", SOURCE, ready=False)
+        code.until(lambda: "not installed" in code.status(), "the status bar says it")
         code.notice("needs its server").locator("a", has_text="Install").click()
         code.notice("No matching distribution")
         code.until(lambda: "could not be installed" in code.status(), "the status bar says it")

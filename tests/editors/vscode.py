@@ -131,14 +131,16 @@ class Code:
             f"http://127.0.0.1:{self.port}/?folder={quote(str(self.folder))}&payload={quote(json.dumps(sent))}"
         )
 
-    def open(self, name: str, text: str) -> None:
+    def open(self, name: str, text: str, ready: bool = True) -> None:
+        """Opens a file, which is made; waits for the server unless it is not to be ``ready``."""
         (self.folder / name).write_bytes(text.encode())
         self.go(openFile=self.folder / name)
         self.page.wait_for_selector(".monaco-editor .view-line", timeout=1000 * PATIENCE_S)
-        self.ready()
+        if ready:
+            self.ready()
 
-    def ready(self) -> None:
-        self.until(lambda: self.status().startswith("Ready"), "the server is ready")
+    def ready(self, seconds: float = PATIENCE_S) -> None:
+        self.until(lambda: self.status().startswith("Ready"), "the server is ready", seconds)
 
     def status(self) -> str:
         """What the status bar says of the server when it is hovered over."""
@@ -167,9 +169,14 @@ class Code:
     def notice(self, text: str) -> Any:
         """The notification that says so, in the list of all: VS Code shows none by itself while it is tested."""
         found = self.page.locator(".notifications-center .notification-list-item", has_text=text)
-        if not self.page.locator(".notifications-center.visible").count():
-            self.command("Notifications: Show Notifications")
-        self.until(found.count, f"a notification: {text}")
+
+        def listed() -> bool:
+            if not self.page.locator(".notifications-center.visible").count():
+                self.command("Notifications: Show Notifications")
+                self.page.wait_for_timeout(500)
+            return bool(found.count())
+
+        self.until(listed, f"a notification: {text}")
         return found.first
 
     def chat(self) -> Any:
