@@ -25,6 +25,9 @@ REPEATING = (
     + "    def a(self) -> int:\n        return int(self.starts[line])\n\n    def a(self) -> int:\n        ret"
 )
 
+TEXTS = (REPEATING, SOURCE[:AT] + "x = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0,", *(SOURCE[: AT + n] for n in range(20, 240, 37)))
+"""Enough places for some of the answers to be long, whatever the model."""
+
 
 def stopping_after(tokens: int, cancelled: threading.Event) -> Callable[[str], bool]:
     """An ``on_text`` that cancels from outside once it has been called so often."""
@@ -72,10 +75,14 @@ def test_a_finished_generation_is_not_made_again(engine: LlamaEngine) -> None:
 
 @pytest.mark.parametrize("heal", [False, True])
 @pytest.mark.parametrize("drafts", [1, 8, 64])
-def test_drafts_change_no_token(fresh_engine: LlamaEngine, drafts: int, heal: bool) -> None:
+def test_drafts_change_no_token(
+    fresh_engine: LlamaEngine, drafts: int, heal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Invariant 7, and they are worth something where code repeats itself."""
+    # What is measured on a busy machine may be so much that nothing is guessed.
+    monkeypatch.setattr(fresh_engine._backend, "draft_cost", 0.1)
     drafted = accepted = 0
-    for text in (REPEATING, SOURCE[: AT + 20], SOURCE[:AT] + "x = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"):
+    for text in TEXTS:
         request = Request(prompt_at(fresh_engine, text, len(text), heal=heal), 48)
         plain = traced(fresh_engine, request)
         guessed = traced(fresh_engine, replace(request, drafts=drafts, hint=plain.generation.text))
