@@ -24,7 +24,7 @@ from codegemma_lsp.chat import (
     Target,
     ask,
     commit_message,
-    fence_for,
+    fenced,
     parse_command,
     propose,
     selection_reference,
@@ -81,8 +81,7 @@ class Assistant:
             if action in EDITS:
                 target = _needed(target, rest)
                 proposal = await self.propose(action, target, say)
-                fence = fence_for(proposal.text)
-                answer = Answer(f"{fence}\n{proposal.text}\n{fence}", proposal)
+                answer = Answer(fenced(proposal.text), proposal)
                 about = target.document.text[proposal.region.start : proposal.region.end]
                 conversation.add(f"{TITLES[action]}: {rest}\n\n{about}", answer.text)
                 return answer

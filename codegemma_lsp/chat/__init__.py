@@ -2,7 +2,7 @@
 
 from codegemma_lsp.chat.actions import EDITS, TITLES, parse_command, propose
 from codegemma_lsp.chat.ask import EXPLAIN, Conversation, Conversations, ask
-from codegemma_lsp.chat.code import fence_for
+from codegemma_lsp.chat.code import fenced
 from codegemma_lsp.chat.commit import commit_message
 from codegemma_lsp.chat.cover import Project
 from codegemma_lsp.chat.references import file_reference, selection_reference, symbol_reference, written_in
@@ -24,7 +24,7 @@ __all__ = [
     "Target",
     "ask",
     "commit_message",
-    "fence_for",
+    "fenced",
     "file_reference",
     "parse_command",
     "propose",

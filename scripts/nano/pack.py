@@ -31,11 +31,10 @@ def main() -> None:
     config, work = configuration(__doc__ or "")
     with ProcessPoolExecutor(initializer=prepare, initargs=(config, work)) as pool:
         for part in ("validation", "train", "fall"):
-            if part in config or part != "fall":
-                rows = np.concatenate(list(pool.map(shard, [part] * SHARDS, range(SHARDS))))
-                rows = np.random.default_rng(config["seed"]).permutation(rows)
-                np.save(work / f"{part}.npy", rows)
-                print(f"{part}: {rows.size:,} tokens, {np.mean(rows == PAD):.1%} padding", flush=True)
+            rows = np.concatenate(list(pool.map(shard, [part] * SHARDS, range(SHARDS))))
+            rows = np.random.default_rng(config["seed"]).permutation(rows)
+            np.save(work / f"{part}.npy", rows)
+            print(f"{part}: {rows.size:,} tokens, {np.mean(rows == PAD):.1%} padding", flush=True)
 
 
 def prepare(config: dict[str, Any], work: Path) -> None:
@@ -52,7 +51,7 @@ def prepare(config: dict[str, Any], work: Path) -> None:
 def shard(name: str, number: int) -> np.ndarray[Any, Any]:
     """One part of a split's rows: its files as often as the configuration says, each time cut elsewhere. ``fall`` is
     another selection of what is trained on: whole functions."""
-    pack = packer.pack = packer.config["pack"] | packer.config.get(name, {})
+    pack = packer.pack = packer.config["pack"] | (packer.config["fall"] if name == "fall" else {})
     packer.rng = random.Random(f"{packer.config['seed']}/{name}/{number}")
     split = "train" if name == "fall" else name
     part = [file for file in files[number::SHARDS] if file["split"] == split]

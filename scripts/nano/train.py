@@ -73,18 +73,19 @@ def train(
 ) -> None:
     settings, rows = config["train"], np.load(work / "train.npy", mmap_mode="r")
     order = np.random.default_rng(config["seed"]).permutation(len(rows))
-    fall = np.load(work / "fall.npy", mmap_mode="r") if "fall" in config else None
+    fall = np.load(work / "fall.npy", mmap_mode="r")
+    falls_at = settings["steps"] - settings["decay_steps"]
     loss_of = losses(model, settings, device)
     log = reopened(work / "loss.jsonl", first)
     began = time.monotonic()
     for step in range(first, settings["steps"]):
-        if step == settings["steps"] - settings["decay_steps"]:
+        if step == falls_at:
             save(model, optimizers, settings, work / "stable.safetensors", step)
         for group in (g for optimizer in optimizers for g in optimizer.param_groups):
             group["lr"] = group["peak"] * schedule(step, settings)
         picked = [order[(step * settings["batch"] + i) % len(rows)] for i in range(settings["batch"])]
         batch = rows[picked]
-        if fall is not None and schedule(step, settings) < 1 and step > settings["warmup_steps"]:
+        if step > falls_at:
             count = round(settings["batch"] * config["fall"]["share"])
             batch[:count] = fall[[(step * count + i) % len(fall) for i in range(count)]]
         loss = loss_of(batch)

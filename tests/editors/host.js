@@ -62,6 +62,16 @@ async function acceptedSomewhere(name, command) {
   return undefined;
 }
 
+/** Opens a file and has the last `area` in it documented, up to the preview. */
+async function previewed(edits, name, text) {
+  const editor = await open(name, text);
+  const at = editor.document.positionAt(text.indexOf("return sum("));
+  editor.selection = new vscode.Selection(at, at);
+  await vscode.commands.executeCommand("codegemma.documentSelection");
+  await until(() => edits.isPending, "a preview");
+  return editor;
+}
+
 const set = (name, value) =>
   vscode.workspace.getConfiguration("codegemma").update(name, value, vscode.ConfigurationTarget.Global);
 
@@ -107,11 +117,7 @@ const tests = {
   },
   "a discarded edit leaves the file byte for byte": async ({ edits }) => {
     const text = SOURCE.replaceAll("\n", "\r\n").replace("Shapes", "\u{1f9f9} Shapes");
-    const editor = await open("bytes.py", text);
-    const at = editor.document.positionAt(text.indexOf("return sum("));
-    editor.selection = new vscode.Selection(at, at);
-    await vscode.commands.executeCommand("codegemma.documentSelection");
-    await until(() => edits.isPending, "a preview");
+    const editor = await previewed(edits, "bytes.py", text);
     await vscode.commands.executeCommand("codegemma.discardEdit");
     assert.ok(!edits.isPending);
     assert.strictEqual(editor.document.getText(), text);
@@ -119,11 +125,7 @@ const tests = {
   },
   "an accepted edit keeps the ends of lines": async ({ edits }) => {
     const text = SOURCE.replaceAll("\n", "\r\n");
-    const editor = await open("ends.py", text);
-    const at = editor.document.positionAt(text.indexOf("return sum("));
-    editor.selection = new vscode.Selection(at, at);
-    await vscode.commands.executeCommand("codegemma.documentSelection");
-    await until(() => edits.isPending, "a preview");
+    const editor = await previewed(edits, "ends.py", text);
     await vscode.commands.executeCommand("codegemma.acceptEdit");
     const after = editor.document.getText();
     assert.notStrictEqual(after, text);
@@ -131,11 +133,7 @@ const tests = {
     assert.ok(after.includes('"""'));
   },
   "an edit is dropped when the text changes": async ({ edits }) => {
-    const editor = await open("dropped.py");
-    const at = editor.document.positionAt(SOURCE.indexOf("return sum("));
-    editor.selection = new vscode.Selection(at, at);
-    await vscode.commands.executeCommand("codegemma.documentSelection");
-    await until(() => edits.isPending, "a preview");
+    const editor = await previewed(edits, "dropped.py", SOURCE);
     const edit = new vscode.WorkspaceEdit();
     edit.insert(editor.document.uri, new vscode.Position(0, 0), "# new\n");
     await vscode.workspace.applyEdit(edit);

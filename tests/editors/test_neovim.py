@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -378,16 +379,23 @@ def test_one_server_serves_all_folders(vim: Neovim, tmp_path: Path) -> None:
     assert "outside" not in vim.lua("require('codegemma.chat').text()")
 
 
+@contextmanager
+def hanging(vim: Neovim) -> Iterator[int]:
+    """The server's process, stopped until the end."""
+    process = server_process(vim)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield process
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
 def test_restart_leaves_a_server_behind_that_hangs(vim: Neovim, tmp_path: Path) -> None:
     vim.open(tmp_path / "shapes.py", SOURCE)
-    hung = server_process(vim)
-    os.kill(hung, signal.SIGSTOP)
-    try:
+    with hanging(vim) as hung:
         vim.nvim.command("CodeGemma restart")
         vim.until(lambda: vim.status.startswith("Ready"), "another server is ready")
         assert server_process(vim) != hung
-    finally:
-        os.kill(hung, signal.SIGCONT)
     suggested(vim, tmp_path)
 
 
@@ -680,15 +688,11 @@ def test_a_text_without_a_file_is_not_edited(vim: Neovim) -> None:
 
 def test_a_restart_ends_what_waits(vim: Neovim, tmp_path: Path) -> None:
     vim.open(tmp_path / "shapes.py", SOURCE)
-    hung = server_process(vim)
-    os.kill(hung, signal.SIGSTOP)
-    try:
+    with hanging(vim):
         vim.nvim.command("CodeGemma chat Hello")
         assert vim.lua("require('codegemma.chat').busy()")
         vim.nvim.command("CodeGemma restart")
         assert not vim.lua("require('codegemma.chat').busy()")
-    finally:
-        os.kill(hung, signal.SIGCONT)
 
 
 def test_suggest_works_as_a_command(vim: Neovim, tmp_path: Path) -> None:

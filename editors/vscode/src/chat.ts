@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import * as vscode from "vscode";
 import { ProgressType, State, type LanguageClient } from "vscode-languageclient/node";
 import type { Edits, Proposal } from "./edits";
+import { messageOf } from "./errors";
 import type { Conversation, History, Turn } from "./history";
 import { pickReference } from "./references";
 
@@ -35,7 +36,7 @@ type FromPage =
 
 export class Chat implements vscode.WebviewViewProvider {
   private view: vscode.WebviewView | undefined;
-  private conversation: Conversation = begun();
+  private conversation: Conversation;
   /** What the server knows the conversation by; undefined where it has to be told what was said. */
   private known: string | undefined;
   private running: Running | undefined;
@@ -50,7 +51,7 @@ export class Chat implements vscode.WebviewViewProvider {
     private readonly history: History,
   ) {
     this.ready = new Promise((resolve) => (this.isReady = resolve));
-    this.conversation = history.all()[0] ?? this.conversation;
+    this.conversation = history.all()[0] ?? begun();
     vscode.window.onDidChangeTextEditorSelection(() => this.tellSelection());
     vscode.window.onDidChangeActiveTextEditor(() => this.tellSelection());
   }
@@ -116,11 +117,11 @@ export class Chat implements vscode.WebviewViewProvider {
   }
 
   /** Shows the chat, and asks where there is something to ask. */
-  async open(text = "", withSelection = true): Promise<void> {
+  async open(text = ""): Promise<void> {
     await vscode.commands.executeCommand("codegemma.chat.focus");
     await this.ready;
     if (text) {
-      await this.ask(text, withSelection);
+      await this.ask(text, true);
     }
   }
 
@@ -175,7 +176,7 @@ export class Chat implements vscode.WebviewViewProvider {
     } catch (error) {
       const stopped = cancel.token.isCancellationRequested;
       this.known = isShown() ? undefined : this.known; // it may have heard the question or not
-      tell({ type: "end", problem: stopped ? "Stopped." : error instanceof Error ? error.message : String(error) });
+      tell({ type: "end", problem: stopped ? "Stopped." : messageOf(error) });
     } finally {
       heard.dispose();
       this.running = this.running === running ? undefined : this.running;

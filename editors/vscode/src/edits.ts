@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import type * as lsp from "vscode-languageserver-protocol";
+import { messageOf } from "./errors";
 
 export interface Proposal {
   label: string;
@@ -89,7 +90,7 @@ export class Edits implements vscode.TextDocumentContentProvider, vscode.Disposa
         return await client.sendRequest<Proposal>("codegemma/edit", params, token);
       } catch (error) {
         if (!token.isCancellationRequested) {
-          void vscode.window.showWarningMessage(`CodeGemma: ${error instanceof Error ? error.message : String(error)}`);
+          void vscode.window.showWarningMessage(`CodeGemma: ${messageOf(error)}`);
         }
         return undefined;
       }

@@ -4,6 +4,7 @@ import type { LanguageClient } from "vscode-languageclient/node";
 import { Chat } from "./chat";
 import { SECTION, setting, toggle } from "./config";
 import { Edits, type EditParams } from "./edits";
+import { messageOf } from "./errors";
 import { History } from "./history";
 import { findServer, installServer, installSource } from "./install";
 import { createClient, type ServerStatus } from "./server";
@@ -89,7 +90,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
     try {
       return await installServer(context, log);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       bar.show({ busy: false, kind: "Error", message });
       await problem(message);
       return undefined;
@@ -178,7 +179,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
         }
       } catch (error) {
         if (!token.isCancellationRequested) {
-          void problem(error instanceof Error ? error.message : String(error));
+          void problem(messageOf(error));
         }
       }
     });

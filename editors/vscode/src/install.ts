@@ -5,6 +5,7 @@ import * as path from "node:path";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
 import { setting } from "./config";
+import { messageOf } from "./errors";
 
 const run = promisify(execFile);
 const PROGRAM = process.platform === "win32" ? "codegemma-lsp.exe" : "codegemma-lsp";
@@ -18,7 +19,7 @@ const LEAN = {
 function reasonOf(error: unknown): string {
   const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
   const complaint = `${stdout}\n${stderr}`.split("\n").filter((line) => line.startsWith("ERROR: ")).at(-1);
-  return complaint?.slice("ERROR: ".length) ?? String(error instanceof Error ? error.message : error).split("\n")[0] ?? "";
+  return complaint?.slice("ERROR: ".length) ?? messageOf(error).split("\n")[0] ?? "";
 }
 
 function inEnvironment(folder: string, program: string): string {

@@ -3,21 +3,15 @@ local server = require("codegemma.server")
 
 local M = {}
 
-local function about(args)
-  local buffer = vim.api.nvim_get_current_buf()
-  local first, last = args.line1 - 1, args.line2 - 1
-  return buffer, first, last
-end
-
+--- What a command is about: the lines of its range, from 0.
 local function selection(args)
-  local buffer, first, last = about(args)
-  return { buffer = buffer, first = first, last = last }
+  return { buffer = vim.api.nvim_get_current_buf(), first = args.line1 - 1, last = args.line2 - 1 }
 end
 
 local function edit(action)
   return function(args, rest)
-    local buffer, first, last = about(args)
-    require("codegemma.edit").ask(action, buffer, first, last, rest)
+    local about = selection(args)
+    require("codegemma.edit").ask(action, about.buffer, about.first, about.last, rest)
   end
 end
 
@@ -42,10 +36,10 @@ local commands = {
     require("codegemma.chat").new()
   end,
   edit = function(args, rest)
-    local buffer, first, last = about(args)
+    local about = selection(args)
     local function ask(instruction)
       if instruction and vim.trim(instruction) ~= "" then
-        require("codegemma.edit").ask("edit", buffer, first, last, instruction)
+        require("codegemma.edit").ask("edit", about.buffer, about.first, about.last, instruction)
       end
     end
     if rest ~= "" then

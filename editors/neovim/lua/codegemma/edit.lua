@@ -9,7 +9,7 @@ local M = {}
 local group = vim.api.nvim_create_augroup("codegemma-edit", {})
 --- What is being written: { buffer, row, token, text, cancel }.
 local streaming, token = nil, 0
---- What is previewed: { buffer, proposal, encoding, tick, mapped, creates }.
+--- What is previewed: { buffer, proposal, encoding, version, mapped, creates }.
 local pending = nil
 
 --- The text as it is: what an edit was made for. Counters of changes begin anew when a file is read or written.
@@ -84,10 +84,8 @@ local function leave()
   local at = pending
   pending = nil
   vim.api.nvim_clear_autocmds({ group = group })
-  for buffer, mapped in pairs(at.mapped) do
-    if vim.api.nvim_buf_is_valid(buffer) then
-      unmap(buffer, mapped)
-    end
+  if vim.api.nvim_buf_is_valid(at.buffer) then
+    unmap(at.buffer, at.mapped)
   end
   if at.creates then
     -- Not while the user is closing it.
@@ -139,7 +137,7 @@ local function show(proposal, asked)
     preview.draw(buffer, proposal, encoding)
   end
   pending = { buffer = buffer, proposal = proposal, encoding = encoding, creates = creates }
-  pending.version, pending.mapped = M.version(buffer), { [buffer] = map(buffer) }
+  pending.version, pending.mapped = M.version(buffer), map(buffer)
   watch(buffer)
   vim.notify(("codegemma: %s: %s accepts, %s discards"):format(
     proposal.label,

@@ -15,7 +15,7 @@ local INVOKED, AUTOMATIC = 1, 2
 local shown = nil
 local cancel = function() end
 --- The buffer in which what was asked for by hand stands in the place of Neovim's own ghost text.
-local replaced = nil
+local by_hand = nil
 
 local function cursor()
   local position = vim.api.nvim_win_get_cursor(0)
@@ -136,7 +136,7 @@ function M.ask(invoked)
   local native = config.native()
   if native and invoked then
     native.enable(false, { bufnr = buffer }) -- one of the two is shown; until insert mode is left
-    replaced = buffer
+    by_hand = buffer
   end
   local row, column = cursor()
   local tick = vim.api.nvim_buf_get_changedtick(buffer)
@@ -282,14 +282,14 @@ function M.enable()
   on("CompleteDone", redraw)
   on("User", clear, "BlinkCmpMenuOpen")
   on("User", redraw, "BlinkCmpMenuClose")
-  on({ "InsertLeave", "BufLeave" }, M.dismiss)
-  -- CTRL-C leaves insert mode without InsertLeave.
+  on("BufLeave", M.dismiss)
+  -- Not InsertLeave: CTRL-C leaves insert mode without it.
   on("ModeChanged", function()
     M.dismiss()
-    if replaced and vim.api.nvim_buf_is_valid(replaced) then
-      require("codegemma").set_native(replaced)
+    if by_hand and vim.api.nvim_buf_is_valid(by_hand) then
+      require("codegemma").set_native(by_hand)
     end
-    replaced = nil
+    by_hand = nil
   end, "i*:[^i]*")
 end
 

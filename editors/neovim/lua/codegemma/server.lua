@@ -288,7 +288,7 @@ function M.request(buffer, method, params, done)
     send(request, buffer, method, params)
   end
   running[request] = request
-  if buffer then
+  if buffer and not M.client(buffer) then
     M.attach(buffer, true)
   end
   request.send()
