@@ -58,7 +58,7 @@ class Assistant:
         publish: Callable[[Status], None] = lambda _: None,
         order: Order | None = None,
     ) -> None:
-        self.keeper = Keeper(publish, order, infill=False)
+        self.keeper = Keeper(publish, order)
         self.conversations = Conversations()
         self.folders: tuple[Path, ...] = ()
         self._settings, self._documents = settings, documents

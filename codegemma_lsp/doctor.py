@@ -13,7 +13,7 @@ from codegemma_lsp.completion import Memory, Query, complete
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.base import Engine, EngineError
 from codegemma_lsp.models import BUNDLED, model_files, model_path
-from codegemma_lsp.prompt import BudgetTooSmall
+from codegemma_lsp.prompt import UNKNOWN, BudgetTooSmall, InfillFormat
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import LANGUAGES, parse
 
@@ -43,6 +43,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         about = "; it is the small bundled model, which stands in until CodeGemma is set" * (settings.model == BUNDLED)
         context = f"{engine.context_tokens} tokens of context"
         yield Check("model", True, f"{path} ({size:.0f} MB, {context}){about}")
+        yield _infill_format(engine, settings)
         yield _completion(engine, settings)
     finally:
         engine.close()
@@ -58,6 +59,18 @@ def _grammars() -> Check:
     if broken:
         return Check("grammars", False, f"these do not load: {', '.join(broken)}; install codegemma-lsp again.")
     return Check("grammars", True, f"{len(LANGUAGES)} languages")
+
+
+def _infill_format(engine: Engine, settings: Settings) -> Check:
+    family = engine.tokenizer.family
+    set_by_user = settings.infill_format is not InfillFormat.AUTO
+    how = "as the setting infillFormat says" if set_by_user else "found by its vocabulary and its file's metadata"
+    if family.name == UNKNOWN.name:
+        tokens = " ".join(family.texts.values())
+        how = f"{tokens}, in the usual order; where that does badly, set infillFormat"
+    elif not family.infills and not set_by_user:
+        how = "it has no infill tokens, so it is asked at the ends of lines only; a coder model does better"
+    return Check("infill", True, f"{family.title} ({how})")
 
 
 def _completion(engine: Engine, settings: Settings) -> Check:

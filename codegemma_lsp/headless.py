@@ -163,8 +163,11 @@ def print_prompt(console: Console, result: Result) -> None:
             count = len(result.engine.tokenizer.encode(segment.text))
             table.add_row(str(count), segment.reason, Styled(segment.text))
         elif isinstance(segment, Special):
-            table.add_row("1", "special token", Styled(segment.value, "magenta"))
+            name = result.engine.tokenizer.name(segment)
+            table.add_row("1", f"special token: {segment.value}", Styled(name, "magenta"))
     if plan.prompt.spell:
         table.add_row("0", "left for the model to spell", Styled(repr(plan.prompt.spell.decode())))
     console.print(table)
+    family = result.engine.tokenizer.family
     console.print(f"{plan.prompt.tokens} tokens; the model stops at any special token", markup=False)
+    console.print(f"infill format: {family.name} ({family.title})", markup=False)

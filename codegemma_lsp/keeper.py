@@ -17,7 +17,16 @@ from codegemma_lsp.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_ENGINE_FIELDS = {"model", "context_tokens", "slots", "batch_tokens", "threads", "gpu_layers"}
+_ENGINE_FIELDS = {
+    "model",
+    "infill_format",
+    "context_tokens",
+    "slots",
+    "batch_tokens",
+    "threads",
+    "batch_threads",
+    "gpu_layers",
+}
 _RESTARTS = 3
 """Times in a row that a broken engine is started again before it is left alone until the settings change."""
 
@@ -34,10 +43,10 @@ class Status:
 
 class Keeper:
     """One engine of a session. Runs on the event loop; ``publish`` is told of each change of status. Engines of one
-    session share an ``order``; ``infill`` as in ``engines.load``."""
+    session share an ``order``."""
 
-    def __init__(self, publish: Callable[[Status], None], order: Order | None = None, *, infill: bool = True) -> None:
-        self._order, self._infill = order, infill
+    def __init__(self, publish: Callable[[Status], None], order: Order | None = None) -> None:
+        self._order = order
         self.engine: Engine | None = None
         self.status = Status("Starting", "Inactive")
         self.loads = 0
@@ -133,7 +142,7 @@ class Keeper:
             raise ModelNotFound(
                 f"The setting model is {settings.model!r}; write the whole path of a GGUF file, or {BUNDLED}."
             )
-        engine = engines.load(settings, progress, infill=self._infill, order=self._order)
+        engine = engines.load(settings, progress, order=self._order)
         if given_up.is_set():
             engine.close()
             raise LoadCancelled("Loading was given up.")

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from codegemma_lsp.prompt import Layout
+from codegemma_lsp.prompt import InfillFormat, Layout
 
 SECTION = "codegemma"
 """Name of the settings' section in editors."""
@@ -43,9 +43,16 @@ class Settings(BaseModel):
     slots: int = Field(
         4, ge=1, le=64, description="Prompts kept in the KV cache, so that files do not evict each other."
     )
-    batch_tokens: int = Field(64, ge=8, le=2048, description="Prompt tokens read between two looks at cancellation.")
-    threads: int = Field(0, ge=0, le=1024, description="Processor threads; 0: as many as are fastest when loading.")
+    batch_tokens: int = Field(64, ge=8, le=2048, description="Prompt tokens read at a time.")
+    threads: int = Field(
+        0, ge=0, le=1024, description="Processor threads for generating; 0: as many as are fastest when loading."
+    )
+    batch_threads: int = Field(0, ge=0, le=1024, description="The same for reading a prompt.")
     gpu_layers: int = Field(-1, ge=-1, description="Layers on the GPU, where llama.cpp was built for one; -1: all.")
+    infill_format: InfillFormat = Field(
+        InfillFormat.AUTO,
+        description="How the model is asked to infill: auto goes by its vocabulary and what its file says of itself.",
+    )
     layout: Layout = Field(
         Layout.ANCHORED, description="How the infill is laid out: anchored, spm or psm. Only anchored never re-reads."
     )

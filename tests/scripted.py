@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from codegemma_lsp.engines.base import EngineError, Finish, Generation, Request, Usage
-from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
+from codegemma_lsp.prompt import CODEGEMMA, Special
 
 
 class Bytes:
     """A vocabulary of single bytes."""
 
-    begins_with_bos = True
+    begins_with_bos, family = True, CODEGEMMA
 
     def encode(self, text: str) -> list[int]:
         return list(text.encode("utf-8", "replace"))
@@ -18,13 +18,13 @@ class Bytes:
         return self.encode(text)
 
     def name(self, special: Special) -> str:
-        return special.value
+        return CODEGEMMA.texts.get(special, "")
 
     def piece(self, token: int) -> bytes:
         return bytes([token])
 
     def special(self, special: Special) -> int:
-        return CODEGEMMA_IDS[special]
+        return CODEGEMMA.ids[special]
 
 
 class ScriptedEngine:

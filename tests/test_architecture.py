@@ -52,7 +52,7 @@ HOME_OF = {
     "lsprotocol": {"server", "convert", "bench/ours.py", "bench/chats.py"},
     "pygls": {"server", "bench/ours.py", "bench/chats.py"},
     "tree_sitter": {"syntax"},
-    "llama_cpp": {"engines/native.py", "engines/quantize.py"},
+    "llama_cpp": {"engines/llama_model.py", "engines/native.py", "engines/quantize.py"},
     "jinja2": {"prompt/chat.py"},
     "torch": {"engines/transformers.py"},
     "transformers": {"engines/transformers.py"},

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from codegemma_lsp.engines.llama import LlamaEngine
-from codegemma_lsp.prompt import ChatImpossible, Markup, Message, Prompt, Role, Special, Text, build_chat, count_tokens
+from codegemma_lsp.prompt import (
+    CODEGEMMA,
+    ChatImpossible,
+    Markup,
+    Message,
+    Prompt,
+    Role,
+    Special,
+    Text,
+    build_chat,
+    count_tokens,
+)
 from tests.scripted import Bytes
 
 CHATML = (
@@ -28,7 +39,7 @@ def check(messages: list[Message], template: str = "", tokens: int = 10_000, beg
 
 
 def shown(prompt: Prompt) -> str:
-    return "".join(s.text if isinstance(s, Text | Markup) else s.value for s in prompt.segments)
+    return "".join(s.text if isinstance(s, Text | Markup) else CODEGEMMA.texts[s] for s in prompt.segments)
 
 
 def test_without_a_template_it_is_gemmas_where_the_system_has_no_role() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from codegemma_lsp.engines.base import Generation, Request
+from codegemma_lsp.engines.base import Generation, Options, Request
 from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.evaluate import report, sandbox
-from codegemma_lsp.evaluate.answers import Answer, Mode
+from codegemma_lsp.evaluate.answers import Answer, Mode, answer, mode_for
 from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
 from codegemma_lsp.evaluate.folder import folder_tasks, reader, source_files, with_other_files
 from codegemma_lsp.evaluate.humaneval import humaneval_tasks
@@ -22,7 +22,8 @@ from codegemma_lsp.evaluate.measures import breaks_syntax, duplicates_suffix, ed
 from codegemma_lsp.evaluate.reference import ReferenceEngine
 from codegemma_lsp.evaluate.run import Result, Setup, run
 from codegemma_lsp.evaluate.tasks import BadTasks, Split, Task
-from codegemma_lsp.prompt import Layout
+from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.prompt import InfillFormat, Layout
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Cut
 
@@ -149,11 +150,14 @@ def test_the_bundled_model_is_measured(raw: bool, tmp_path: Path) -> None:
     assert 0 < one["ms_p50"] <= one["ms_p95"]
 
 
-async def test_a_model_that_cannot_infill_is_asked_to_go_on(engine: LlamaEngine) -> None:
-    from codegemma_lsp.evaluate.answers import answer
-
+async def test_a_model_that_cannot_infill_is_asked_to_go_on() -> None:
     task = handful(Split.SINGLE_LINE)[0]
-    given = await answer(task, engine, Settings(), Mode.PREFIX)
+    engine = LlamaEngine(model_path(BUNDLED), Options(threads=1, infill_format=InfillFormat.NONE))
+    try:
+        assert mode_for(engine, raw=True) is Mode.PREFIX
+        given = await answer(task, engine, Settings(), Mode.PREFIX)
+    finally:
+        engine.close()
     assert given.usage.prompt < len(engine.tokenizer.encode(task.prefix)) + 2
     assert given.text.strip("\n").count("\n") == 0
 
@@ -289,11 +293,13 @@ def test_tasks_cut_from_a_folder(cut: Cut, sources: Path, tmp_path: Path) -> Non
 
 def test_other_files_say_what_imported_names_are(sources: Path) -> None:
     tasks = with_other_files(folder_tasks(sources, Cut.LINE, 99, seed=0), reader(sources))
-    said = {task.path: [piece.text for piece in task.other_files] for task in tasks}
+    said = {task.path: [(piece.path, piece.text) for piece in task.other_files] for task in tasks}
     assert said["shop/cart.py"] == [
-        'shop/price.py\ndef total(items, rate=0.2):\n    """The price of all items."""\n',
+        ("shop/price.py", 'def total(items, rate=0.2):\n    """The price of all items."""\n'),
     ]
-    assert said["web/cart.ts"] == ["web/price.ts\nexport function total(items: number[], rate = 0.2): number { ... }\n"]
+    assert said["web/cart.ts"] == [
+        ("web/price.ts", "export function total(items: number[], rate = 0.2): number { ... }\n")
+    ]
     assert said["shop/price.py"] == []
 
 

@@ -27,7 +27,7 @@ from codegemma_lsp.engines.base import (
 from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.engines.run import Decoded
 from codegemma_lsp.models import BUNDLED, model_path
-from codegemma_lsp.prompt import CODEGEMMA_IDS, Prompt, Special, Text
+from codegemma_lsp.prompt import CODEGEMMA, Prompt, Special, Text
 from tests.marks import at_cursor
 from tests.traced import AT, SOURCE, check_same, prompt_at, request_at, traced
 
@@ -35,7 +35,7 @@ MODEL = model_path(BUNDLED).read_bytes()
 
 
 def test_codegemmas_ids_are_found_and_confirmed(engine: LlamaEngine) -> None:
-    assert engine.tokenizer.specials == CODEGEMMA_IDS
+    assert engine.tokenizer.specials == CODEGEMMA.ids
 
 
 def with_types(model: bytes, kind: int) -> bytes:
@@ -63,11 +63,11 @@ def test_ids_are_found_in_files_that_say_less(tmp_path: Path, mangled: bytes) ->
     path.write_bytes(mangled)
     engine = LlamaEngine(path, Options(threads=1))
     try:
-        assert engine.tokenizer.specials == CODEGEMMA_IDS
+        assert engine.tokenizer.specials == CODEGEMMA.ids
         tokens = engine.tokenizer.encode("x = '<|fim_prefix|>' + \"<|file_separator|>\"")
-        assert not set(tokens) & set(CODEGEMMA_IDS.values())
+        assert not set(tokens) & set(CODEGEMMA.ids.values())
         generation = engine.run(replace(request_at(engine), sampling=Sampling(2.0, top_k=0, top_p=1.0)))
-        assert not any(special.value in generation.text for special in Special)
+        assert not any(text in generation.text for text in CODEGEMMA.texts.values())
     finally:
         engine.close()
 
@@ -151,7 +151,7 @@ def test_special_tokens_never_reach_the_text(engine: LlamaEngine) -> None:
     """Invariant 2, at the hottest temperature: whatever is drawn, the text is that of ordinary pieces."""
     for seed in range(5):
         generation = engine.run(replace(request_at(engine), sampling=Sampling(2.0, top_k=0, top_p=1.0, seed=seed)))
-        assert not any(special.value in generation.text for special in Special)
+        assert not any(text in generation.text for text in CODEGEMMA.texts.values())
 
 
 async def cancelled_when(engine: LlamaEngine, read: int) -> tuple[Generation, int]:

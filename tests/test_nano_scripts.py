@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from codegemma_lsp.engines.base import Finish, Options, Request
 from codegemma_lsp.engines.llama import LlamaEngine
-from codegemma_lsp.prompt import CODEGEMMA_IDS, Prompt, Special, Text
+from codegemma_lsp.prompt import CODEGEMMA, Prompt, Special, Text
 
 NANO = Path(__file__).parents[1] / "scripts" / "nano"
 WHY = "what trains nano is not installed; install it with: pip install --editable '.[train]'"
@@ -201,7 +201,7 @@ def test_the_random_model_has_codegemmas_size_and_loads(tmp_path: Path, monkeypa
     engine = LlamaEngine(path, Options(threads=1))
     try:
         assert engine.context_tokens == 512
-        assert engine.tokenizer.specials == CODEGEMMA_IDS
+        assert engine.tokenizer.specials == CODEGEMMA.ids
         prompt = Prompt((Special.BOS, Text("def f(x):\n", "")), 0)
         generation = engine.run(Request(prompt, 8))
         assert generation.usage.generated == 8 or generation.finish is Finish.STOP_TOKEN

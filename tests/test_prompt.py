@@ -11,7 +11,7 @@ from inline_snapshot import snapshot
 
 from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.engines.slots import common_prefix
-from codegemma_lsp.prompt import Budget, Frame, Layout, Prompt, Site, Special, build_fim, count_tokens
+from codegemma_lsp.prompt import CODEGEMMA, Budget, Frame, Layout, Prompt, Site, Special, build_fim, count_tokens
 from tests.marks import at_cursor
 
 PACKAGE = Path(__file__).parents[1] / "codegemma_lsp"
@@ -20,7 +20,7 @@ layouts = st.sampled_from(list(Layout))
 
 
 def shown(prompt: Prompt) -> str:
-    return "".join(s.value if isinstance(s, Special) else s.text for s in prompt.segments)
+    return "".join(CODEGEMMA.texts[s] if isinstance(s, Special) else s.text for s in prompt.segments)
 
 
 def check(engine: LlamaEngine, marked: str, layout: Layout, *, heal: bool = False, budget: int = 400) -> str:
@@ -88,7 +88,7 @@ def test_text_that_spells_a_special_token_stays_text(engine: LlamaEngine, path: 
 
 def test_the_sources_do_contain_them() -> None:
     everything = "".join(path.read_text("utf-8") for path in SOURCES)
-    assert all(special.value in everything for special in Special)
+    assert all(text in everything for text in CODEGEMMA.texts.values())
 
 
 @settings(deadline=None, max_examples=150)

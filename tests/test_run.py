@@ -202,7 +202,7 @@ def test_where_the_cache_cannot_be_cut_nothing_is_guessed(
     assert native.draft_cost > 0  # measured: on a busy machine it may be anything
     trim = native.trim
     monkeypatch.setattr(native, "trim", lambda slot, length: min(0, trim(slot, length)))
-    native.measure(1)
+    native.measure(1, 1)
     assert native.draft_cost == 1.0
     monkeypatch.undo()
     request = Request(prompt_at(fresh_engine, REPEATING, len(REPEATING)), 24, drafts=8)
@@ -214,11 +214,12 @@ def test_a_measurement_that_is_cut_short_harms_nothing(fresh_engine: LlamaEngine
     native = fresh_engine._backend
     assert isinstance(native, Native)
     for limit in (0.0, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.05):
-        assert native._keystroke(1, limit) > 0
+        assert native._generating(1, limit) > 0
+        assert native._reading(1, limit) > 0
     native._deadline = 0
     native._measuring = True
     native._measure_drafts()
-    native.measure(1)
+    native.measure(1, 1)
     assert not native._given_up()
     assert fresh_engine.run(request_at(fresh_engine)).usage.generated
 

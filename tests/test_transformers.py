@@ -21,7 +21,7 @@ from codegemma_lsp import engines
 from codegemma_lsp.engines.base import Finish, LoadCancelled, ModelNotFound, ModelUnusable, Options, Sampling
 from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.models import BUNDLED, model_path
-from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
+from codegemma_lsp.prompt import CODEGEMMA, Special
 from codegemma_lsp.settings import Settings
 from tests.traced import AT, SOURCE, check_same, request_at, traced
 
@@ -65,7 +65,7 @@ def both(unquantised: Path) -> Iterator[tuple[LlamaEngine, Any]]:
 def test_the_vocabularies_are_the_same(both: tuple[LlamaEngine, Any]) -> None:
     one, other = (engine.tokenizer for engine in both)
     assert one.pieces == other.pieces
-    assert one.specials == other.specials == CODEGEMMA_IDS
+    assert one.specials == other.specials == CODEGEMMA.ids
     assert one.controls == other.controls
     for path in [*(ROOT / "codegemma_lsp").rglob("*.py"), *(ROOT / "tests" / "data").rglob("*.*")]:
         text = path.read_text("utf-8")

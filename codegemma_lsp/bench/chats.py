@@ -122,7 +122,7 @@ async def _edits(settings: Settings) -> dict[str, Drafted]:
 
 
 async def _drafted(chosen: Settings) -> Drafted:
-    engine = await asyncio.to_thread(engines.load, chosen, infill=False)
+    engine = await asyncio.to_thread(engines.load, chosen)
     try:
         pairs = [(await _edit(engine, chosen, n, 0), await _edit(engine, chosen, n, chosen.drafts)) for n in _twice()]
     finally:

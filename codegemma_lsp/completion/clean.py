@@ -17,11 +17,10 @@ from typing import TypeAlias
 from codegemma_lsp.completion.closers import only_closers, overwritten_candidates
 from codegemma_lsp.completion.levels import at_a_level_that_fits
 from codegemma_lsp.completion.stop import loops, repeats
-from codegemma_lsp.prompt import Special
 from codegemma_lsp.syntax import Extent, Scope, Syntax, indentation, is_complete, reparse, scan
 from codegemma_lsp.syntax import Place as Kind
 
-_UNPRINTABLE = re.compile("|".join([r"[\x00-\x08\x0b-\x1f\x7f\ufffd]", *(re.escape(special) for special in Special)]))
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")
 _STRING_OVER_LINES = re.compile(r"\"\"\"|'''|`")
 _SIMILAR = 0.95
 _LONGEST_LINE = 2_000
@@ -30,13 +29,15 @@ _LONGEST_LINE = 2_000
 @dataclass(frozen=True)
 class Place:
     """Where a suggestion goes. ``syntax`` is of the text as it stands, LF-only; ``offset`` the cursor. ``cut_off``:
-    the model was stopped in the midst of what it said, because it had said enough."""
+    the model was stopped in the midst of what it said, because it had said enough. ``specials`` spell its special
+    tokens."""
 
     syntax: Syntax
     offset: int
     scope: Scope
     extent: Extent
     cut_off: bool = False
+    specials: tuple[str, ...] = ()
 
     @property
     def before(self) -> str:
@@ -124,11 +125,13 @@ def clean(text: str, place: Place) -> Cleaned:
 
 
 def printable(text: str, place: Place) -> str:
-    """Up to the first that no source has: a control character, half of a code point, or what spells a special token,
-    which a model may copy letter by letter."""
+    """Up to the first that no source has: a control character, half of a code point, or what spells one of the model's
+    special tokens, which it may copy letter by letter."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     found = _UNPRINTABLE.search(text)
-    return text[: found.start()] if found else text
+    ends = [found.start()] if found else []
+    ends += [at for special in place.specials if (at := text.find(special)) >= 0]
+    return text[: min(ends, default=len(text))]
 
 
 def from_the_cursors_column(text: str, place: Place) -> str:

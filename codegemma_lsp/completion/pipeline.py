@@ -80,6 +80,8 @@ async def ask(
     """``complete`` of what is not in hand. Below ``COMPLETION``, trees and window in ``memory`` stay as they are."""
     began = time.perf_counter()
     text, offset, newline = as_if_accepted(query)
+    if reason := _cannot(engine, text, offset):
+        return Outcome(None, Origin.NONE, reason=reason)
     own, usages = 0.0, list[Usage]()
     while True:
         since = time.perf_counter()
@@ -107,6 +109,13 @@ async def ask(
     usage = replace(total(usages), prompt=generation.usage.prompt, reused=generation.usage.reused)
     ms = {"plan": 1000 * (planned - since), **_model_ms(usage), "own": 1000 * own, **outcome.ms}
     return replace(outcome, usage=usage, ms=ms, mean_logprob=generation.mean_logprob())
+
+
+def _cannot(engine: Engine, text: str, offset: int) -> str:
+    """Why the model is not asked here; empty where it is."""
+    if engine.tokenizer.family.infills or text[offset : text.find("\n", offset) + 1 or None].isspace():
+        return ""
+    return "" if offset == len(text) else "this model cannot infill, so it is asked at the end of a line only"
 
 
 async def _generated(begun: Begun, memory: Memory, engine: Engine, priority: Priority) -> Generation:
@@ -139,7 +148,13 @@ async def prefetch(query: Query, memory: Memory, engine: Engine, settings: Setti
 def accepted(query: Query, suggestion: Suggestion) -> Query:
     """The query that an editor makes once the suggestion is in the document."""
     document = query.document.with_edit(Edit(suggestion.span, suggestion.text))
-    return Query(document, suggestion.span.start + len(suggestion.text), query.path, other_files=query.other_files)
+    return replace(
+        query,
+        document=document,
+        offset=suggestion.span.start + len(suggestion.text),
+        explicit=False,
+        selected=None,
+    )
 
 
 async def warm_up(
@@ -178,12 +193,13 @@ def plan_completion(query: Query, memory: Memory, engine: Engine, settings: Sett
     memory.syntax = syntax = parse(part.text, name, memory.syntax)
     memory.head = head = parse(head_of(text), name, memory.head)
     scope = scope_at(syntax, part.offset)
-    site = site_at(part, offset, scope, head, query.path, query.other_files)
+    site = site_at(part, offset, scope, head, query.path, query.other_files, query.repository)
     room = min(settings.context_tokens, engine.context_tokens)
     budget = Budget(prompt=room - min(settings.max_tokens, room // 2), head_step=settings.window_step)
     prompt, frame = build_fim(site, settings.layout, budget, engine.tokenizer, settings.heal, memory.frame)
     memory.frame = frame
-    return Plan(prompt, syntax, part.offset, scope)
+    specials = (*engine.tokenizer.family.texts.values(), *engine.tokenizer.family.ends)
+    return Plan(prompt, syntax, part.offset, scope, specials)
 
 
 def begin(query: Query, memory: Memory, engine: Engine, settings: Settings) -> Begun:
@@ -206,7 +222,7 @@ def begin(query: Query, memory: Memory, engine: Engine, settings: Settings) -> B
 
 
 def _place(plan: Plan, settings: Settings) -> Place:
-    place = Place(plan.syntax, plan.offset, plan.scope, Extent.LINE)
+    place = Place(plan.syntax, plan.offset, plan.scope, Extent.LINE, specials=plan.specials)
     if not settings.multiline:
         return place
     extent = extent_at(plan.scope, text_follows=not only_closers(place.rest))

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from codegemma_lsp.document import Document, Span
 from codegemma_lsp.engines.base import Progress, Request, Usage
-from codegemma_lsp.prompt import Frame, Prompt, Text
+from codegemma_lsp.prompt import Frame, OtherFile, Prompt
 from codegemma_lsp.syntax import Excerpt, Scope, Syntax
 
 
@@ -22,14 +22,15 @@ class Selected:
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to complete. ``explicit``: the user asked, so that doubt is no reason to show nothing. ``other_files``:
-    pieces of other files that the model may see."""
+    pieces of other files that the model may see, ``repository`` the name of what they belong to."""
 
     document: Document
     offset: int
     path: str
     explicit: bool = False
     selected: Selected | None = None
-    other_files: tuple[Text, ...] = ()
+    other_files: tuple[OtherFile, ...] = ()
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,14 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A prompt and what is needed to judge its answer: ``syntax`` is that of an excerpt of the LF-only text with the
-    selected entry in place, ``offset`` the cursor in the excerpt, ``scope`` the cursor's."""
+    selected entry in place, ``offset`` the cursor in the excerpt, ``scope`` the cursor's; ``specials`` spell the
+    model's special tokens."""
 
     prompt: Prompt
     syntax: Syntax
     offset: int
     scope: Scope
+    specials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

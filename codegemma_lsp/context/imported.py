@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from codegemma_lsp.prompt import Text
+from codegemma_lsp.prompt import OtherFile
 from codegemma_lsp.syntax import definition, imported, language_name, parse
 
 ReadFile: TypeAlias = Callable[[str], str | None]
@@ -21,8 +21,8 @@ Target: TypeAlias = tuple[str, tuple[str, ...]]
 """A file that an import may mean, and the names to look for in it."""
 
 
-def imported_definitions(text: str, path: str, language: str, read: ReadFile) -> tuple[Text, ...]:
-    """For each file that this one imports from, its path and outlines of the names that are imported, the file that is
+def imported_definitions(text: str, path: str, language: str, read: ReadFile) -> tuple[OtherFile, ...]:
+    """For each file that this one imports from, outlines of the names that are imported, the file that is
     named last at the end: it is the last to be dropped where there is no room.
 
     Names that another file only passes on, and modules imported whole, are not followed.
@@ -37,10 +37,10 @@ def imported_definitions(text: str, path: str, language: str, read: ReadFile) ->
     return tuple(piece for piece in pieces if piece is not None)[-_MAX_FILES:]
 
 
-def _piece(target: str, names: tuple[str, ...], read: ReadFile) -> Text | None:
+def _piece(target: str, names: tuple[str, ...], read: ReadFile) -> OtherFile | None:
     syntax = parse(read(target) or "", language_name("", target))
     outlines = [outline for name in names if (outline := definition(syntax, name))]
-    return Text("\n".join([target, *outlines, ""]), REASON) if outlines else None
+    return OtherFile(target, "\n".join([*outlines, ""]), REASON) if outlines else None
 
 
 def targets(module: str, names: tuple[str, ...], path: str) -> Iterator[list[Target]]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from codegemma_lsp.engines.base import Engine, ModelUnusable, OnProgress
 from codegemma_lsp.engines.order import Order
 from codegemma_lsp.models import model_path
-from codegemma_lsp.prompt import Special
 from codegemma_lsp.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,18 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "load"]
 
-_NEEDED = (Special.BOS, Special.FIM_PREFIX, Special.FIM_SUFFIX, Special.FIM_MIDDLE)
-
 
 def load(
     settings: Settings,
     on_progress: OnProgress = lambda _: True,
     *,
-    infill: bool = True,
     order: Order | None = None,
 ) -> Engine:
-    """Loads a model, which must be able to infill unless ``infill`` is false; blocks, so call it in a thread. Engines
-    with the same ``order`` make way for what is more urgent on each other.
+    """Loads a model; blocks, so call it in a thread. Engines on the same file share its weights; those with the same
+    ``order`` make way for what is more urgent on each other.
 
     Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``.
     """
@@ -39,16 +35,12 @@ def load(
         slots=settings.slots,
         batch_tokens=settings.batch_tokens,
         threads=settings.threads,
+        batch_threads=settings.batch_threads,
         gpu_layers=settings.gpu_layers,
+        infill_format=settings.infill_format,
     )
-    engine = _kind(path := model_path(settings.model))(path, options, on_progress, order)
-    try:
-        for special in _NEEDED if infill else ():
-            engine.tokenizer.special(special)
-    except ModelUnusable:
-        engine.close()
-        raise
-    return engine
+    path = model_path(settings.model)
+    return _kind(path)(path, options, on_progress, order)
 
 
 def _kind(path: Path) -> type[LlamaEngine] | type[TransformersEngine]:

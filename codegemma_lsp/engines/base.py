@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Protocol, TypeAlias
 
-from codegemma_lsp.prompt import Prompt, Tokenizer
+from codegemma_lsp.prompt import InfillFormat, Prompt, Tokenizer
 
 
 class EngineError(Exception):
@@ -57,13 +57,16 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``batch_tokens``: prompt tokens read between two looks at the cancel flag. ``threads`` 0: as many as were the
-    fastest when the model was loaded, with transformers half of the processors."""
+    """``batch_tokens``: prompt tokens read at a time; a batch that is cancelled is read again. ``threads`` are for
+    generating, ``batch_threads`` for reading a prompt, each 0: as many as were the fastest when the model was loaded,
+    with transformers half of the processors."""
 
     context_tokens: int = 2048
     slots: int = 4
     batch_tokens: int = 64
     threads: int = 0
+    batch_threads: int = 0
+    infill_format: InfillFormat = InfillFormat.AUTO
     gpu_layers: int = -1
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from codegemma_lsp.engines.base import OnProgress, Options
+from codegemma_lsp.engines.llama_model import borrow
 from codegemma_lsp.engines.loop import LoopEngine
 from codegemma_lsp.engines.native import Native
 from codegemma_lsp.engines.order import Order
@@ -14,7 +14,8 @@ from codegemma_lsp.engines.vocabulary import Vocabulary
 
 
 class LlamaEngine(LoopEngine):
-    """An ``Engine`` on a GGUF file. Making one blocks until the model is in memory: do it in a thread."""
+    """An ``Engine`` on a GGUF file, whose weights it shares with others on the same file. Making one blocks until the
+    model is in memory: do it in a thread."""
 
     def __init__(
         self,
@@ -29,34 +30,15 @@ class LlamaEngine(LoopEngine):
 
     def _open(self) -> tuple[Backend, Vocabulary]:
         options = self._options
-        native = Native(
-            self._path,
-            options.context_tokens,
-            options.slots,
-            options.batch_tokens,
-            options.threads or 1,
-            options.gpu_layers,
-            self._should_stop,
-            self._on_progress,
-        )
+        model = borrow(self._path, options.gpu_layers, self._on_progress)
         try:
-            native.measure(options.threads)
-            return native, _vocabulary(native)
+            native = Native(model, options, self._should_stop, self._on_progress)
+        except BaseException:
+            model.release()
+            raise
+        try:
+            native.measure(options.threads, options.batch_threads)
+            return native, model.vocabulary(options.infill_format, native.encode)
         except BaseException:
             native.close()
             raise
-
-
-def _vocabulary(native: Native) -> Vocabulary:
-    specials = native.specials()
-    names = {special: native.text(token) for special, token in specials.items()}
-    return Vocabulary(
-        native.pieces(),
-        specials,
-        names,
-        native.controls(),
-        native.encode,
-        native.begins_with_bos(),
-        native.control_texts(),
-        partial(native.encode, special=True),
-    )

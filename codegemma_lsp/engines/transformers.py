@@ -24,7 +24,7 @@ from codegemma_lsp.engines.order import Order
 from codegemma_lsp.engines.run import Backend, Decoded
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.engines.vocabulary import Vocabulary
-from codegemma_lsp.prompt import CODEGEMMA_IDS, Special
+from codegemma_lsp.prompt import BY_NAME, About, Family, InfillFormat, Special, family_of
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _DRAFT_COST = 0.2
@@ -58,7 +58,7 @@ class TransformersEngine(LoopEngine):
         if not self._on_progress(1.0):
             backend.close()
             raise LoadCancelled(f"Loading {self._path} was given up.")
-        return backend, vocabulary_of(tokenizer, backend.size)
+        return backend, vocabulary_of(tokenizer, backend.size, self._options.infill_format)
 
 
 class Torch:
@@ -166,13 +166,17 @@ def check_folder(path: Path) -> None:
         raise ModelUnusable(f"{path} has no safetensors file, and no other format is read; convert the model.")
 
 
-def vocabulary_of(tokenizer: Any, size: int) -> Vocabulary:
+def vocabulary_of(tokenizer: Any, size: int, infill_format: InfillFormat = InfillFormat.AUTO) -> Vocabulary:
     """A Gemma tokenizer's pieces as bytes: its special tokens stand for no text."""
     added = tokenizer.get_added_tokens_decoder()
+    find, name = tokenizer.token_to_id, tokenizer.id_to_token
+    family = (
+        family_of(find, About("gemma"), None, name) if infill_format is InfillFormat.AUTO else BY_NAME[infill_format]
+    )
     controls = {token for token, about in added.items() if about.special or _UNUSED.fullmatch(about.content)}
-    specials = {s: t for s, known in CODEGEMMA_IDS.items() if (t := find(tokenizer, s, known)) is not None}
+    specials = specials_of(tokenizer, family)
     controls |= set(specials.values())
-    pieces = [b"" if token in controls else piece_bytes(tokenizer.id_to_token(token)) for token in range(size)]
+    pieces = [b"" if token in controls else piece_bytes(name(token)) for token in range(size)]
     # Not those of ordinary pieces such as <table>, which are what a text of the user is to become.
     spellings = [about.content for token, about in added.items() if token in controls]
 
@@ -180,8 +184,21 @@ def vocabulary_of(tokenizer: Any, size: int) -> Vocabulary:
         return list(tokenizer.encode(text.decode("utf-8", "replace"), add_special_tokens=False).ids)
 
     # This tokenizer recognises special tokens wherever they stand; the vocabulary cuts those of the user.
-    names = {special: tokenizer.id_to_token(token) for special, token in specials.items()}
-    return Vocabulary(pieces, specials, names, frozenset(controls), encode, True, spellings, encode)
+    names = {special: name(token) for special, token in specials.items()}
+    ends = frozenset(controls)
+    return Vocabulary(pieces, specials, names, ends, encode, family, spellings=spellings, encode_markup=encode)
+
+
+def specials_of(tokenizer: Any, family: Family) -> dict[Special, int]:
+    """Ids of a family's special tokens: as its makers number them where the text agrees, else by their text. Those that
+    the vocabulary lacks are left out."""
+    found = {}
+    for special, text in family.texts.items():
+        known = family.ids.get(special)
+        token = known if known is not None and tokenizer.id_to_token(known) == text else tokenizer.token_to_id(text)
+        if token is not None:
+            found[special] = token
+    return found
 
 
 def chat_template(path: Path) -> str:
@@ -195,12 +212,6 @@ def chat_template(path: Path) -> str:
     except (OSError, ValueError, AttributeError):
         return ""
     return found if isinstance(found, str) else ""
-
-
-def find(tokenizer: Any, special: Special, known: int) -> int | None:
-    """A special token's id: by its text, and as CodeGemma's own where the text agrees."""
-    token = tokenizer.token_to_id(special.value)
-    return known if tokenizer.id_to_token(known) == special.value else token
 
 
 def piece_bytes(piece: str | None) -> bytes:

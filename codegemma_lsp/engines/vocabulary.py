@@ -11,16 +11,20 @@ import numpy as np
 
 from codegemma_lsp.engines.base import ModelUnusable
 from codegemma_lsp.engines.sampling import Ids
-from codegemma_lsp.prompt import Markup, Prompt, Special, Text
+from codegemma_lsp.prompt import CODEGEMMA, Family, Markup, Prompt, Special, Text
 
-_LINE = re.compile(r"[^\n]*\n+|[^\n]+")
-_PROBE = 'def f(x):\n\n    return "a" + x\n\n\n# ä\n\tend\n'
+_LINE = re.compile(r"[^\n]*\n(?:[ \t\r\f]*\n)*|[^\n]+")
+"""A line with the blank ones below it: vocabularies such as Qwen's have pieces of several line ends and blanks."""
+_PROBE = 'def f(x):\n\n    return "a" + x\n    \n\n# ä\n\tend\n'
+_GUARD = b"\n"
+"""What no piece joins to the text after it: put before a text, it takes the blank that SentencePiece puts there."""
 
 
 class Vocabulary:
     """``pieces[id]`` is a token's bytes, empty for tokens that stand for no text. ``specials`` may lack entries;
     ``names`` are their texts in this vocabulary, and ``spellings`` further ones that a tokenizer could take for special
-    tokens. ``encode_markup`` recognises special tokens in a text, where ``encode`` is not asked to."""
+    tokens. ``encode_markup`` recognises special tokens in a text, where ``encode`` is not asked to. ``controls`` end a
+    generation."""
 
     def __init__(
         self,
@@ -29,21 +33,25 @@ class Vocabulary:
         names: Mapping[Special, str],
         controls: frozenset[int],
         encode: Callable[[bytes], list[int]],
+        family: Family = CODEGEMMA,
+        *,
         begins_with_bos: bool = True,
         spellings: Iterable[str] = (),
         encode_markup: Callable[[bytes], list[int]] | None = None,
     ) -> None:
-        self.pieces = pieces
+        self.pieces, self.family = pieces, family
         self.begins_with_bos = begins_with_bos
         self.specials = dict(specials)
         self._names = dict(names)
-        texts = sorted({*spellings, *names.values(), *Special})
+        known = {*spellings, *names.values(), *family.texts.values()}
+        texts = sorted({*known, *(text.replace("\u2581", " ") for text in known)})
         self._spelled_special = re.compile("|".join(f"{re.escape(s[0])}(?={re.escape(s[1:])})" for s in texts if s))
         self.controls = controls | frozenset(specials.values())
-        self._encode, self._encode_markup = encode, encode_markup or encode
+        self._encode, self._encode_markup = _without_lead(encode, pieces), encode_markup or encode
         self._encode_line = lru_cache(maxsize=32_768)(self._encode_safely)
         self._candidates = lru_cache(maxsize=1024)(self._find_candidates)
-        self._by_line = [t for line in _LINE.findall(_PROBE) for t in encode(line.encode())] == encode(_PROBE.encode())
+        lines = [token for line in _LINE.findall(_PROBE) for token in self._encode(line.encode())]
+        self._by_line = lines == self._encode(_PROBE.encode())
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, in which nothing is a special token.
@@ -81,8 +89,8 @@ class Vocabulary:
             return self.specials[special]
         except KeyError:
             raise ModelUnusable(
-                f"This model has no {special.value} token, so it cannot be used here; choose a CodeGemma model"
-                " (2B for completion, 7B-IT for chat)."
+                f"This model has no token for {special.value}, so it cannot be asked in this way; set infillFormat to"
+                " auto, or choose another model."
             ) from None
 
     def candidates(self, spell: bytes) -> Ids:
@@ -116,3 +124,17 @@ class Vocabulary:
             start = match.end()
         ids += self._encode(text[start:].encode("utf-8", "replace"))
         return tuple(ids)
+
+
+def _without_lead(encode: Callable[[bytes], list[int]], pieces: Sequence[bytes]) -> Callable[[bytes], list[int]]:
+    """The same without the blank that some vocabularies put before every text: a text is not where a prompt begins.
+    Source: Code Llama's ``encode_infilling``, with another guard."""
+    guard = encode(_GUARD)
+    if b"".join(pieces[token] for token in encode(b"x")) != b" x":
+        return encode
+
+    def encode_guarded(text: bytes) -> list[int]:
+        tokens = encode(_GUARD + text)
+        return tokens[len(guard) :] if tokens[: len(guard)] == guard else encode(text)
+
+    return encode_guarded

@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from codegemma_lsp.completion import Memory, Query, complete
 from codegemma_lsp.document import Document
-from codegemma_lsp.engines.base import Engine, ModelUnusable, Request, Sampling, Usage
+from codegemma_lsp.engines.base import Engine, Request, Sampling, Usage
 from codegemma_lsp.evaluate.tasks import Task
-from codegemma_lsp.prompt import Budget, Site, Special, build_fim, build_prefix
+from codegemma_lsp.prompt import Budget, Layout, Site, build_fim
 from codegemma_lsp.settings import Settings
 
 
@@ -44,15 +44,10 @@ class Answer:
 
 
 def mode_for(engine: Engine, raw: bool) -> Mode:
-    """Whether an engine can be asked to infill. Raises ``ModelUnusable`` where only that would do."""
-    try:
-        for special in (Special.FIM_PREFIX, Special.FIM_SUFFIX, Special.FIM_MIDDLE):
-            engine.tokenizer.special(special)
-    except ModelUnusable:
-        if not raw:
-            raise
-        return Mode.PREFIX
-    return Mode.RAW if raw else Mode.PIPELINE
+    """How an engine is asked: raw, it fills in where it can, else it goes on from the prefix."""
+    if not raw:
+        return Mode.PIPELINE
+    return Mode.RAW if engine.tokenizer.family.infills else Mode.PREFIX
 
 
 async def answer(task: Task, engine: Engine, settings: Settings, mode: Mode) -> Answer:
@@ -72,11 +67,16 @@ async def _generated(task: Task, engine: Engine, settings: Settings, mode: Mode)
     room = min(settings.context_tokens, engine.context_tokens)
     most = min(settings.max_tokens, room // 2)
     room -= most
-    if mode is Mode.PREFIX:
-        prompt = build_prefix(task.prefix, room, engine.tokenizer)
-    else:
-        site = Site(task.path, task.prefix + task.suffix, len(task.prefix), other_files=task.other_files)
-        prompt, _ = build_fim(site, settings.layout, Budget(room), engine.tokenizer, settings.heal)
+    site = Site(
+        task.path,
+        task.prefix + task.suffix,
+        len(task.prefix),
+        other_files=task.other_files,
+        repository=task.repository,
+    )
+    # Pieces of vocabularies that were not made for infilling often begin with the newline that the cursor cuts off.
+    heal, layout = (True, Layout.PSM) if mode is Mode.PREFIX else (settings.heal, settings.layout)
+    prompt, _ = build_fim(site, layout, Budget(room), engine.tokenizer, heal)
     sampling = Sampling(settings.temperature, seed=settings.seed)
     generation = await engine.generate(Request(prompt, most, sampling, on_text=ends))
     text = generation.text
@@ -91,7 +91,9 @@ async def _suggested(task: Task, engine: Engine, settings: Settings) -> Answer:
     began = time.perf_counter()
     after = "\n" if task.whole_lines else ""
     document = Document(f"file:///{task.path or task.id}", task.prefix + after + task.suffix, task.language)
-    query = Query(document, len(task.prefix), task.path, explicit=True, other_files=task.other_files)
+    query = Query(
+        document, len(task.prefix), task.path, explicit=True, other_files=task.other_files, repository=task.repository
+    )
     outcome = await complete(query, Memory(), engine, settings)
     ms = 1000 * (time.perf_counter() - began)
     if outcome.suggestion is None:

@@ -68,7 +68,7 @@ def load(plan: Plan) -> Engine:
     name = plan.settings.model
     if name in (ORACLE, EMPTY):
         return ReferenceEngine(name, plan.tasks if name == ORACLE else ())
-    return engines.load(plan.settings.model_copy(update={"model": str(_path(name))}), infill=not plan.raw)
+    return engines.load(plan.settings.model_copy(update={"model": str(_path(name))}))
 
 
 def _path(model: str) -> Path:

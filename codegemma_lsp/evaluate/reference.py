@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from codegemma_lsp.engines.base import Finish, Generation, Request, Usage
 from codegemma_lsp.evaluate.tasks import Task
-from codegemma_lsp.prompt import CODEGEMMA_IDS, Special, Text
+from codegemma_lsp.prompt import CODEGEMMA, Special, Text
 
 ORACLE, EMPTY = "oracle", "empty"
 
@@ -14,7 +14,7 @@ ORACLE, EMPTY = "oracle", "empty"
 class Lines:
     """A vocabulary in which every line is a token."""
 
-    begins_with_bos = True
+    begins_with_bos, family = True, CODEGEMMA
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
@@ -32,13 +32,13 @@ class Lines:
         return self.encode(text)
 
     def name(self, special: Special) -> str:
-        return special.value
+        return CODEGEMMA.texts.get(special, "")
 
     def piece(self, token: int) -> bytes:
         return self._lines[token].encode("utf-8", "replace")
 
     def special(self, special: Special) -> int:
-        return CODEGEMMA_IDS[special]
+        return CODEGEMMA.ids[special]
 
 
 class ReferenceEngine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from codegemma_lsp.prompt import Text
+from codegemma_lsp.prompt import OtherFile
 
 
 class BadTasks(Exception):
@@ -26,7 +26,7 @@ class Task:
 
     ``whole_lines``: all three end at line ends; ``one_line``: no more than one is asked for. ``test`` is what to run
     after the program, empty where an answer is only compared. ``path`` is what the model is told of the file's name;
-    ``other_files`` what it may see of others.
+    ``other_files`` what it may see of others, and ``repository`` the name they are under.
     """
 
     id: str
@@ -39,4 +39,5 @@ class Task:
     test: str = ""
     whole_lines: bool = False
     one_line: bool = False
-    other_files: tuple[Text, ...] = ()
+    other_files: tuple[OtherFile, ...] = ()
+    repository: str = ""

@@ -1,24 +1,26 @@
-"""CodeGemma's prompt formats: the only room that knows its special tokens and how infills are laid out."""
+"""Prompts: the only package that knows special tokens, and how infills and conversations are laid out."""
 
 from codegemma_lsp.prompt.chat import ChatImpossible, Message, Role, build_chat
+from codegemma_lsp.prompt.detect import About, family_of
+from codegemma_lsp.prompt.families import BY_NAME, CODEGEMMA, FAMILIES, PREFIX_ONLY, UNKNOWN, InfillFormat
 from codegemma_lsp.prompt.fim import (
     LONGEST_LINE,
     LONGEST_PIECE,
-    SPECIALS_IN_FIM,
     Budget,
     Frame,
+    OtherFile,
     Site,
     before_suffix,
     build_fim,
 )
-from codegemma_lsp.prompt.plain import build_prefix
 from codegemma_lsp.prompt.types import (
-    CODEGEMMA_IDS,
     BudgetTooSmall,
+    Family,
     Layout,
     Markup,
     Prompt,
     Segment,
+    Slot,
     Special,
     Text,
     Tokenizer,
@@ -26,27 +28,35 @@ from codegemma_lsp.prompt.types import (
 )
 
 __all__ = [
-    "CODEGEMMA_IDS",
+    "BY_NAME",
+    "CODEGEMMA",
+    "FAMILIES",
     "LONGEST_LINE",
     "LONGEST_PIECE",
-    "SPECIALS_IN_FIM",
+    "PREFIX_ONLY",
+    "UNKNOWN",
+    "About",
     "Budget",
     "BudgetTooSmall",
     "ChatImpossible",
+    "Family",
     "Frame",
+    "InfillFormat",
     "Layout",
     "Markup",
     "Message",
+    "OtherFile",
     "Prompt",
     "Role",
     "Segment",
     "Site",
+    "Slot",
     "Special",
     "Text",
     "Tokenizer",
     "before_suffix",
     "build_chat",
     "build_fim",
-    "build_prefix",
     "count_tokens",
+    "family_of",
 ]

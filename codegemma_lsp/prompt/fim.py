@@ -1,8 +1,8 @@
 """How infills are laid out, and which part of a document they show.
 
-Sources: CodeGemma report (arXiv:2406.11409), section 2; Bavarian et al. 2022 (arXiv:2207.14255) for PSM and SPM.
-``anchored`` is PSM whose middle is already begun: in distribution for any infilling model, and what is typed only ever
-appends to it.
+Sources: Bavarian et al. 2022 (arXiv:2207.14255) for PSM and SPM; for each family's own form, ``families``. ``anchored``
+is the family's first order with its middle already begun: in distribution for any infilling model, and what is typed
+only ever appends to it. A family that cannot infill is asked with the text before the cursor alone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from codegemma_lsp.prompt.types import (
     Layout,
     Prompt,
     Segment,
+    Slot,
     Special,
     Text,
     Tokenizer,
@@ -53,7 +54,17 @@ class Site:
     offset: int
     imports: tuple[tuple[int, str], ...] = ()
     headers: tuple[tuple[int, str], ...] = ()
-    other_files: tuple[Text, ...] = ()
+    other_files: tuple[OtherFile, ...] = ()
+    repository: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFile:
+    """A piece of another file that the model may see, and why it is shown."""
+
+    path: str
+    text: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,6 @@ class Budget:
     """Lines in whose multiples the window's head moves."""
 
 
-SPECIALS_IN_FIM = 4
 LONGEST_PIECE = 32
 """Code points of the longest pieces (runs of blanks): a text longer than this a token is not worth counting."""
 LONGEST_LINE = 4_000
@@ -83,12 +93,17 @@ def build_fim(
     The token count is exact and at most ``budget.prompt``; raises ``BudgetTooSmall`` where that is too little for
     the format itself.
     """
-    lead = _lead(site, budget, tokenizer)
-    room = budget.prompt - SPECIALS_IN_FIM - count_tokens(lead, tokenizer)
+    family = tokenizer.family
+    order = family.order(layout)
+    opening, lead = _opening(site, budget, tokenizer)
+    fixed = sum(isinstance(part, Special) for part in order) + count_text(tokenizer, lead)
+    room = budget.prompt - fixed - count_tokens(opening, tokenizer)
     if room < 1:
         raise BudgetTooSmall(
             f"A prompt of {budget.prompt} tokens is too small for an infill; raise contextTokens or lower maxTokens."
         )
+    if Slot.SUFFIX not in order:
+        budget = replace(budget, suffix_share=0)
     frame = _kept_frame(site, layout, room, tokenizer, previous, budget) or _new_frame(site, room, budget, tokenizer)
     middle = site.text[frame.anchor : site.offset]
     prefix = frame.before if layout is Layout.ANCHORED else frame.before + middle
@@ -98,43 +113,67 @@ def build_fim(
         middle = kept
     else:
         prefix, middle = kept, ""
-    before: tuple[Segment, ...] = (
-        Special.FIM_PREFIX,
-        *_texts((frame.outside, "headers and imports outside the window"), (prefix, "prefix")),
-    )
-    after: tuple[Segment, ...] = (Special.FIM_SUFFIX, *_texts((frame.suffix, "suffix")))
-    body = (*after, *before) if layout is Layout.SPM else (*before, *after)
-    begun: tuple[Segment, ...] = _texts((middle, "middle so far"))
-    segments: tuple[Segment, ...] = (Special.BOS, *lead, *body, Special.FIM_MIDDLE, *begun)
+    shown: dict[Slot, tuple[Segment, ...]] = {
+        Slot.PREFIX: _prefix(lead, frame.outside, prefix),
+        Slot.SUFFIX: _texts((frame.suffix, "suffix")),
+    }
+    body = [segment for part in order for segment in (shown[part] if isinstance(part, Slot) else (part,))]
+    segments: tuple[Segment, ...] = (*opening, *body, *_texts((middle, "middle so far")))
     return Prompt(segments, count_tokens(segments, tokenizer), spell), frame
 
 
 def before_suffix(prompt: Prompt) -> Prompt:
     """The part of an infill that prompts for places further down begin with: what is before the suffix; nothing where
     the suffix comes first. ``tokens`` stays that of the whole."""
-    at = prompt.segments.index(Special.FIM_SUFFIX)
-    kept = prompt.segments[:at] if Special.FIM_PREFIX in prompt.segments[:at] else ()
-    return replace(prompt, segments=kept, spell=b"")
+    at = prompt.segments.index(Special.FIM_SUFFIX) if Special.FIM_SUFFIX in prompt.segments else len(prompt.segments)
+    shown = any(isinstance(segment, Text) and segment.reason == "prefix" for segment in prompt.segments[:at])
+    return replace(prompt, segments=prompt.segments[:at] if shown else (), spell=b"")
+
+
+def _prefix(lead: str, outside: str, prefix: str) -> tuple[Segment, ...]:
+    """The text before the cursor, below what was put before the window; the lead is joined to whichever is first."""
+    if outside:
+        return _texts((lead + outside, "headers and imports outside the window"), (prefix, "prefix"))
+    return _texts((lead + prefix, "prefix"))
 
 
 def _texts(*pairs: tuple[str, str]) -> tuple[Text, ...]:
     return tuple(Text(text, reason) for text, reason in pairs if text)
 
 
-def _lead(site: Site, budget: Budget, tokenizer: Tokenizer) -> tuple[Segment, ...]:
-    """Other files, then the path line, as long as they leave three quarters of the budget to the file itself."""
+def _opening(site: Site, budget: Budget, tokenizer: Tokenizer) -> tuple[tuple[Segment, ...], str]:
+    """BOS, other files and the name of this one, as long as they leave three quarters of the budget to its text; and
+    what the prefix begins with."""
+    family = tokenizer.family
+    wanted = tokenizer.begins_with_bos if family.bos is None else family.bos
+    bos: tuple[Segment, ...] = (Special.BOS,) if wanted else ()
     left = budget.prompt // 4
-    path = Text(f"{site.path}\n", "file path")
-    lead: list[Segment] = []
-    left -= count_text(tokenizer, path.text)
-    if site.path and left >= 0:
-        lead.append(path)
+    heading = _filled(family.heading, "file path", path=site.path) if site.path else ()
+    left -= count_tokens(heading, tokenizer)
+    if left < 0:
+        return bos, family.prefix_lead
+    files: list[Segment] = []
     for other in reversed(site.other_files):
-        left -= count_text(tokenizer, other.text) + 1
+        text = other.text if other.text.endswith("\n") else f"{other.text}\n"
+        piece = (*_filled(family.heading, other.reason, path=other.path), *_texts((text, other.reason)))
+        piece = (*piece, *_filled(family.joint, ""))
+        left -= count_tokens(piece, tokenizer)
         if left < 0:
             break
-        lead[:0] = [other, Special.FILE_SEPARATOR]
-    return tuple(lead)
+        files[:0] = piece
+    if not files and not family.names_single_file:
+        return bos, family.prefix_lead
+    repository = _filled(family.repository, "repository", name=site.repository) if files and site.repository else ()
+    lead = family.prefix_lead
+    if family.path_in_prefix:
+        lead += "".join(part.text for part in heading if isinstance(part, Text))
+        heading = tuple(part for part in heading if isinstance(part, Special))
+    return (*bos, *repository, *files, *heading), lead
+
+
+def _filled(template: tuple[Special | str, ...], reason: str, **names: str) -> tuple[Segment, ...]:
+    """A family's template with its names put in; they are text and never become special tokens."""
+    return tuple(part if isinstance(part, Special) else Text(part.format(**names), reason) for part in template)
 
 
 def _kept_frame(
@@ -218,6 +257,8 @@ def _cut_line(site: Site, wanted: int, tokenizer: Tokenizer) -> int:
 
 def _suffix(site: Site, tokens: int, tokenizer: Tokenizer) -> str:
     """Whole lines after the cursor that fit in ``tokens``, or a part of the first where even that does not."""
+    if tokens < 1:
+        return ""
     end, used = site.offset, 0
     while end < len(site.text):
         line_end = site.text.find("\n", end, end + LONGEST_LINE)

@@ -1,40 +1,25 @@
-"""What a prompt is made of: CodeGemma's special tokens, texts, and how they are counted.
-
-Source: CodeGemma's model card and tokenizer.json.
-"""
+"""What a prompt is made of: special tokens by their role, texts, and how they are counted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 
 class Special(StrEnum):
-    """Special tokens, with the text that spells them in CodeGemma's vocabulary."""
+    """What a special token is for. Which text spells it is the model family's business."""
 
-    BOS = "<bos>"
-    EOS = "<eos>"
-    FIM_PREFIX = "<|fim_prefix|>"
-    FIM_MIDDLE = "<|fim_middle|>"
-    FIM_SUFFIX = "<|fim_suffix|>"
-    FILE_SEPARATOR = "<|file_separator|>"
-    START_OF_TURN = "<start_of_turn>"
-    END_OF_TURN = "<end_of_turn>"
-
-
-CODEGEMMA_IDS = {
-    Special.EOS: 1,
-    Special.BOS: 2,
-    Special.FIM_PREFIX: 67,
-    Special.FIM_MIDDLE: 68,
-    Special.FIM_SUFFIX: 69,
-    Special.FILE_SEPARATOR: 70,
-    Special.START_OF_TURN: 106,
-    Special.END_OF_TURN: 107,
-}
-"""The ids in CodeGemma's own vocabulary."""
+    BOS = "begin of text"
+    EOS = "end of text"
+    FIM_PREFIX = "prefix"
+    FIM_MIDDLE = "middle"
+    FIM_SUFFIX = "suffix"
+    FILE_SEPARATOR = "file separator"
+    REPOSITORY = "repository name"
+    START_OF_TURN = "start of turn"
+    END_OF_TURN = "end of turn"
 
 
 class BudgetTooSmall(ValueError):
@@ -47,6 +32,55 @@ class Layout(StrEnum):
     PSM = "psm"
     SPM = "spm"
     ANCHORED = "anchored"
+
+
+class Slot(StrEnum):
+    """A place in an infill that is filled with text of the file."""
+
+    PREFIX = "text before the cursor"
+    SUFFIX = "text after the cursor"
+
+
+Part: TypeAlias = Special | Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How models of one family are asked to infill: data only, in ``families``.
+
+    ``texts`` spell the special tokens, ``ids`` are known ones for files whose metadata lack them. ``psm`` and ``spm``
+    are the two orders of an infill, empty where the family was not trained in it; what is generated follows either.
+    ``bos`` is None where the vocabulary's own wish is followed. ``heading`` is what names a file, before its content or
+    before the infill, with ``{path}`` in its text; it is left out of a prompt of one file unless ``names_single_file``.
+    ``joint`` stands between two files; ``repository`` comes first, with ``{name}``, where several files are shown and
+    the name is known. ``path_in_prefix``: the text of the heading stands within the prefix. ``prefix_lead`` always
+    does, as the blank that SentencePiece puts before a text. ``ends`` spell tokens besides the special ones that end an
+    infill.
+    """
+
+    name: str
+    title: str
+    texts: Mapping[Special, str]
+    psm: tuple[Part, ...]
+    spm: tuple[Part, ...] = ()
+    bos: bool | None = None
+    heading: tuple[Special | str, ...] = ("{path}\n",)
+    joint: tuple[Special | str, ...] = ()
+    repository: tuple[Special | str, ...] = ()
+    names_single_file: bool = True
+    path_in_prefix: bool = False
+    prefix_lead: str = ""
+    ends: tuple[str, ...] = ()
+    ids: Mapping[Special, int] = field(default_factory=dict)
+
+    @property
+    def infills(self) -> bool:
+        """Whether the model sees what follows the cursor."""
+        return Slot.SUFFIX in (self.psm or self.spm)
+
+    def order(self, layout: Layout) -> tuple[Part, ...]:
+        """The parts of an infill. A family that has one order only has it for every layout."""
+        return (self.spm or self.psm) if layout is Layout.SPM else (self.psm or self.spm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +103,11 @@ Segment: TypeAlias = Special | Text | Markup
 
 class Tokenizer(Protocol):
     """Text to token ids. ``encode`` never yields a special token."""
+
+    @property
+    def family(self) -> Family:
+        """How the model is asked to infill."""
+        ...
 
     @property
     def begins_with_bos(self) -> bool:

@@ -1,0 +1,91 @@
+"""Which family a model is of, by its vocabulary and what its file says of itself.
+
+A model with infill tokens that is of no known family is asked in the commonest form with its own ids, and a model
+without them with the text before the cursor alone; both are said, so that nothing is guessed in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from codegemma_lsp.prompt import families
+from codegemma_lsp.prompt.types import Family, Special
+
+_LOOKS = {Special.FIM_PREFIX: "pre|begin", Special.FIM_SUFFIX: "suf|hole", Special.FIM_MIDDLE: "mid|end"}
+"""Converters have written the ids of infill tokens into files of models that have other tokens there."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a model's file says of itself: its architecture, its names, and how its vocabulary splits text first."""
+
+    architecture: str = ""
+    name: str = ""
+    pre_tokenizer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A model is of ``family`` where its vocabulary has the family's infill tokens and ``tells``, and where its file
+    says what the patterns ask for: names are searched, architectures and pre-tokenizers matched whole. Models that were
+    never trained to infill share vocabularies with those that were, which is what the names are for."""
+
+    family: Family
+    tells: tuple[str, ...] = ()
+    architecture: str = ".*"
+    name: str = ""
+    pre_tokenizer: str = ".*"
+    not_name: str = "(?!)"
+
+    def applies(self, find: Callable[[str], int | None], about: About) -> bool:
+        infill = (text for special, text in self.family.texts.items() if special in _LOOKS)
+        return (
+            re.fullmatch(self.architecture, about.architecture) is not None
+            and re.search(self.name, about.name, re.IGNORECASE) is not None
+            and re.search(self.not_name, about.name, re.IGNORECASE) is None
+            and re.fullmatch(self.pre_tokenizer, about.pre_tokenizer) is not None
+            and all(find(text) is not None for text in (*infill, *self.tells))
+        )
+
+
+_RULES = (
+    _Rule(families.SEED, not_name="zeta|instruct|reasoning"),
+    _Rule(families.DEEPSEEK, name="coder", architecture="llama", pre_tokenizer="deepseek-coder"),
+    _Rule(families.DEEPSEEK, name="coder.*lite", architecture="deepseek2"),
+    _Rule(families.CODELLAMA, tells=("\u2581<EOT>",)),
+    _Rule(families.AIXCODER),
+    _Rule(families.CODESTRAL, name="codestral", architecture="llama"),
+    _Rule(families.CODEGEMMA, tells=("<|file_separator|>",), architecture="gemma"),
+    _Rule(families.QWEN, tells=("<|file_sep|>", "<|repo_name|>"), name="coder", architecture="qwen.*"),
+    _Rule(families.GRANITE4, tells=("<|end_of_text|>",), architecture="granite.*"),
+    _Rule(families.MELLUM, tells=("<filename>",), pre_tokenizer="mellum"),
+    _Rule(families.MELLUM, tells=("<filename>",), name="mellum-4b", architecture="llama"),
+    _Rule(families.STARCODER2, tells=("<file_sep>", "<repo_name>"), architecture="starcoder2"),
+    _Rule(families.GRANITE, tells=("<filename>",), name="granite.*code|granite-3.3"),
+    _Rule(families.GRANITE, architecture="granite", name="granite.*3.3"),
+    _Rule(families.STARCODER, tells=("<filename>",), architecture="starcoder"),
+    _Rule(families.STARCODER, architecture="refact|stablelm"),
+    _Rule(families.SANTACODER),
+)
+
+
+def family_of(
+    find: Callable[[str], int | None],
+    about: About,
+    infill_ids: tuple[int, int, int] | None,
+    name_of: Callable[[int], str],
+) -> Family:
+    """The family of a model.
+
+    ``find`` gives the id of a special token by its text, None where the vocabulary has no such token; ``infill_ids``
+    are those of prefix, suffix and middle that the runtime found, None where it found none; ``name_of`` their texts.
+    """
+    for rule in _RULES:
+        if rule.applies(find, about):
+            return rule.family
+    texts = {s: name_of(token) for s, token in zip(_LOOKS, infill_ids, strict=True)} if infill_ids is not None else {}
+    if not texts or not all(re.search(_LOOKS[special], text, re.IGNORECASE) for special, text in texts.items()):
+        return families.PREFIX_ONLY
+    return replace(families.UNKNOWN, texts=texts)
