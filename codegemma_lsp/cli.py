@@ -256,6 +256,9 @@ def bench(
     mechanics: Annotated[bool, typer.Option(help="Also with each mechanism switched off.")] = True,
     lengths: Annotated[bool, typer.Option(help="Also in files of 100 to 50 000 lines.")] = True,
     chats: Annotated[bool, typer.Option(help="Also beside a chat, and edits with and without drafts.")] = True,
+    throughput: Annotated[
+        bool, typer.Option("--throughput", help="Only how fast tokens are read and written, beside llama-server.")
+    ] = False,
     settings: Settings_ = None,
     summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")] = None,
     picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw them.")] = None,
@@ -267,7 +270,18 @@ def bench(
         raise Failure(f"The package {error.name} is missing; pip install 'codegemma-lsp[bench]' brings it.") from None
     chosen = read_settings(model, settings)
     asked = command.Asked(
-        chosen, rhythm or list(Rhythm), sessions, keys, seed, peer, mechanics, lengths, chats, summary, picture
+        chosen,
+        rhythm or list(Rhythm),
+        sessions,
+        keys,
+        seed,
+        peer,
+        mechanics,
+        lengths,
+        chats,
+        throughput,
+        summary,
+        picture,
     )
     try:
         command.bench(asked)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from codegemma_lsp import engines
 from codegemma_lsp.bench import report
@@ -18,6 +19,7 @@ from codegemma_lsp.bench.lengths import measure as measure_lengths
 from codegemma_lsp.bench.plot import plot
 from codegemma_lsp.bench.run import Told, against_the_peer, as_options, mechanics
 from codegemma_lsp.bench.sessions import Rhythm, sessions
+from codegemma_lsp.bench.throughput import measure as measure_throughput
 from codegemma_lsp.chat import Refused
 from codegemma_lsp.engines.native import kernels
 from codegemma_lsp.engines.threads import processors
@@ -33,7 +35,8 @@ WIDTH = 110
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The command line. ``sessions``: how many are played; ``keys``: at most so many of each."""
+    """The command line. ``sessions``: how many are played; ``keys``: at most so many of each; ``throughput``: only that
+    is measured."""
 
     settings: Settings
     rhythms: Sequence[Rhythm]
@@ -44,6 +47,7 @@ class Asked:
     mechanics: bool
     lengths: bool
     chats: bool
+    throughput: bool
     summary: Path | None
     picture: Path | None
 
@@ -67,16 +71,23 @@ def bench(asked: Asked) -> None:
             asyncio.run(_measure(asked, found, lambda what: status.update(what)))
         finally:
             _write(asked, found)
-    for rhythm, measured in found.measured.items():
-        console.print(report.systems_table(TITLES[rhythm], report.systems(measured)))
-    if found.switches:
-        console.print(report.mechanics_table(found.switches))
-    if found.lengths:
-        console.print(report.lengths_table(found.lengths))
-    if found.chats is not None:
-        console.print(report.chats_table(found.chats))
+    for table in _tables(found):
+        console.print(table)
     if asked.picture is not None:
         plot(found, asked.picture)
+
+
+def _tables(found: report.Findings) -> Iterator[Table]:
+    for rhythm, measured in found.measured.items():
+        yield report.systems_table(TITLES[rhythm], report.systems(measured))
+    if found.throughput:
+        yield report.throughput_table(found.throughput)
+    if found.switches:
+        yield report.mechanics_table(found.switches)
+    if found.lengths:
+        yield report.lengths_table(found.lengths)
+    if found.chats is not None:
+        yield report.chats_table(found.chats)
 
 
 def _write(asked: Asked, found: report.Findings) -> None:
@@ -85,6 +96,9 @@ def _write(asked: Asked, found: report.Findings) -> None:
 
 
 async def _measure(asked: Asked, found: report.Findings, told: Told) -> None:
+    if asked.throughput:
+        found.throughput = await measure_throughput(asked.settings, told)
+        return
     settings, kernels = await asyncio.to_thread(_fitting, asked.settings)
     model = model_path(settings.model)
     found.about = {

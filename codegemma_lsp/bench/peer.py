@@ -9,7 +9,6 @@ of it are quite alike.
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -18,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
+from codegemma_lsp.bench.llama_server import LlamaServer
 from codegemma_lsp.bench.replay import Counters, Record
 from codegemma_lsp.document import Document, Edit, Span
 
@@ -37,7 +36,7 @@ class LlamaVim:
     ) -> None:
         self.name, self.threads, self._predict = "llama-server", threads, predict
         batch = min(1024, context_tokens * 3 // 4)
-        self._command = (str(model), str(threads), str(context_tokens), str(batch), str(gpu_layers))
+        self._server = LlamaServer(model, threads, context_tokens, batch, gpu_layers)
         self.kernels = ""
         self._cache: OrderedDict[str, str] = OrderedDict()
         self._record, self._document, self._offset = Record(), Document("", ""), 0
@@ -49,28 +48,8 @@ class LlamaVim:
 
     async def start(self) -> None:
         """Raises ``RuntimeError`` where the server does not start."""
-        self._server = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "codegemma_lsp.bench.peer_server",
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # so that Ctrl-C is ours, and the server ends with its input
-        )
-        assert self._server.stdout is not None
-        while line := (await self._server.stdout.readline()).decode(errors="replace"):
-            if line.startswith("KERNELS "):
-                self.kernels = line.removeprefix("KERNELS ").strip()
-            if line.startswith("LISTENING "):
-                self._http = httpx.AsyncClient(base_url=line.split()[1], timeout=600)
-                self._process = psutil.Process(self._server.pid)
-                return
-        await self._server.wait()
-        raise RuntimeError(
-            f"llama-server did not start; python -m codegemma_lsp.bench.peer_server {' '.join(self._command)} says why."
-        )
+        await self._server.start()
+        self._http, self.kernels = self._server.http, self._server.kernels
 
     async def open(self, document: Document, record: Record) -> None:
         self._record, self._document = record, document
@@ -232,7 +211,7 @@ class LlamaVim:
         self._record.check()
 
     async def counters(self) -> Counters:
-        times, rss = self._process.cpu_times(), self._process.memory_info().rss / 1e6
+        times, rss = self._server.process.cpu_times(), self._server.process.memory_info().rss / 1e6
         return Counters(self._read, self._generated, 0, times.user + times.system, rss)
 
     async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int | None] | None:
@@ -257,15 +236,7 @@ class LlamaVim:
         return 1000 * (time.perf_counter() - began), None
 
     async def stop(self) -> None:
-        if self._server.returncode is None and hasattr(self, "_http"):
-            await self._http.aclose()
-        assert self._server.stdin is not None
-        self._server.stdin.close()
-        try:
-            await asyncio.wait_for(self._server.wait(), 5)
-        except TimeoutError:
-            self._server.kill()
-            await self._server.wait()
+        await self._server.stop()
 
 
 @dataclass(frozen=True, slots=True)

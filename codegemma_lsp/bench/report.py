@@ -14,6 +14,8 @@ from codegemma_lsp.bench.lengths import Length
 from codegemma_lsp.bench.run import OURS
 from codegemma_lsp.bench.sessions import Rhythm
 from codegemma_lsp.bench.summary import Measured, Summary, asked_of_all, summarize
+from codegemma_lsp.bench.throughput import PEER, READ, WRITTEN, Speed
+from codegemma_lsp.bench.throughput import ratios as speed_ratios
 
 
 @dataclass
@@ -24,6 +26,7 @@ class Findings:
     switches: dict[str, Summary] = field(default_factory=dict)
     lengths: list[Length] = field(default_factory=list)
     chats: Chats | None = None
+    throughput: dict[str, Speed] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -61,6 +64,7 @@ def as_json(found: Findings) -> dict[str, Any]:
         "mechanics": {name: one.as_json() for name, one in found.switches.items()},
         "lengths": [asdict(length) for length in found.lengths],
         "chats": asdict(found.chats) if found.chats is not None else None,
+        "throughput": {name: asdict(speed) for name, speed in found.throughput.items()},
         "about": found.about,
     }
 
@@ -100,6 +104,16 @@ def figure(key: str, value: Any) -> str:
     if key.endswith("_share"):
         return f"{100 * value:.0f} %"
     return f"{value:.2f}" if key == "cpu_s_per_100_keys" else f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def throughput_table(found: Mapping[str, Speed]) -> Table:
+    table = Table(title="Tokens a second, one cold prompt at a time", box=SIMPLE_HEAD, title_justify="left")
+    ours, peer, share = found[OURS], found[PEER], speed_ratios(found)
+    for name in ("", OURS, PEER, "ratio"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    table.add_row(f"reading {READ}", f"{ours.read:.1f}", f"{peer.read:.1f}", f"{share.read:.2f}")
+    table.add_row(f"writing {WRITTEN}", f"{ours.written:.1f}", f"{peer.written:.1f}", f"{share.written:.2f}")
+    return table
 
 
 def mechanics_table(switches: Mapping[str, Summary]) -> Table:

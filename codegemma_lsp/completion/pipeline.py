@@ -108,7 +108,7 @@ async def ask(
     outcome = outcome_of(query, known or Cleaned(""), newline, Origin.MODEL, began, reason)
     usage = replace(total(usages), prompt=generation.usage.prompt, reused=generation.usage.reused)
     ms = {"plan": 1000 * (planned - since), **_model_ms(usage), "own": 1000 * own, **outcome.ms}
-    return replace(outcome, usage=usage, ms=ms, mean_logprob=generation.mean_logprob())
+    return replace(outcome, usage=usage, ms=ms, mean_logprob=generation.mean_logprob(), said=generation.text)
 
 
 def _cannot(engine: Engine, text: str, offset: int) -> str:

@@ -53,7 +53,8 @@ class Origin(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``reason`` says why there is no suggestion. Milliseconds by stage; ``own`` is all that is not the model's. Where
-    the model was asked twice, ``usage`` sums both, but for ``prompt`` and ``reused``, which are the last one's."""
+    the model was asked twice, ``usage`` sums both, but for ``prompt`` and ``reused``, which are the last one's.
+    ``said`` is what the model wrote, before clean-up."""
 
     suggestion: Suggestion | None
     origin: Origin
@@ -61,6 +62,7 @@ class Outcome:
     ms: dict[str, float] = field(default_factory=dict)
     reason: str = ""
     mean_logprob: float = 0.0
+    said: str = ""
     others: tuple[Suggestion, ...] = ()
 
 

@@ -26,6 +26,10 @@ _ROUNDS, _ENOUGH_S = 3, 0.3
 """Of that measurement: at most so many, and none begun after so many seconds."""
 _MEASURED_BATCH = 32
 """Prompt tokens by which the threads for reading are measured."""
+_UNDISTURBED = 16
+"""Tokens of the longest batch that is not aborted. llama.cpp asks whether to abort at each of several hundred nodes of
+its graph, and to ask Python takes a sixth of a token's time; a longer batch takes so long that it does not matter."""
+_NEVER = llama.ggml_abort_callback()
 
 
 class Native:
@@ -67,7 +71,6 @@ class Native:
         params.kv_unified = False
         params.swa_full = True
         params.no_perf = True
-        params.abort_callback = self._abort
         context = llama.llama_init_from_model(self.model.pointer, params)
         if not context:
             raise ModelUnusable(
@@ -87,6 +90,7 @@ class Native:
         for i in range(count):
             self._batch.seq_id[i][0] = slot
         self._batch.n_tokens = count
+        llama.llama_set_abort_callback(self._context, self._abort if count > _UNDISTURBED else _NEVER, None)
         status = llama.llama_decode(self._context, self._batch)
         if status == 0:
             return Decoded.DONE
@@ -152,7 +156,7 @@ class Native:
     def _timed(self, count: int, position: int) -> float | None:
         """Seconds for reading ``count`` tokens that are all scored; None where it was given up, or the cache cannot be
         cut to ``position`` or does not reach it."""
-        if self.trim(0, position) != position:
+        if self._given_up() or self.trim(0, position) != position:
             return None
         began = time.perf_counter()
         done = self.decode(0, [max(0, llama.llama_vocab_bos(self.model.vocab))] * count, position, count)

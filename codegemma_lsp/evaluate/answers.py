@@ -25,7 +25,8 @@ class Mode(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A text to put at the cursor, over ``overwrites`` characters after it; ``after`` is what an editor has there
-    that the task has not (the end of the empty line that the cursor is on). Milliseconds as a user waits."""
+    that the task has not (the end of the empty line that the cursor is on). Milliseconds as a user waits. ``said`` is
+    what the model wrote, ``confidence`` its mean log-probability (nats a token)."""
 
     text: str
     overwrites: int = 0
@@ -33,6 +34,8 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     ms: float = 0.0
     reason: str = ""
+    said: str = ""
+    confidence: float = 0.0
 
     def net(self, task: Task) -> str:
         """What it adds: without the end that it repeats of what it overwrites."""
@@ -83,7 +86,8 @@ async def _generated(task: Task, engine: Engine, settings: Settings, mode: Mode)
     if ends(text):
         blanks = len(text) - len(text.lstrip("\n"))
         text = text[: text.index("\n", blanks) + task.whole_lines]
-    return Answer(text, usage=generation.usage, ms=1000 * (time.perf_counter() - began))
+    ms = 1000 * (time.perf_counter() - began)
+    return Answer(text, usage=generation.usage, ms=ms, said=generation.text, confidence=generation.mean_logprob())
 
 
 async def _suggested(task: Task, engine: Engine, settings: Settings) -> Answer:
@@ -97,6 +101,6 @@ async def _suggested(task: Task, engine: Engine, settings: Settings) -> Answer:
     outcome = await complete(query, Memory(), engine, settings)
     ms = 1000 * (time.perf_counter() - began)
     if outcome.suggestion is None:
-        return Answer("", after=after, usage=outcome.usage, ms=ms, reason=outcome.reason)
-    overwrites = outcome.suggestion.span.end - len(task.prefix)
-    return Answer(outcome.suggestion.text, overwrites, after, outcome.usage, ms)
+        return Answer("", 0, after, outcome.usage, ms, outcome.reason, outcome.said, outcome.mean_logprob)
+    text, overwrites = outcome.suggestion.text, outcome.suggestion.span.end - len(task.prefix)
+    return Answer(text, overwrites, after, outcome.usage, ms, "", outcome.said, outcome.mean_logprob)

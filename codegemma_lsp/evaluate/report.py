@@ -14,15 +14,17 @@ from rich.text import Text
 
 from codegemma_lsp.evaluate.run import Result, Setup
 
-COLUMNS = ("pass@1", "exact", "similar", "breaks", "repeats", "read", "made", "p50 ms", "p95 ms")
+COLUMNS = ("pass@1", "exact", "similar", "shown", "breaks", "repeats", "read", "made", "p50 ms", "p95 ms")
 WIDTH = 120
 """Columns of a table that is not shown in a terminal."""
 
 
 def summary(setup: Setup, results: Sequence[Result]) -> dict[str, Any]:
-    """Shares from 0 to 1, tokens a task, milliseconds. ``pass_at_1`` is None where nothing was run."""
+    """Shares from 0 to 1, tokens a task, milliseconds. ``pass_at_1`` is None where nothing was run; the rates of broken
+    syntax and repeated suffixes are of what was ``shown``."""
     passed = [result.passed for result in results if result.passed is not None]
     ms = [result.ms for result in results]
+    shown = [result for result in results if result.answer.strip()]
     return {
         "engine": setup.engine,
         "model": setup.model,
@@ -35,8 +37,9 @@ def summary(setup: Setup, results: Sequence[Result]) -> dict[str, Any]:
         "pass_at_1": mean(passed) if passed else None,
         "exact_match": mean([r.exact for r in results]),
         "edit_similarity": mean([r.similarity for r in results]),
-        "syntax_break_rate": mean([r.breaks_syntax for r in results]),
-        "duplicate_suffix_rate": mean([r.duplicates_suffix for r in results]),
+        "shown": mean([bool(r.answer.strip()) for r in results]),
+        "syntax_break_rate": mean([r.breaks_syntax for r in shown]),
+        "duplicate_suffix_rate": mean([r.duplicates_suffix for r in shown]),
         "tokens_read": mean([r.read for r in results]),
         "tokens_generated": mean([r.generated for r in results]),
         "ms_p50": round(percentile(ms, 50), 2),
@@ -56,7 +59,8 @@ def percentile(values: Sequence[float], share: int) -> float:
 
 
 def table(summaries: Sequence[dict[str, Any]]) -> Table:
-    """A row for each run. breaks: adds syntax errors; repeats: repeats what follows; read, made: tokens a task."""
+    """A row for each run. shown: tasks with an answer; of these, breaks: adds syntax errors, repeats: repeats what
+    follows; read, made: tokens a task."""
     shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("model", "split", "n", "how"):
         shown.add_column(name, no_wrap=name != "how", justify="right" if name == "n" else "left")
@@ -76,7 +80,7 @@ def how(one: dict[str, Any]) -> str:
 
 
 def figures(one: dict[str, Any]) -> list[str]:
-    shares = ("pass_at_1", "exact_match", "edit_similarity", "syntax_break_rate", "duplicate_suffix_rate")
+    shares = ("pass_at_1", "exact_match", "edit_similarity", "shown", "syntax_break_rate", "duplicate_suffix_rate")
     counts = ("tokens_read", "tokens_generated", "ms_p50", "ms_p95")
     return [
         *("–" if one[name] is None else f"{100 * one[name]:.1f} %" for name in shares),

@@ -47,7 +47,8 @@ class Setup(BaseModel):
 
 
 class Result(BaseModel):
-    """One task's: ``passed`` is None where there is nothing to run. Tokens and milliseconds are those of the answer."""
+    """One task's: ``passed`` is None where there is nothing to run. Tokens and milliseconds are those of the answer;
+    ``said`` is what the model wrote, of which ``answer`` is what was shown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -64,6 +65,8 @@ class Result(BaseModel):
     read: int
     generated: int
     ms: float
+    said: str
+    confidence: float
 
 
 class Finished(BaseModel):
@@ -173,6 +176,8 @@ def judge(task: Task, given: Answer) -> Result:
         read=usage.read,
         generated=usage.generated,
         ms=round(given.ms, 2),
+        said=given.said,
+        confidence=round(given.confidence, 4),
     )
 
 
