@@ -18,8 +18,8 @@ from codegemma_lsp.evaluate.answers import Mode, mode_for
 from codegemma_lsp.evaluate.reference import EMPTY, ORACLE, ReferenceEngine
 from codegemma_lsp.evaluate.run import Result, Setup, run, stamp
 from codegemma_lsp.evaluate.tasks import Task
-from codegemma_lsp.models import model_path
-from codegemma_lsp.models.packaged import PACKAGED, packaged_path
+from codegemma_lsp.models import resolve
+from codegemma_lsp.models.packaged import PACKAGED
 from codegemma_lsp.settings import Settings
 
 OnStart: TypeAlias = Callable[[Setup], Callable[[Result], None]]
@@ -72,7 +72,7 @@ def load(plan: Plan) -> Engine:
 
 
 def _path(model: str) -> Path:
-    return packaged_path(model) if model in PACKAGED else model_path(model)
+    return resolve(model)
 
 
 def _setup(plan: Plan, engine: Engine) -> Setup:

@@ -92,10 +92,10 @@ def _kv(layers: int, kv_heads: int, head_size: int) -> int:
     return layers * 2 * kv_heads * head_size * 2
 
 
-_GEMMA_TERMS = Licence("Gemma Terms of Use", "https://ai.google.dev/gemma/terms")
+_GEMMA_TERMS = Licence("Gemma Terms", "https://ai.google.dev/gemma/terms")
 _APACHE = Licence("Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0")
 _QWEN_RESEARCH = Licence(
-    "Qwen Research License (not for commercial use)",
+    "Qwen Research (non-commercial)",
     "https://huggingface.co/Qwen/Qwen2.5-Coder-3B-Instruct/blob/main/LICENSE",
 )
 _GEMMA_2B, _GEMMA_7B = _kv(18, 1, 256), _kv(28, 16, 256)
@@ -104,7 +104,7 @@ _GEMMA2_2B, _GEMMA2_9B = _kv(26, 4, 256), _kv(42, 8, 256)
 _MODELS = (
     Model(
         "codegemma-1.1-2b",
-        "CodeGemma 1.1 2B by Google: completion, small and made for infilling",
+        "completion: Google's CodeGemma, second edition",
         Purpose.COMPLETION,
         _GEMMA_TERMS,
         1_630_000_000,
@@ -114,7 +114,7 @@ _MODELS = (
     ),
     Model(
         "codegemma-2b",
-        "CodeGemma 2B by Google: completion, small and made for infilling",
+        "completion: Google's CodeGemma",
         Purpose.COMPLETION,
         _GEMMA_TERMS,
         1_630_262_400,
@@ -128,7 +128,7 @@ _MODELS = (
     ),
     Model(
         "codegemma-7b",
-        "CodeGemma 7B by Google: completion, better over several lines; needs a GPU to keep up with typing",
+        "completion over several lines; wants a GPU",
         Purpose.COMPLETION,
         _GEMMA_TERMS,
         5_329_758_592,
@@ -142,7 +142,7 @@ _MODELS = (
     ),
     Model(
         "codegemma-1.1-7b-it",
-        "CodeGemma 1.1 7B-IT by Google: chat and edits; infills poorly",
+        "chat and edits, not completion; wants a GPU",
         Purpose.CHAT,
         _GEMMA_TERMS,
         5_330_000_000,
@@ -152,7 +152,7 @@ _MODELS = (
     ),
     Model(
         "codegemma-7b-it",
-        "CodeGemma 7B-IT by Google: chat and edits; infills poorly",
+        "chat and edits, not completion; wants a GPU",
         Purpose.CHAT,
         _GEMMA_TERMS,
         5_330_000_000,
@@ -162,7 +162,7 @@ _MODELS = (
     ),
     Model(
         "qwen2.5-coder-0.5b",
-        "Qwen2.5-Coder 0.5B Instruct by Alibaba: completion and chat on any machine",
+        "completion and chat on any machine",
         Purpose.BOTH,
         _APACHE,
         491_400_064,
@@ -179,7 +179,7 @@ _MODELS = (
     ),
     Model(
         "qwen2.5-coder-1.5b",
-        "Qwen2.5-Coder 1.5B Instruct by Alibaba: completion and chat; the best that keeps up without a GPU",
+        "completion and chat; the best without a GPU",
         Purpose.BOTH,
         _APACHE,
         1_117_320_768,
@@ -196,7 +196,7 @@ _MODELS = (
     ),
     Model(
         "qwen2.5-coder-3b",
-        "Qwen2.5-Coder 3B Instruct by Alibaba: completion and chat",
+        "completion and chat",
         Purpose.BOTH,
         _QWEN_RESEARCH,
         2_104_932_800,
@@ -212,7 +212,7 @@ _MODELS = (
     ),
     Model(
         "qwen2.5-coder-7b",
-        "Qwen2.5-Coder 7B Instruct by Alibaba: completion and chat; needs a GPU to keep up with typing",
+        "completion and chat; wants a GPU",
         Purpose.BOTH,
         _APACHE,
         4_683_073_536,
@@ -228,7 +228,7 @@ _MODELS = (
     ),
     Model(
         "gemma-2-9b-it",
-        "Gemma 2 9B instruct by Google: chat and edits",
+        "chat and edits; wants a GPU",
         Purpose.CHAT,
         _GEMMA_TERMS,
         5_761_000_000,
@@ -238,7 +238,7 @@ _MODELS = (
     ),
     Model(
         "gemma-2-2b-it",
-        "Gemma 2 2B instruct by Google: chat and edits on small machines",
+        "chat and edits on any machine",
         Purpose.CHAT,
         _GEMMA_TERMS,
         1_709_000_000,
@@ -248,7 +248,7 @@ _MODELS = (
     ),
     Model(
         "gemma-7b-it",
-        "Gemma 1.1 7B instruct by Google: chat and edits",
+        "chat and edits; wants a GPU",
         Purpose.CHAT,
         _GEMMA_TERMS,
         5_330_000_000,
@@ -258,7 +258,7 @@ _MODELS = (
     ),
     Model(
         "gemma-2b-it",
-        "Gemma 1.1 2B instruct by Google: chat and edits on small machines",
+        "chat and edits on any machine",
         Purpose.CHAT,
         _GEMMA_TERMS,
         1_630_000_000,
@@ -268,7 +268,7 @@ _MODELS = (
     ),
     Model(
         BUNDLED,
-        "the small model that ships with codegemma-lsp: shows that everything works, and little more",
+        "completion, poor: ships with codegemma-lsp",
         Purpose.COMPLETION,
         _APACHE,
         8_838_080,

@@ -125,10 +125,16 @@ def remove(name: str) -> int:
         hint = "it ships with codegemma-lsp" if name == BUNDLED else did_you_mean(name, list(here()))
         raise ModelMissing(f"There is no model {name} to remove; {hint}")
     size = sum(path.stat().st_size for path in found)
-    for path in found:
-        path.unlink()
+    for path in (*found, lock_path(name)):
+        path.unlink(missing_ok=True)
     tidy()
     return size
+
+
+def lock_path(name: str) -> Path:
+    """The file by which two transfers of a model keep out of each other's way. It is empty and stays: deleting it while
+    another process waits for it would let two of them in."""
+    return parts_folder() / f"{name}.lock"
 
 
 def part_files(name: str) -> list[Path]:
