@@ -19,7 +19,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIs
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from codegemma_lsp.models.catalogue import HubFile
-from codegemma_lsp.models.download.part import BLOCK, Part, SourceFailed
+from codegemma_lsp.models.download.part import Part, SourceFailed
 
 CONNECT_SECONDS = 5.0
 """Longest wait for the hub to answer at all, so that where it is out of reach the next source is tried soon."""
@@ -28,6 +28,9 @@ ATTEMPTS = 3
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30
 """A hub that asks for a longer pause than this is not waited for."""
+constants.HF_HUB_DISABLE_TELEMETRY = True
+"""The client would else tell the hub which libraries, and which program around it, this machine runs."""
+_BLOCK = 2**16
 _LIBRARY = "codegemma-lsp"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RESET = re.compile(r"\bt=(\d+)")
@@ -89,7 +92,7 @@ def _stream(remote: Remote, part: Part) -> None:
         hf_raise_for_status(response)
         if part.size and response.status_code != 206:
             part.keep(0)
-        for block in response.iter_bytes(BLOCK):
+        for block in response.iter_bytes(_BLOCK):
             part.write(block)
 
 

@@ -8,9 +8,10 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from codegemma_lsp.models.errors import DiskFull
 
@@ -49,32 +50,30 @@ class Part:
         self.doing = "checking what is here"
         self._on_progress, self._told = on_progress, 0.0
         self._sum = hashlib.sha256()
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a+b")
+        self._file = self.path.open("a+b", buffering=0)
         self.keep(self.total)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         assert self._file is not None
         try:
-            self._file.flush()
             os.fsync(self._file.fileno())
-            self._file.close()
         except OSError as failed:
             if failed.errno in _FULL:
                 raise DiskFull("") from None
             raise
         finally:
-            if self.path.exists() and not self.path.stat().st_size:
-                self.path.unlink()
+            self._file.close()
+            if not self.size:
+                self.path.unlink(missing_ok=True)
 
     def keep(self, size: int) -> None:
         """Cuts the file to at most so many bytes, and takes the checksum of those."""
         assert self._file is not None
-        self._file.flush()
         self._file.seek(0)
         self._sum, self.size = hashlib.sha256(), 0
         while block := self._file.read(min(BLOCK, size - self.size)):
@@ -87,7 +86,9 @@ class Part:
     def write(self, block: bytes) -> None:
         assert self._file is not None
         try:
-            self._file.write(block)
+            rest = memoryview(block)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             if error.errno in _FULL:
                 raise DiskFull("") from None
