@@ -49,9 +49,9 @@ class Session:
 
     def configure(self, raw: object) -> tuple[str, ...]:
         """Takes settings over those of initialization, of the environment and of the user's file. Returns a sentence
-        for each that was wrong; of environment and file only what was not said before."""
-        given = {key: value for key, value in section(raw).items() if value is not None}
-        settings, problems, below = settings_from({**self.initial, **given})
+        for each that was wrong; of environment and file only what was not said before. A null takes back what
+        initialization said."""
+        settings, problems, below = settings_from({**self.initial, **section(raw)})
         problems, self._said = (*problems, *(problem for problem in below if problem not in self._said)), below
         if settings != self.settings:
             self.settings = settings
