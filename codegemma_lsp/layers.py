@@ -75,7 +75,9 @@ def _from_file(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         return {}, ()
     except OSError as error:
         return {}, (f"{path} cannot be read ({error.strerror}), so it is left out.",)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        return {}, (f"{path} is not UTF-8 (byte {error.start + 1} is no text), so it is left out; convert it.",)
+    except tomllib.TOMLDecodeError as error:
         return {}, (f"{path} is no TOML ({str(error)[:1].lower()}{str(error)[1:]}), so it is left out; correct it.",)
     values, problems = sound(raw)
     return values, tuple(_of_file(path, problem) for problem in problems)
@@ -130,7 +132,9 @@ def save(name: str, value: str) -> Path:
         _replace(target, tomlkit.dumps(document))
     except OSError as error:
         raise NotSaved(f"{path} cannot be written ({error.strerror}); it is as it was.") from None
-    except (UnicodeDecodeError, TOMLKitError) as error:
+    except UnicodeDecodeError:
+        raise NotSaved(f"{path} is not UTF-8, so it was left as it is; convert it first.") from None
+    except TOMLKitError as error:
         raise NotSaved(f"{path} is no TOML ({error}), so it was left as it is; correct it first.") from None
     return path
 
