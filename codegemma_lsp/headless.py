@@ -18,6 +18,7 @@ from codegemma_lsp.completion import Memory, Outcome, Plan, Query, complete, pla
 from codegemma_lsp.document import Document, Encoding, Position
 from codegemma_lsp.engines.base import Engine, EngineError
 from codegemma_lsp.files import BadPlace, read, shown_path
+from codegemma_lsp.models import completion_model
 from codegemma_lsp.prompt import BudgetTooSmall, Special, Text
 from codegemma_lsp.settings import Settings
 
@@ -101,8 +102,9 @@ def check_place(place: Place, document: Document) -> None:
 
 
 def run(places: Sequence[Place], files: dict[str, Document], settings: Settings, explain: bool) -> Iterator[Result]:
-    """One result for each place, in order. Raises what ``engines.load`` raises."""
-    engine = engines.load(settings)
+    """One result for each place, in order. Raises ``ModelError``, and what ``engines.load`` raises."""
+    choice = completion_model(settings.model, settings.context_tokens, settings.slots)
+    engine = engines.load(settings.model_copy(update={"model": str(choice.path)}))
     memories: dict[str, Memory] = {}
     try:
         for place in places:

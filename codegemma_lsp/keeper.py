@@ -12,7 +12,7 @@ from typing import Any
 from codegemma_lsp import engines
 from codegemma_lsp.engines.base import Engine, EngineError, EngineFailed, LoadCancelled, ModelNotFound, OnProgress
 from codegemma_lsp.engines.order import Order
-from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.models import BUNDLED, Choice, ModelError, completion_model
 from codegemma_lsp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class Keeper:
         self.engine: Engine | None = None
         self.status = Status("Starting", "Inactive")
         self.loads = 0
+        self._better = ""
         self._publish = publish
         self._lock = asyncio.Lock()
         self._wanted: dict[str, Any] | None = None
@@ -62,28 +63,34 @@ class Keeper:
     async def load(self, settings: Settings) -> None:
         """Loads the model that the settings name, unless it is the one that is loaded; a load of another one that is
         under way is given up. Never raises: a failure is a status, and the next call tries again."""
+        choice = _choose(settings)
         wanted = settings.model_dump(include=_ENGINE_FIELDS)
+        if isinstance(choice, Choice):
+            wanted["model"] = str(choice.path)
         if wanted != self._wanted:
             self._failures = 0
             self._given_up.set()
         self._wanted = wanted
         # A task of its own: whoever waits for it may be cancelled, and the model would belong to nobody.
-        task = asyncio.create_task(self._load_wanted(wanted, settings))
+        task = asyncio.create_task(self._load_wanted(wanted, settings, choice))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await asyncio.shield(task)
 
-    async def _load_wanted(self, wanted: dict[str, Any], settings: Settings) -> None:
+    async def _load_wanted(self, wanted: dict[str, Any], settings: Settings, choice: Choice | EngineError) -> None:
         async with self._lock:
             if wanted != self._wanted or wanted == self._loaded:
                 return
             await self._close()
             self._given_up = given_up = threading.Event()
             self.loads += 1
-            self._set(Status(f"Loading {settings.model}", "Inactive", busy=True, loading=0.0))
             try:
+                if isinstance(choice, EngineError):
+                    raise choice
+                self._set(Status(f"Loading {choice.model}", "Inactive", busy=True, loading=0.0))
+                chosen = settings.model_copy(update={"model": str(choice.path)})
                 progress = self._progress(asyncio.get_running_loop(), given_up)
-                self.engine = await asyncio.to_thread(self._load, settings, progress, given_up)
+                self.engine = await asyncio.to_thread(self._load, chosen, progress, given_up)
             except LoadCancelled:
                 return
             except EngineError as error:
@@ -93,8 +100,8 @@ class Keeper:
                 log.debug("details", exc_info=error)
                 self._set(Status(f"The model could not be loaded ({error}); see the server's log.", "Error"))
             else:
-                self._loaded = wanted
-                self._set(_ready(self.engine, settings))
+                self._loaded, self._better = wanted, choice.better
+                self._set(self._ready(self.engine))
 
     def _progress(self, loop: asyncio.AbstractEventLoop, given_up: threading.Event) -> OnProgress:
         """Passes progress from the loading thread on, at most once a percent."""
@@ -117,7 +124,7 @@ class Keeper:
         """The engine has answered: all is well again."""
         self._failures = 0
         if self.engine is not None and self.status.kind != "Normal":
-            self._set(_ready(self.engine, settings))
+            self._set(self._ready(self.engine))
 
     def broke(
         self, engine: Engine, error: EngineFailed, settings: Settings, loaded: Callable[[], None] = lambda: None
@@ -138,10 +145,6 @@ class Keeper:
 
     def _load(self, settings: Settings, progress: OnProgress, given_up: threading.Event) -> Engine:
         """Loads in a thread. An engine that nobody wants any more once it is there is closed at once."""
-        if not model_path(settings.model).is_absolute():
-            raise ModelNotFound(
-                f"The setting model is {settings.model!r}; write the whole path of a GGUF file, or {BUNDLED}."
-            )
         engine = engines.load(settings, progress, order=self._order)
         if given_up.is_set():
             engine.close()
@@ -181,11 +184,20 @@ class Keeper:
             self.status = status
             self._publish(status)
 
+    def _ready(self, engine: Engine) -> Status:
+        name = f"{BUNDLED}, the small bundled model" if engine.name == BUNDLED else engine.name
+        return Status(f"Ready with {name}{f'; {self._better}' if self._better else ''}")
 
-def _ready(engine: Engine, settings: Settings) -> Status:
-    if settings.model == BUNDLED:
-        return Status(
-            "Ready with nano, the small bundled model; for better suggestions set codegemma.model to the path of a"
-            " CodeGemma 2B GGUF file."
+
+def _choose(settings: Settings) -> Choice | EngineError:
+    """The model that the settings mean on this machine, or why there is none. Paths must be whole: a relative one would
+    be looked up where the server was started, which may be in a workspace."""
+    try:
+        choice = completion_model(settings.model, settings.context_tokens, settings.slots)
+    except ModelError as error:
+        return ModelNotFound(str(error))
+    if not choice.path.is_absolute():
+        return ModelNotFound(
+            f"The setting model is {settings.model!r}; write the whole path of a GGUF file, or the name of a model."
         )
-    return Status(f"Ready with {engine.name}")
+    return choice

@@ -17,8 +17,9 @@ from codegemma_lsp.document import Document, Encoding
 from codegemma_lsp.engines.base import Engine, EngineError, EngineFailed
 from codegemma_lsp.engines.order import Order
 from codegemma_lsp.keeper import Keeper, Status
+from codegemma_lsp.layers import settings_from
 from codegemma_lsp.lookahead import LookAhead
-from codegemma_lsp.settings import Settings, parse, section
+from codegemma_lsp.settings import Settings, section
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Session:
         self.encoding = Encoding.UTF16
         self.initial: dict[str, Any] = {}
         self.pending_problems: tuple[str, ...] = ()
+        self._said: tuple[str, ...] = ()
         self.order = Order()
         self.keeper = Keeper(publish, self.order)
         self.shown = self.accepted = self.partially_accepted = 0
@@ -46,9 +48,11 @@ class Session:
         self._running: dict[tuple[str, str], asyncio.Task[Outcome]] = {}
 
     def configure(self, raw: object) -> tuple[str, ...]:
-        """Takes settings over those of initialization; returns a sentence for each that was wrong."""
-        given = {key: value for key, value in section(raw).items() if value is not None}
-        settings, problems = parse({**self.initial, **given})
+        """Takes settings over those of initialization, of the environment and of the user's file. Returns a sentence
+        for each that was wrong; of environment and file only what was not said before. A null takes back what
+        initialization said."""
+        settings, problems, below = settings_from({**self.initial, **section(raw)})
+        problems, self._said = (*problems, *(problem for problem in below if problem not in self._said)), below
         if settings != self.settings:
             self.settings = settings
             self._forget_answers()

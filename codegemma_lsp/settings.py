@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -32,9 +33,10 @@ class Settings(BaseModel):
 
     enabled: bool = Field(True, description="Suggest at all.")
     model: str = Field(
-        "nano",
+        "auto",
         min_length=1,
-        description="Completion model: nano, which is bundled, or CodeGemma 2B: a GGUF file or Hugging Face folder.",
+        description="Completion model: a name (`codegemma-lsp models list`), or the whole path of a GGUF file or"
+        " Hugging Face folder; auto: what `codegemma-lsp models use` chose, else the best that is here.",
     )
     context_tokens: int = Field(
         2048, ge=256, le=131_072, description="Most tokens in one request, prompt and answer; at most the model's own."
@@ -92,8 +94,8 @@ class Settings(BaseModel):
     chat_model: str = Field(
         "auto",
         min_length=1,
-        description="Chat model: CodeGemma 7B-IT or another instruct model, a GGUF file or Hugging Face folder;"
-        " auto: the small demo model, where it is installed.",
+        description="Chat model: as model, of an instruct model; auto: what `codegemma-lsp models use --chat` chose,"
+        " else CodeGemma 7B-IT, else the completion model where it can chat.",
     )
     chat_context_tokens: int = Field(
         4096, ge=512, le=131_072, description="Most tokens of one chat request, prompt and answer."
@@ -124,26 +126,55 @@ def parse(raw: object) -> tuple[Settings, tuple[str, ...]]:
     given = {str(key): value for key, value in section(raw).items() if value is not None}
     if "" in given:
         return Settings(), (f"The settings are {_shown(given[''])} and not an object; the defaults are used.",)
+    values, problems = sound(given)
+    return Settings.model_validate(values), tuple(_sentence(problem) for problem in problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A setting that cannot be used: ``key`` as it was given; ``detail`` says why, or of an ``unknown`` one, what
+    else may be meant. ``shown`` is the value, ``default`` what stands in for it."""
+
+    key: str
+    detail: str
+    unknown: bool = False
+    shown: str = ""
+    default: str = ""
+
+
+def sound(raw: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """The settings in ``raw`` that are right, by field name, and what is wrong with the others. Never raises."""
+    given = dict(raw)
     problems = []
     names = {field.alias or name: name for name, field in Settings.model_fields.items()}
     for key in [key for key in given if key not in names and key not in Settings.model_fields]:
         close = difflib.get_close_matches(key, names, n=1)
-        hint = f"; did you mean {close[0]}?" if close else "; it is ignored."
-        problems.append(f"There is no setting {key if key.isidentifier() else _shown(key)}{hint}")
+        shown = key if key.isidentifier() else _shown(key)
+        problems.append(Problem(shown, f"did you mean {close[0]}?" if close else "it is ignored.", unknown=True))
         del given[key]
     try:
-        return Settings.model_validate(given), tuple(problems)
+        settings = Settings.model_validate(given)
     except ValidationError as error:
         for detail in error.errors():
             key = str(detail["loc"][0])
             name = names.get(key, key)
             if given.pop(key, given.pop(name, None)) is not None:
                 default = getattr(Settings(), name)
+                shown_default = _shown(getattr(default, "value", default))
                 problems.append(
-                    f"The setting {key} cannot be {_shown(detail['input'])} ({detail['msg'].lower()});"
-                    f" its default, {_shown(getattr(default, 'value', default))}, is used."
+                    Problem(key, detail["msg"].lower(), shown=_shown(detail["input"]), default=shown_default)
                 )
-        return Settings.model_validate(given), tuple(problems)
+        settings = Settings.model_validate(given)
+    return settings.model_dump(include=settings.model_fields_set), tuple(problems)
+
+
+def _sentence(problem: Problem) -> str:
+    if problem.unknown:
+        return f"There is no setting {problem.key}; {problem.detail}"
+    return (
+        f"The setting {problem.key} cannot be {problem.shown} ({problem.detail});"
+        f" its default, {problem.default}, is used."
+    )
 
 
 def _shown(value: object) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
+from codegemma_lsp.layers import NotSaved, save, settings_from
+from codegemma_lsp.prompt import Layout
+from codegemma_lsp.session import Session
 from codegemma_lsp.settings import Settings, parse
 
 
@@ -57,3 +62,105 @@ def test_no_input_raises_and_each_problem_is_one_line(raw: object) -> None:
     settings, problems = parse(raw)
     assert isinstance(settings, Settings)
     assert not any("\n" in problem for problem in problems)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CODEGEMMA_CONFIG", str(tmp_path / "config.toml"))
+    return tmp_path / "config.toml"
+
+
+def test_the_order_of_layers(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text('maxTokens = 1\nslots = 1\nseed = 1\nmodel = "codegemma-2b"\ndisabledLanguages = ["html"]\n')
+    monkeypatch.setenv("CODEGEMMA_MAX_TOKENS", "2")
+    monkeypatch.setenv("CODEGEMMA_SLOTS", "2")
+    settings, problems, below = settings_from({"max_tokens": 3})
+    assert (problems, below) == ((), ())
+    assert settings == Settings(max_tokens=3, slots=2, seed=1, model="codegemma-2b", disabled_languages=("html",))
+
+
+@pytest.mark.parametrize("given", [{}, {"model": "auto"}, {"codegemma": {"model": "auto"}}, {"model": None}, None])
+def test_auto_means_what_was_chosen(config: Path, given: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEGEMMA_CHAT_MODEL", "auto")
+    assert save("model", "codegemma-2b") == config
+    save("chatModel", "gemma-2b-it")
+    settings = settings_from(given)[0]
+    assert (settings.model, settings.chat_model) == ("codegemma-2b", "gemma-2b-it")
+
+
+def test_the_environment_is_json_or_text(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"HEAL": "false", "LAYOUT": "psm", "DISABLED_LANGUAGES": '["html"]', "MODEL": "123", "SEED": ""}
+    for name, value in values.items():
+        monkeypatch.setenv(f"CODEGEMMA_{name}", value)
+    settings, _, below = settings_from({})
+    assert below == ()
+    assert settings == Settings(heal=False, layout=Layout.PSM, disabled_languages=("html",), model="123")
+
+
+def test_problems_name_where_they_are(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEGEMMA_MAX_TOKENS", "many")
+    monkeypatch.setenv("CODEGEMMA_SOMETHING", "else")
+    config.write_text("maxTokens = 5\nmodle = 'x'\nslots = 0\nseed = 3\n")
+    settings, problems, below = settings_from({"seed": -1})
+    assert settings == Settings(max_tokens=5)
+    assert problems == snapshot(
+        ("The setting seed cannot be -1 (input should be greater than or equal to 0); its default, 0, is used.",)
+    )
+    assert tuple(problem.replace(str(config), "FILE") for problem in below) == snapshot(
+        (
+            "The environment variable CODEGEMMA_MAX_TOKENS cannot be 'many' (input should be a valid integer, unable to"
+            " parse string as an integer); it is left out.",
+            "FILE sets modle, which is no setting; did you mean model?",
+            "FILE sets slots to 0, which cannot be (input should be greater than or equal to 1); it is left out.",
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a = ", "FILE is no TOML (invalid value (at end of document)), so it is left out; correct it."),
+        (b"a = '\xff'", "FILE is not UTF-8 (byte 6 is no text), so it is left out; convert it."),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_left_out_and_left_alone(config: Path, content: bytes, said: str) -> None:
+    config.write_bytes(content)
+    settings, _, below = settings_from({"seed": 2})
+    assert settings == Settings(seed=2)
+    assert [problem.replace(str(config), "FILE") for problem in below] == [said]
+    with pytest.raises(NotSaved, match=r"so it was left as it is; (correct|convert) it first"):
+        save("model", "nano")
+    assert config.read_bytes() == content
+
+
+def test_a_folder_in_place_of_the_file(config: Path) -> None:
+    config.mkdir()
+    assert settings_from({})[2] == (f"{config} cannot be read (Is a directory), so it is left out.",)
+    with pytest.raises(NotSaved) as raised:
+        save("model", "nano")
+    assert str(raised.value) == f"{config} cannot be written (Is a directory); it is as it was."
+
+
+def test_saving_follows_a_link_and_leaves_nothing_else(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "dotfiles").mkdir()
+    target = tmp_path / "dotfiles" / "codegemma.toml"
+    target.write_text("# kept\n")
+    target.chmod(0o640)
+    config.symlink_to(target)
+    save("model", "nano")
+    assert config.is_symlink()
+    assert target.read_text() == '# kept\nmodel = "nano"\n'
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_session_says_each_problem_of_the_file_once_and_hears_nulls(config: Path) -> None:
+    config.write_text("slots = 0\nmaxTokens = 7\n")
+    session = Session(lambda status: None)
+    session.initial = {"maxTokens": 9}
+    assert len(session.configure(None)) == 1
+    assert session.settings.max_tokens == 9
+    assert session.configure({"maxTokens": None}) == ()
+    assert session.settings.max_tokens == 7
+    assert session.configure({"maxTokens": 8, "slots": -1})[0].startswith("The setting slots cannot be -1")
+    assert session.settings.max_tokens == 8

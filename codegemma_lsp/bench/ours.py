@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -43,7 +44,7 @@ class Ours:
         self._client.feature("didChangeStatus")(lambda status: self._on_status(status))
         self._client.feature("codegemma/completed")(lambda report: self._on_completed(report))
         self._client.feature(types.WINDOW_SHOW_MESSAGE)(lambda params: None)
-        await self._client.start_io(sys.executable, "-m", self._module, "serve")
+        await self._client.start_io(sys.executable, "-m", self._module, "serve", env=_without_user_settings())
         options = {**self._settings, "reportCompletions": True}
         capabilities = types.ClientCapabilities(
             general=types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind.Utf16])
@@ -200,3 +201,10 @@ class Ours:
 
 def _position(position: Position) -> types.Position:
     return types.Position(position.line, position.character)
+
+
+def _without_user_settings() -> dict[str, str]:
+    """The environment, without the user's own settings: what is measured depends on the command alone."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CODEGEMMA_")}
+    folders = {name: os.environ[name] for name in ("CODEGEMMA_MODELS",) if name in os.environ}
+    return {**kept, **folders, "CODEGEMMA_CONFIG": os.devnull}

@@ -18,8 +18,8 @@ from codegemma_lsp.evaluate.answers import Mode, mode_for
 from codegemma_lsp.evaluate.reference import EMPTY, ORACLE, ReferenceEngine
 from codegemma_lsp.evaluate.run import Result, Setup, run, stamp
 from codegemma_lsp.evaluate.tasks import Task
-from codegemma_lsp.models import model_path
-from codegemma_lsp.models.packaged import PACKAGED, packaged_path
+from codegemma_lsp.models import completion_model
+from codegemma_lsp.models.packaged import PACKAGED
 from codegemma_lsp.settings import Settings
 
 OnStart: TypeAlias = Callable[[Setup], Callable[[Result], None]]
@@ -48,7 +48,7 @@ def pick(tasks: Sequence[Task], limit: int | None, seed: int) -> list[Task]:
 def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[dict[str, Any]]:
     """Does the runs in order and returns their summaries; results go to files in ``folder``.
 
-    Raises ``NotPackaged``, ``BudgetTooSmall``, ``OSError``, and what engines raise.
+    Raises ``ModelError``, ``BudgetTooSmall``, ``OSError``, and what engines raise.
     """
     summaries: dict[Setup, dict[str, Any]] = {}
     for plan in plans:
@@ -64,15 +64,15 @@ def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[di
 
 
 def load(plan: Plan) -> Engine:
-    """The plan's engine. Raises ``NotPackaged``, and what ``engines.load`` raises."""
+    """The plan's engine. Raises ``ModelError``, and what ``engines.load`` raises."""
     name = plan.settings.model
     if name in (ORACLE, EMPTY):
         return ReferenceEngine(name, plan.tasks if name == ORACLE else ())
-    return engines.load(plan.settings.model_copy(update={"model": str(_path(name))}))
+    return engines.load(plan.settings.model_copy(update={"model": str(_path(plan.settings))}))
 
 
-def _path(model: str) -> Path:
-    return packaged_path(model) if model in PACKAGED else model_path(model)
+def _path(settings: Settings) -> Path:
+    return completion_model(settings.model, settings.context_tokens, settings.slots).path
 
 
 def _setup(plan: Plan, engine: Engine) -> Setup:
@@ -83,7 +83,7 @@ def _setup(plan: Plan, engine: Engine) -> Setup:
     return Setup(
         engine=type(engine).__name__.removesuffix("Engine").lower(),
         model=settings.model if settings.model in PACKAGED else engine.name,
-        model_stamp="" if reference else stamp(_path(settings.model)),
+        model_stamp="" if reference else stamp(_path(settings)),
         split=plan.tasks[0].split,
         mode=mode,
         layout="" if mode is Mode.PREFIX else settings.layout.value,

@@ -1,25 +1,21 @@
-"""Where models are. The bundled one, ``nano``, is a data file of this package."""
+"""Models: the catalogue, the store on this machine, the choice between them, and how they are fetched."""
 
-from __future__ import annotations
+from codegemma_lsp.models.catalogue import BUNDLED, CATALOGUE
+from codegemma_lsp.models.choice import AUTO, DEMO_CHAT, Choice, chat_model, completion_model
+from codegemma_lsp.models.errors import ModelError, ModelMissing
+from codegemma_lsp.models.store import model_files, model_path, resolve
 
-from importlib.resources import files
-from pathlib import Path
-
-BUNDLED = "nano"
-DEMO_CHAT = "smollm2-135m"
-"""The packaged model that answers where no chat model is set."""
-
-
-def model_files(path: Path) -> list[Path]:
-    """The files of a model: its folder's, or itself; none where there is nothing."""
-    return [file for file in (path.iterdir() if path.is_dir() else [path]) if file.is_file()]
-
-
-def model_path(model: str) -> Path:
-    """The GGUF file that a ``model`` setting names: ``nano``, or a path, in which ``~`` is the home directory."""
-    if model == BUNDLED:
-        return Path(str(files(__package__) / "nano" / "nano.gguf"))
-    try:
-        return Path(model).expanduser()
-    except RuntimeError:  # no such user
-        return Path(model)
+__all__ = [
+    "AUTO",
+    "BUNDLED",
+    "CATALOGUE",
+    "DEMO_CHAT",
+    "Choice",
+    "ModelError",
+    "ModelMissing",
+    "chat_model",
+    "completion_model",
+    "model_files",
+    "model_path",
+    "resolve",
+]

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from codegemma_lsp.models.errors import ModelError
 
-class NotPackaged(Exception):
+
+class NotPackaged(ModelError):
     """A package is missing or broken; ``str()`` is one sentence that says what to install."""
 
 

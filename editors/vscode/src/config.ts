@@ -10,17 +10,27 @@ export function setting<T>(name: string, fallback: T, resource?: vscode.Uri): T 
   return vscode.workspace.getConfiguration(SECTION, resource).get<T>(name, fallback);
 }
 
-/** The server's settings, defaults included: the server would go on with what it heard last of one that is left out. */
+/**
+ * The server's settings: what is set here, and null for what is not, which the server then takes from the user's own
+ * configuration file. Of one that is left out it would go on with what it was started with.
+ */
 export function serverSettings(): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
   const found: Record<string, unknown> = {};
   for (const name of Object.keys(configuration)) {
     const about = configuration.inspect(name);
     if (!OWN.has(name) && about?.defaultValue !== undefined) {
-      found[name] = configuration.get(name);
+      found[name] = isSet(about) ? configuration.get(name) : null;
     }
   }
   return found;
+}
+
+type Inspected = NonNullable<ReturnType<vscode.WorkspaceConfiguration["inspect"]>>;
+
+/** Whether a setting has a value of the user's or the workspace's, and not only its default. */
+function isSet(about: Inspected): boolean {
+  return [about.globalValue, about.workspaceValue, about.workspaceFolderValue].some((value) => value !== undefined);
 }
 
 /** Turns suggestions on or off, where the setting that holds is set. */

@@ -6,19 +6,20 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from codegemma_lsp import __version__
 from codegemma_lsp.bench.sessions import Rhythm
+from codegemma_lsp.cli.common import ChatModel, Failure, Model, Settings_, Usage, leave, read_settings
+from codegemma_lsp.cli.models import models
 from codegemma_lsp.engines.base import EngineError
 from codegemma_lsp.evaluate.reference import EMPTY, ORACLE
 from codegemma_lsp.evaluate.tasks import Split
-from codegemma_lsp.models import BUNDLED, model_path
-from codegemma_lsp.models.packaged import PACKAGED
-from codegemma_lsp.settings import Settings, parse
+from codegemma_lsp.models import BUNDLED, ModelError, completion_model
+from codegemma_lsp.models.errors import PullInterrupted
 
 app = typer.Typer(
     name="codegemma-lsp",
@@ -32,20 +33,13 @@ app = typer.Typer(
 
 evaluation = typer.Typer(help="Judge suggestions, by running them and by what was there.", no_args_is_help=True)
 app.add_typer(evaluation, name="eval")
+app.add_typer(models, name="models")
 
 RAW_SETTINGS = ("layout=psm", "heal=false", "maxTokens=128")
 """How papers ask: the setting of CodeGemma's own figures."""
 
-NAMED = frozenset({BUNDLED, *PACKAGED, ORACLE, EMPTY})
-"""Models that eval knows by name."""
-
-
-class Failure(Exception):
-    """Something went wrong that the user can act on."""
-
-
-class Usage(Exception):
-    """The command line says something that cannot be done."""
+NAMED = frozenset({ORACLE, EMPTY})
+"""What eval knows besides models."""
 
 
 class LogLevel(StrEnum):
@@ -55,31 +49,20 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-Model = Annotated[str | None, typer.Option("--model", help="nano, or the path of a GGUF file.")]
-ChatModel = Annotated[str | None, typer.Option("--model", help="Chat model: the path of a GGUF file.")]
-Settings_ = Annotated[
-    list[str] | None, typer.Option("--set", "-s", metavar="NAME=VALUE", help="A setting, as in -s maxTokens=64.")
-]
-
-
 def main() -> None:
     """Runs the command line and exits."""
     try:
         app()
     except Usage as error:
-        _leave(str(error), 2)
-    except (Failure, EngineError) as error:
-        _leave(str(error), 1)
+        leave(str(error), 2)
+    except PullInterrupted as error:
+        leave(str(error), 130)
+    except (Failure, EngineError, ModelError) as error:
+        leave(str(error), 1)
     except BrokenPipeError:
-        _leave("", 1)
+        leave("", 1)
     except KeyboardInterrupt:
-        _leave("Interrupted.", 130)
-
-
-def _leave(message: str, code: int) -> None:
-    if message:
-        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"codegemma-lsp: {message}")
-    sys.exit(code)
+        leave("Interrupted.", 130)
 
 
 def _version(wanted: bool) -> None:
@@ -216,7 +199,7 @@ def infilling(
     raw: Annotated[bool, typer.Option("--raw", help="The model's output as it comes, as papers report it.")] = False,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", help="nano, a path, smollm2-135m, gemma3-270m, oracle or empty; may be repeated."),
+        typer.Option("--model", help="A name, a path, oracle or empty; nano if none is given; may be repeated."),
     ] = None,
     layouts: Annotated[bool, typer.Option("--layouts", help="Every layout, with and without token healing.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many tasks of a split, drawn by --seed.")] = None,
@@ -235,7 +218,7 @@ def infilling(
         raise Usage("--split is of HumanEval-Infilling and --from of your own sources; name one of them.")
     pairs = [*(RAW_SETTINGS if raw else ()), *(settings or ())]
     try:
-        chosen = [read_settings(name, pairs, NAMED) for name in model or [BUNDLED]]
+        chosen = [read_settings(name, pairs, NAMED, alone=True) for name in model or [BUNDLED]]
         of = split or Split.SINGLE_LINE
         asked = command.Asked(chosen, of, folder, raw, layouts, limit, seed, results, summary, picture)
         command.evaluate(asked)
@@ -268,7 +251,10 @@ def bench(
         from codegemma_lsp.bench import command
     except ImportError as error:
         raise Failure(f"The package {error.name} is missing; pip install 'codegemma-lsp[bench]' brings it.") from None
-    chosen = read_settings(model, settings)
+    chosen = read_settings(model or BUNDLED, settings, alone=True)
+    if chosen.model != BUNDLED:
+        path = completion_model(chosen.model, chosen.context_tokens, chosen.slots).path
+        chosen = chosen.model_copy(update={"model": str(path)})
     asked = command.Asked(
         chosen,
         rhythm or list(Rhythm),
@@ -287,27 +273,3 @@ def bench(
         command.bench(asked)
     except command.ERRORS as error:
         raise Failure(str(error)) from None
-
-
-def read_settings(
-    model: str | None, pairs: list[str] | None, names: frozenset[str] = frozenset({BUNDLED}), *, chat: bool = False
-) -> Settings:
-    """Settings from ``--model``, one of ``names`` or a path, and ``NAME=VALUE`` pairs, whose values are JSON or else
-    text. ``chat``: it is the chat model. Raises ``Usage``."""
-    if chat and model is not None:
-        model = str(model_path(model).absolute())
-    raw: dict[str, Any] = {} if model is None else {"chatModel" if chat else "model": model}
-    for pair in pairs or []:
-        name, separator, value = pair.partition("=")
-        if not separator:
-            raise Usage(f"--set takes NAME=VALUE, as in maxTokens=64, and not {pair!r}.")
-        try:
-            raw[name] = json.loads(value)
-        except json.JSONDecodeError:
-            raw[name] = value
-    settings, problems = parse(raw)
-    if problems:
-        raise Usage(problems[0])
-    if settings.model not in names:
-        settings = settings.model_copy(update={"model": str(model_path(settings.model).absolute())})
-    return settings

@@ -1,0 +1,129 @@
+"""Which model answers where the settings say ``auto``, and what would be better.
+
+The functions with a ``Found`` are pure; ``completion_model`` and ``chat_model`` look at this machine for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from codegemma_lsp.models.catalogue import BUNDLED, CATALOGUE, Model
+from codegemma_lsp.models.errors import ModelMissing
+from codegemma_lsp.models.machine import Machine, this_machine
+from codegemma_lsp.models.packaged import PACKAGED, NotPackaged, packaged_path
+from codegemma_lsp.models.store import here, resolve
+
+AUTO = "auto"
+DEMO_CHAT = "smollm2-135m"
+"""The packaged model that answers where there is no better chat model."""
+
+_COMPLETION_ORDER = ("codegemma-1.1-2b", "codegemma-2b", "codegemma-7b")
+_CODERS = ("qwen2.5-coder-7b", "qwen2.5-coder-3b", "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b")
+_CODERS_WITHOUT_GPU = ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b", "qwen2.5-coder-3b", "qwen2.5-coder-7b")
+"""A larger model than 1.5B is slower than a person types on processors alone."""
+_CODEGEMMA_CHAT = ("codegemma-1.1-7b-it", "codegemma-7b-it")
+_GEMMA_CHAT = ("gemma-2-9b-it", "gemma-7b-it", "gemma-2-2b-it", "gemma-2b-it")
+_PULL = "codegemma-lsp models pull"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is to choose from: ``names`` in the store, and the machine. Memory is counted at ``context_tokens``
+    for each of ``slots``."""
+
+    names: Collection[str]
+    machine: Machine
+    context_tokens: int = 2048
+    slots: int = 4
+
+    def fits(self, model: Model) -> bool:
+        return self.machine.fits(model.memory_bytes(self.context_tokens, self.slots))
+
+    def first(self, order: Iterable[str]) -> str | None:
+        """The first of ``order`` that is here and fits."""
+        return next((name for name in order if name in self.names and self.fits(CATALOGUE[name])), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``model`` is a name or a path, ``path`` its file; ``why`` and ``better`` are clauses for the user, ``better``
+    empty where nothing is to be said."""
+
+    model: str
+    path: Path
+    why: str
+    better: str = ""
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.model}, {self.why}{f'; {self.better}' if self.better else ''}"
+
+
+def choose_completion(found: Found) -> str:
+    """The name of the model that completes: CodeGemma 2B, CodeGemma 7B, a coder model, else the bundled one."""
+    coders = _CODERS if found.machine.has_gpu else _CODERS_WITHOUT_GPU
+    return found.first((*_COMPLETION_ORDER, *coders)) or BUNDLED
+
+
+def choose_chat(found: Found, completion: str) -> str | None:
+    """The name of the model that chats: CodeGemma 7B-IT, the completion model itself where it is an instruct model,
+    another Gemma, else None. ``completion`` is a name or a path."""
+    codegemma = found.first(_CODEGEMMA_CHAT)
+    if codegemma or is_instruct(completion):
+        return codegemma or completion
+    return found.first(_GEMMA_CHAT)
+
+
+def is_instruct(model: str) -> bool:
+    """Whether a completion model can chat, too: the catalogue says so, else its file's name."""
+    known = CATALOGUE.get(model)
+    return known.chats if known is not None else "instruct" in Path(model).name.lower()
+
+
+def better_completion(model: str, found: Found) -> str:
+    """What to pull for better suggestions than those of ``model``, where something is and fits; else empty."""
+    if model not in (BUNDLED, "qwen2.5-coder-0.5b"):
+        return ""
+    wanted = next((name for name in ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b") if found.fits(CATALOGUE[name])), model)
+    return "" if wanted == model else f"{wanted} would be better: {_PULL} {wanted}"
+
+
+def completion_model(model: str, context_tokens: int, slots: int) -> Choice:
+    """The model that a ``model`` setting means on this machine.
+
+    Raises ``ModelMissing``, and ``NotPackaged`` for models that Python packages carry.
+    """
+    found = Found(here(), this_machine(), context_tokens, slots)
+    name = choose_completion(found) if model == AUTO else model
+    if model != AUTO:
+        why = "as it is set"
+    elif name == BUNDLED:
+        why = "the small bundled model"
+    else:
+        why = "the best for completion that is here and fits"
+    return Choice(name, resolve(name), why, better_completion(name, found))
+
+
+def chat_model(model: str, context_tokens: int, slots: int, completion: str) -> Choice:
+    """The model that a ``chatModel`` setting means on this machine; ``completion`` is the model that completes.
+
+    Raises ``ModelMissing`` where there is none, and ``NotPackaged`` for models that Python packages carry.
+    """
+    if model != AUTO:
+        return Choice(model, resolve(model), "as it is set")
+    found = Found(here(), this_machine(), context_tokens, slots)
+    name = choose_chat(found, completion)
+    if name is not None:
+        why = "which completes, too" if name == completion else "the best for chat that is here and fits"
+        return Choice(name, resolve(name), why)
+    wanted = next((m for m in ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b") if found.fits(CATALOGUE[m])), "gemma-2b-it")
+    try:
+        path = packaged_path(DEMO_CHAT)
+    except NotPackaged:
+        raise ModelMissing(
+            f"There is no chat model on this machine; run: {_PULL} {wanted}, or install the small demo model with:"
+            f" {PACKAGED[DEMO_CHAT].install}"
+        ) from None
+    return Choice(DEMO_CHAT, path, "a small demo model", f"{wanted} would be better: {_PULL} {wanted}")

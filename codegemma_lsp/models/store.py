@@ -1,0 +1,148 @@
+"""Where models are on this machine: one GGUF file for each in the user's folder, the bundled one in this package.
+
+``CODEGEMMA_MODELS`` names another folder. What is under way lies in a hidden folder inside, so that moving a finished
+file into place is one step on one disk.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from codegemma_lsp.models.catalogue import BUNDLED, CATALOGUE, did_you_mean
+from codegemma_lsp.models.errors import ImportRefused, ModelMissing
+from codegemma_lsp.models.packaged import PACKAGED, packaged_path
+
+FOLDER_VARIABLE = "CODEGEMMA_MODELS"
+MAGIC = b"GGUF"
+_SUFFIX = ".gguf"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def folder() -> Path:
+    """The user's folder of models; it may not exist yet."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    return Path(given).expanduser() if given else user_data_path("codegemma-lsp", appauthor=False) / "models"
+
+
+def parts_folder() -> Path:
+    """Where transfers under way are kept, and their locks."""
+    return folder() / ".parts"
+
+
+def stored_path(name: str) -> Path:
+    """Where the store has a model of this name, or would have it."""
+    return folder() / f"{name}{_SUFFIX}"
+
+
+def here() -> dict[str, Path]:
+    """The models in the store by name, imported ones included; without the bundled one."""
+    try:
+        found = sorted(path for path in folder().iterdir() if path.suffix == _SUFFIX and path.is_file())
+    except OSError:
+        return {}
+    return {path.stem: path for path in found if is_name(path.stem)}
+
+
+def known_names() -> list[str]:
+    """Every name that ``resolve`` may take on this machine."""
+    return sorted({*CATALOGUE, *here(), *PACKAGED})
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be a model's name; a path is anything else."""
+    return _NAME.fullmatch(text) is not None and not text.endswith(_SUFFIX)
+
+
+def model_files(path: Path) -> list[Path]:
+    """The files of a model: its folder's, or itself; none where there is nothing."""
+    return [file for file in (path.iterdir() if path.is_dir() else [path]) if file.is_file()]
+
+
+def model_path(model: str) -> Path:
+    """Where a ``model`` setting points, whether a file is there or not: ``nano``, a name in the catalogue or the store,
+    or a path, in which ``~`` is the home directory. Never raises."""
+    if model == BUNDLED:
+        return Path(str(files(__package__) / "nano" / "nano.gguf"))
+    if model in CATALOGUE or (is_name(model) and stored_path(model).is_file()):
+        return stored_path(model)
+    try:
+        return Path(model).expanduser()
+    except RuntimeError:  # no such user
+        return Path(model)
+
+
+def resolve(model: str) -> Path:
+    """The file or folder of a model by name, or a path as it is given. Whether a path exists is not looked at.
+
+    Raises ``ModelMissing``, and ``NotPackaged`` for models that Python packages carry.
+    """
+    if model in PACKAGED:
+        return packaged_path(model)
+    path = model_path(model)
+    if model in CATALOGUE and not path.is_file():
+        raise ModelMissing(f"The model {model} is not on this machine; run: codegemma-lsp models pull {model}")
+    if not path.is_absolute() and is_name(model) and not path.exists():
+        raise ModelMissing(f"There is no model {model}; {did_you_mean(model, known_names())}")
+    return path
+
+
+def put(file: Path, name: str) -> Path:
+    """Takes a GGUF file into the store, as a hard link where that is possible. Raises ``ImportRefused``."""
+    target, unfinished = stored_path(name), parts_folder() / f"{name}.import"
+    if target.exists():
+        raise ImportRefused(f"There is a model {name} already; remove it first, or give another --name.")
+    try:
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.unlink(missing_ok=True)
+        try:
+            unfinished.hardlink_to(file.resolve())
+        except OSError:  # another disk, or one that has no links
+            shutil.copyfile(file, unfinished)
+        unfinished.replace(target)
+    except OSError as error:
+        raise ImportRefused(f"{file} cannot be taken into {folder()} ({error.strerror}).") from None
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        tidy()
+    return target
+
+
+def remove(name: str) -> int:
+    """Deletes a model and what an interrupted transfer has left of it; returns the bytes that were deleted.
+
+    Raises ``ModelMissing``, and ``OSError`` where a file cannot be deleted.
+    """
+    found = [path for path in (stored_path(name), *part_files(name)) if path.is_file()]
+    if not found:
+        hint = "it ships with codegemma-lsp" if name == BUNDLED else did_you_mean(name, list(here()))
+        raise ModelMissing(f"There is no model {name} to remove; {hint}")
+    size = sum(path.stat().st_size for path in found)
+    for path in (*found, lock_path(name)):
+        path.unlink(missing_ok=True)
+    tidy()
+    return size
+
+
+def lock_path(name: str) -> Path:
+    """The file by which two transfers of a model keep out of each other's way. It is empty and stays: deleting it while
+    another process waits for it would let two of them in."""
+    return parts_folder() / f"{name}.lock"
+
+
+def part_files(name: str) -> list[Path]:
+    """What interrupted transfers have left of a model."""
+    return sorted(parts_folder().glob(f"{name}@*.part"))
+
+
+def tidy() -> None:
+    """Deletes the hidden folder where nothing is in it."""
+    with suppress(OSError):
+        parts_folder().rmdir()
