@@ -97,7 +97,17 @@ def _setup(plan: Plan, engine: Engine) -> Setup:
     )
 
 
-_NO_ANSWER = {"model", "threads", "slots", "batch_tokens", "gpu_layers", "debounce_ms", "popup", "report_completions"}
+_NO_ANSWER = {
+    "model",
+    "threads",
+    "batch_threads",
+    "slots",
+    "batch_tokens",
+    "gpu_layers",
+    "debounce_ms",
+    "popup",
+    "report_completions",
+}
 """Settings that change no answer."""
 
 
