@@ -45,7 +45,7 @@ class Settings(BaseModel):
     slots: int = Field(
         4, ge=1, le=64, description="Prompts kept in the KV cache, so that files do not evict each other."
     )
-    batch_tokens: int = Field(64, ge=8, le=2048, description="Prompt tokens read at a time.")
+    batch_tokens: int = Field(128, ge=8, le=2048, description="Prompt tokens read at a time.")
     threads: int = Field(
         0, ge=0, le=1024, description="Processor threads for generating; 0: as many as are fastest when loading."
     )

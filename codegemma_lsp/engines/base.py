@@ -63,7 +63,7 @@ class Options:
 
     context_tokens: int = 2048
     slots: int = 4
-    batch_tokens: int = 64
+    batch_tokens: int = 128
     threads: int = 0
     batch_threads: int = 0
     infill_format: InfillFormat = InfillFormat.AUTO
