@@ -122,6 +122,18 @@ async def test_indentation_fits_between_the_lines_around_an_empty_line() -> None
     await check("def f(a):\n    <CURSOR>\n    return a\n", "for b in a:\n    c()", None)
 
 
+async def test_lines_whose_header_is_missing_get_one_or_nothing() -> None:
+    """What is no header would leave them indented as nothing's block."""
+    orphans = (
+        "def longest(words, most):\n    most = 3\n<CURSOR>\n        if len(word) == most:\n            return word\n"
+    )
+    await check(orphans, "    return max(words, key=len)\n", None)
+    header = "    for word in words:\n"
+    await check(orphans, header, orphans.replace("<CURSOR>", header.rstrip()))
+    typed = orphans.replace("<CURSOR>", "    for word in <CURSOR>")
+    await check(typed, "words:\n", typed.replace("<CURSOR>", "words:"))
+
+
 async def test_a_line_that_was_cut_off_is_not_shown() -> None:
     text, offset = at_cursor("def f(items):\n    <CURSOR>\n")
     query = Query(Document("file:///a", text, "python"), offset, "a")

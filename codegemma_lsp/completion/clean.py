@@ -72,6 +72,17 @@ class Place:
         """Whether the next line with something on it is indented deeper than the cursor's."""
         return bool(self.below) and len(indentation(self.below[0])) > len(indentation(self.before))
 
+    @property
+    def misses_header(self) -> bool:
+        """Whether the lines below are indented as a block whose header is missing, which in Python is a fault that a
+        suggestion has to mend: what is no header would leave them where they cannot be."""
+        language = self.syntax.language
+        if language is None or language.name != "python" or self.scope.place is not Kind.STATEMENT or self.rest.strip():
+            return False
+        above = self.line_above.rstrip()
+        deeper = bool(self.below) and len(indentation(self.below[0])) > len(indentation(above))
+        return deeper and not above.endswith((":", "\\", ",", "(", "[", "{")) and self.syntax.faults > (0, 0)
+
     @cached_property
     def line_above(self) -> str:
         """The nearest line above with something on it."""
@@ -280,7 +291,8 @@ def without_new_errors(text: str, place: Place) -> Cleaned:
     kept = text
     while kept.strip():
         best = best_fit(kept, place)
-        if best.grown.no_worse_than(place.syntax) and kept != place.rest[: best.overwrites]:
+        mends = not place.misses_header or best.grown.faults < place.syntax.faults
+        if mends and best.grown.no_worse_than(place.syntax) and kept != place.rest[: best.overwrites]:
             return Cleaned(kept, best.overwrites)
         kept = kept.rpartition("\n")[0].rstrip()
     closing = _end_of_string(text, place)
