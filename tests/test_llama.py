@@ -37,6 +37,7 @@ MODEL = model_path(BUNDLED).read_bytes()
 
 def test_codegemmas_ids_are_found_and_confirmed(engine: LlamaEngine) -> None:
     assert engine.tokenizer.specials == CODEGEMMA.ids
+    assert {1, 67, 68, 69, 70, 107} <= engine.tokenizer.controls  # what ends an infill, and an answer
 
 
 def with_types(model: bytes, kind: int) -> bytes:

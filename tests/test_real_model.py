@@ -44,6 +44,8 @@ def test_it_is_asked_as_its_family_was_trained(real: LlamaEngine) -> None:
     prompt, _ = build_fim(Site("", "ab", 1), Layout.PSM, Budget(99), real.tokenizer, heal=False)
     # The ids of Qwen's own README: prefix, a, suffix, b, middle; no BOS.
     assert real.tokenizer.tokens(prompt) == [151659, 64, 151661, 65, 151660]
+    # And those that it says end an infill: end of text, end of turn, the infill tokens, padding, repository, file.
+    assert {151643, 151645, *range(151659, 151665)} <= real.tokenizer.controls
 
 
 @pytest.mark.parametrize(
