@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from codegemma_lsp.completion.closers import only_closers, overwritten_candidates
-from codegemma_lsp.completion.levels import at_a_level_that_fits
+from codegemma_lsp.completion.levels import at_a_level_that_fits, attainable
 from codegemma_lsp.completion.stop import loops, repeats
 from codegemma_lsp.syntax import Extent, Scope, Syntax, indentation, is_complete, reparse, scan
 from codegemma_lsp.syntax import Place as Kind
@@ -71,17 +71,6 @@ class Place:
     def deeper_below(self) -> bool:
         """Whether the next line with something on it is indented deeper than the cursor's."""
         return bool(self.below) and len(indentation(self.below[0])) > len(indentation(self.before))
-
-    @property
-    def misses_header(self) -> bool:
-        """Whether the lines below are indented as a block whose header is missing, which in Python is a fault that a
-        suggestion has to mend: what is no header would leave them where they cannot be."""
-        language = self.syntax.language
-        if language is None or language.name != "python" or self.scope.place is not Kind.STATEMENT or self.rest.strip():
-            return False
-        above = self.line_above.rstrip()
-        deeper = bool(self.below) and len(indentation(self.below[0])) > len(indentation(above))
-        return deeper and not above.endswith((":", "\\", ",", "(", "[", "{")) and self.syntax.faults > (0, 0)
 
     @cached_property
     def line_above(self) -> str:
@@ -288,11 +277,10 @@ FILTERS: tuple[Filter, ...] = (
 def without_new_errors(text: str, place: Place) -> Cleaned:
     """The most lines of the suggestion that add nothing the parser cannot make sense of, over as much of the rest of
     the line as gives the fewest errors; nothing where none does, or where nothing would change."""
-    kept = text
+    kept, reference = text, attainable(place)
     while kept.strip():
         best = best_fit(kept, place)
-        mends = not place.misses_header or best.grown.faults < place.syntax.faults
-        if mends and best.grown.no_worse_than(place.syntax) and kept != place.rest[: best.overwrites]:
+        if best.grown.no_worse_than(reference) and kept != place.rest[: best.overwrites]:
             return Cleaned(kept, best.overwrites)
         kept = kept.rpartition("\n")[0].rstrip()
     closing = _end_of_string(text, place)

@@ -2,33 +2,71 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from codegemma_lsp.syntax import Place as Kind
-from codegemma_lsp.syntax import indentation, reparse
+from codegemma_lsp.syntax import Syntax, indentation, reparse
 
 if TYPE_CHECKING:
     from codegemma_lsp.completion.clean import Place
 
 
+_LINES = ("pass", "if x:", "try:", "except:")
+"""What may be missing of a file that a line would mend: a block's statement, a header of one that has lost its own."""
+_FILES_END = re.compile(r"if __name__\b")
+"""What stands at the file's own level or nowhere."""
+
+
 def at_a_level_that_fits(text: str, place: Place) -> str:
     """In Python, at the level that leaves the fewest faults between the lines around it, of several the nearest to
-    the model's own: a small model knows the statement better than its depth."""
-    language = place.syntax.language
-    if language is None or language.name != "python" or place.scope.place is not Kind.STATEMENT:
-        return text
+    the model's own: a small model knows the statement better than its depth. Nothing, where it is the file's end and
+    something is unfinished above."""
     own = indentation(text)
-    if place.before or place.rest.strip() or "\t" in own + place.indent_around:
+    if not _is_open(place) or place.before or "\t" in own + place.indent_around:
         return text
-    around = {len(indentation(line)) for line in (place.line_above, *place.below[:1])}
-    levels = around | {len(indentation(place.line_above)) + place.indent_width}
 
     def faults(level: int) -> tuple[tuple[int, int], int]:
-        before, after = place.syntax.text[: place.offset], place.syntax.text[place.offset :]
-        grown = reparse(place.syntax, before + moved(text, level - len(own)) + after)
-        return grown.faults, abs(level - len(own))
+        return _with(place, moved(text, level - len(own))).faults, abs(level - len(own))
 
-    return moved(text, min(levels | {len(own)}, key=faults) - len(own))
+    level = min(_levels(place) | {len(own)}, key=faults)
+    if _FILES_END.match(text.lstrip()) and (level or _is_unfinished(place.line_above)):
+        return ""
+    return moved(text, level - len(own))
+
+
+def _is_unfinished(above: str) -> bool:
+    """Whether a line is a header, or ends the documentation of what has nothing else yet."""
+    return above.rstrip().endswith((":", '"""', "'''")) and above != above.lstrip()
+
+
+def attainable(place: Place) -> Syntax:
+    """The text as good as one line here could make it, by which a suggestion is judged: where a block lacks its
+    statement or its header, one that leaves it so is no worse than before, and still wrong."""
+    if not _is_open(place) or not any(place.syntax.faults):
+        return place.syntax
+    column = len(place.before)
+    mended = (_with(place, " " * (level - column) + line) for level in _levels(place) for line in _LINES)
+    return min((place.syntax, *mended), key=lambda syntax: syntax.faults)
+
+
+def _is_open(place: Place) -> bool:
+    """Whether a statement of Python belongs here, on a line with nothing else on it."""
+    language = place.syntax.language
+    is_python = language is not None and language.name == "python"
+    return is_python and place.scope.place is Kind.STATEMENT and not (place.before.strip() or place.rest.strip())
+
+
+def _levels(place: Place) -> set[int]:
+    """Columns at which a statement may begin, by the lines above and below."""
+    above, column = len(indentation(place.line_above)), len(place.before)
+    around = {above, above + place.indent_width, *(len(indentation(line)) for line in place.below[:1])}
+    return {level for level in around if level >= column}
+
+
+def _with(place: Place, text: str) -> Syntax:
+    before, after = place.syntax.text[: place.offset], place.syntax.text[place.offset :]
+    return reparse(place.syntax, before + text + after)
 
 
 def moved(text: str, by: int) -> str:
