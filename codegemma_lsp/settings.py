@@ -72,7 +72,7 @@ class Settings(BaseModel):
     temperature: float = Field(0.0, ge=0, le=2, description="0 always picks the likeliest token.")
     seed: int = Field(0, ge=0, description="Repeats the same draws where temperature is above 0.")
     min_confidence: float = Field(
-        -1.6,
+        -0.3,
         le=0,
         description="Mean log-probability (nats a token) under which a suggestion is shown only when asked for.",
     )
