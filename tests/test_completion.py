@@ -140,6 +140,15 @@ async def test_what_a_line_could_mend_a_suggestion_mends_or_is_not_shown() -> No
     await check(no_try, "    try:\n", no_try.replace("<CURSOR>", "    try:"))
 
 
+async def test_a_header_is_given_no_second_block() -> None:
+    body = "def total(numbers):\n    result = 0\n<CURSOR>\n        result += number\n    return result\n"
+    loop = "    for number in numbers:\n        print(number)\n    return result\n"
+    await check(body, loop, body.replace("<CURSOR>", "    for number in numbers:"))
+    none = "def total(numbers):\n    result = 0\n<CURSOR>\n    return result\n"
+    shown = "    for number in numbers:\n        print(number)"
+    await check(none, loop, none.replace("<CURSOR>", shown))
+
+
 async def test_the_files_end_is_not_offered_within_a_function() -> None:
     unfinished = 'def area(a, h):\n    """Half of a times h."""\n<CURSOR>\n'
     await check(unfinished, 'if __name__ == "__main__":\n    print(area(1, 2))\n', None)

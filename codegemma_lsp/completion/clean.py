@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from codegemma_lsp.completion.closers import only_closers, overwritten_candidates
 from codegemma_lsp.completion.levels import at_a_level_that_fits, attainable
-from codegemma_lsp.completion.stop import loops, repeats
+from codegemma_lsp.completion.stop import heads_what_follows, loops, repeats
 from codegemma_lsp.syntax import Extent, Scope, Syntax, indentation, is_complete, reparse, scan
 from codegemma_lsp.syntax import Place as Kind
 
@@ -159,6 +159,13 @@ def within_extent(text: str, place: Place) -> str:
     return text if end is None else text[: end - place.offset]
 
 
+def without_a_block_that_is_there(text: str, place: Place) -> str:
+    """The header alone, where the statements of the block that it opens stand below already."""
+    if place.scope.place is not Kind.STATEMENT or not place.below:
+        return text
+    return text.split("\n", 1)[0] if heads_what_follows(place.before + text, place.below[0], place.syntax) else text
+
+
 def without_unfinished_line(text: str, place: Place) -> str:
     """Without a last line that was cut off, or that opens a block and then has nothing to put in it."""
     lines = text.split("\n")
@@ -263,6 +270,7 @@ FILTERS: tuple[Filter, ...] = (
     printable,
     from_the_cursors_column,
     within_extent,
+    without_a_block_that_is_there,
     without_unfinished_line,
     without_loops,
     at_a_level_that_fits,

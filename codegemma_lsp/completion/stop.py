@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from codegemma_lsp.syntax import Extent, Scope, Syntax, is_complete, reparse
+from codegemma_lsp.syntax import Extent, Scope, Syntax, indentation, is_complete, reparse
 
 _SAME_LINES = 3
 _ONE_UNIT = re.compile(r"(?:(.{3,24}?)\1{3,}|(.{1,2}?)\2{29,})\W*$")
@@ -37,7 +37,7 @@ class Stopper:
         self._looked_at = len(generated)
         if not generated.strip() or not ("\n" in fresh or at_line_start):
             return False
-        if repeats(generated) or self._meets_suffix(generated):
+        if repeats(generated) or self._meets_suffix(generated) or self._heads_what_follows(generated):
             return True
         self._grown = reparse(self._grown, self._prefix + generated)
         # Of the lines that have ended, only the last one with something on it can still depend on what comes.
@@ -46,10 +46,22 @@ class Stopper:
         grown, whole = self._grown, self._whole
         return is_complete(grown, self._offset, self._scope, self._extent, whole, since) is not None
 
+    def _heads_what_follows(self, generated: str) -> bool:
+        before = self._prefix[self._prefix.rfind("\n") + 1 :]
+        return "\n" in generated and heads_what_follows(before + generated, self._next_line, self._whole)
+
     def _meets_suffix(self, generated: str) -> bool:
         """Whether the last finished line is the one that already follows."""
         lines = generated.split("\n")
         return len(lines) > 1 and bool(self._next_line) and lines[-2].rstrip() == self._next_line
+
+
+def heads_what_follows(text: str, next_line: str, syntax: Syntax) -> bool:
+    """Whether a text's first line is the header of a block in Python whose statements stand below already."""
+    first = text.split("\n", 1)[0].rstrip()
+    if syntax.language_name != "python" or not first.endswith(":"):
+        return False
+    return len(indentation(next_line)) > len(indentation(first))
 
 
 def loops(generated: str) -> bool:

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -58,6 +59,15 @@ def borrow(path: Path, gpu_layers: int, on_progress: OnProgress = lambda _: True
     return model
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Processor threads that were fastest for generating and for reading, and what a guessed token costs."""
+
+    threads: int
+    batch_threads: int
+    draft_cost: float
+
+
 class LlamaModel:
     """Weights and vocabulary, which are read only: engines on threads of their own may share them."""
 
@@ -65,6 +75,7 @@ class LlamaModel:
         llama.llama_log_set(_on_log, ctypes.c_void_p(0))
         llama.llama_backend_init()
         self.users = 0
+        self.measured: Measured | None = None
         self._key = key
         self._freeing = threading.Lock()
         """Held while the vocabulary is read, and while the model is freed."""

@@ -15,7 +15,7 @@ import llama_cpp as llama
 import numpy as np
 
 from codegemma_lsp.engines.base import EngineFailed, ModelUnusable, OnProgress, Options
-from codegemma_lsp.engines.llama_model import LlamaModel
+from codegemma_lsp.engines.llama_model import LlamaModel, Measured
 from codegemma_lsp.engines.run import Decoded
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.engines.threads import fastest, processors
@@ -25,7 +25,7 @@ _DRAFTED = 6
 """Tokens by which the cost of drafts is measured."""
 _ROUNDS, _ENOUGH_S = 3, 0.3
 """Of that measurement: at most so many, and none begun after so many seconds."""
-_MEASURED_BATCH = 32
+_MEASURED_BATCH = 24
 """Prompt tokens by which the threads for reading are measured."""
 _UNDISTURBED = 16
 """Tokens of the longest batch that is not aborted. llama.cpp asks whether to abort at each of several hundred nodes of
@@ -113,7 +113,12 @@ class Native:
 
     def measure(self, threads: int, batch_threads: int) -> None:
         """Sets the threads, or finds how many are fastest where a number is 0, and ``draft_cost``; leaves the cache
-        empty. Ends early where loading is given up."""
+        empty. What was found is kept with the weights, for other engines on them. Ends early where loading is given
+        up."""
+        if (known := self.model.measured) is not None and not (threads or batch_threads):
+            self.use_threads(known.threads, known.batch_threads)
+            self.draft_cost = known.draft_cost
+            return
         self._measuring, self.draft_cost = True, 1.0
         self.use_threads(threads or processors(), batch_threads or processors())
         self._timed(1, 0)  # reads the file into memory
@@ -125,6 +130,8 @@ class Native:
         self._measure_drafts()
         self._measuring = False
         self.trim(0, 0)
+        if not (threads or batch_threads):
+            self.model.measured = Measured(self.threads, self.batch_threads, self.draft_cost)
 
     def _generating(self, threads: int, limit: float) -> float:
         """Seconds for a few tokens one by one, or those until it was given up after ``limit``."""
