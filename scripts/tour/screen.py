@@ -1,0 +1,126 @@
+"""What the tour prints: headings with their cost at the right, code with a suggestion in it, answers and diffs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import unified_diff
+
+from editor import Cost, Ghost
+from rich.console import Console
+from rich.text import Text
+
+from codegemma_lsp.document import Document
+
+_WIDEST, _NARROWEST = 96, 80
+_ABOVE, _BELOW = 4, 2
+_INDENT = "  "
+_TAB = "    "
+
+
+class Screen:
+    """Prints to stdout. Without colour a suggestion stands between ⟦ and ⟧."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False, markup=False, soft_wrap=True)
+        self.width = max(_NARROWEST, min(_WIDEST, self.console.width))
+        self._coloured = self.console.color_system is not None and not self.console.no_color
+        self._ghost = "italic cyan" if self.console.color_system == "standard" else "italic bright_black"
+
+    def say(self, text: str, style: str = "") -> None:
+        self.console.print(Text(text, style))
+
+    def heading(self, title: str) -> None:
+        """The first half of a heading; what an answer costs follows once it is there."""
+        self.console.print(Text(title, "bold"), end="")
+
+    def cost(self, title: str, cost: Cost) -> None:
+        ms = f"{cost.ms:.0f} ms" if cost.ms < 10_000 else f"{cost.ms / 1000:.0f} s"
+        counts = f"{ms:>8} {cost.read:>5} read {cost.reused:>4} reused {cost.written:>3} written"
+        self.console.print(Text(counts.rjust(self.width - len(title)), "dim"))
+
+    def suggestion(self, name: str, document: Document, offset: int, ghost: Ghost) -> None:
+        """The lines around a cursor, numbered, with the suggestion in its place."""
+        row = document.line_at(offset)
+        first = _first_line(document, row)
+        last = min(document.line_count - 1, row + _BELOW)
+        body = Text(document.text[int(document.starts[first]) : offset])
+        after = offset
+        if ghost.text:
+            body.append(ghost.text if self._coloured else f"⟦{ghost.text}⟧", self._ghost)
+            after = ghost.span.end
+        body.append(document.text[after : document.line_span(last).end])
+        lines = list(body.split("\n", allow_blank=True))
+        while lines and not lines[-1].plain.strip():
+            lines.pop()
+        for number, line in enumerate(lines, first + 1):
+            line.expand_tabs(len(_TAB))
+            self.console.print(Text.assemble((f"{number:>5} │ ", "dim"), line))
+        if not ghost.text:
+            self.say(f"{_INDENT}no suggestion: {ghost.reason}", "dim")
+        self.say(f"{_INDENT}{name}\n", "dim")
+
+    @contextmanager
+    def answer(self) -> Iterator[Words]:
+        words = Words(self.console, self.width)
+        yield words
+        words.end()
+
+    def diff(self, before: str, after: str) -> None:
+        """What would change: green lines come, red ones go."""
+        lines = list(unified_diff(before.split("\n"), after.split("\n"), n=1, lineterm=""))
+        for line in lines[2:]:
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[0], "")
+            self.console.print(Text(f"{_INDENT}{line.replace(chr(9), _TAB)}", style))
+        self.say("")
+
+
+class Words:
+    """Prints text as it comes, broken between words at the screen's width."""
+
+    def __init__(self, console: Console, width: int) -> None:
+        self._console, self._width = console, width - len(_INDENT)
+        self._column, self._word = 0, ""
+
+    def __call__(self, text: str) -> None:
+        for char in text:
+            if char in " \n":
+                self._flush()
+                self._space(char)
+            else:
+                self._word += char
+
+    def end(self) -> None:
+        self._flush()
+        self._put("\n" if self._column else "")
+
+    def _space(self, char: str) -> None:
+        if char == "\n":
+            self._put("\n")
+            self._column = 0
+        elif self._column:
+            self._put(char)
+            self._column += 1
+        else:
+            self._word += char  # indentation
+
+    def _flush(self) -> None:
+        if not self._word.strip():
+            return
+        if self._column and self._column + len(self._word) > self._width:
+            self._put("\n")
+            self._column = 0
+        self._put(self._word if self._column else _INDENT + self._word)
+        self._column += len(self._word)
+        self._word = ""
+
+    def _put(self, text: str) -> None:
+        self._console.out(text, end="", highlight=False)
+
+
+def _first_line(document: Document, row: int) -> int:
+    """Where the lines shown begin: a few above the cursor's, and no blank one."""
+    first = max(0, row - _ABOVE)
+    while first < row and not document.line_text(first).strip():
+        first += 1
+    return first
