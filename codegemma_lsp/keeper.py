@@ -26,6 +26,7 @@ _ENGINE_FIELDS = {
     "threads",
     "batch_threads",
     "gpu_layers",
+    "kv_cache",
 }
 _RESTARTS = 3
 """Times in a row that a broken engine is started again before it is left alone until the settings change."""

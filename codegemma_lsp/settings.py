@@ -24,6 +24,13 @@ class Popup(StrEnum):
     ON = "on"
 
 
+class KvCache(StrEnum):
+    """The numbers in which the KV cache is kept."""
+
+    F16 = "f16"
+    Q8_0 = "q8_0"
+
+
 class Settings(BaseModel):
     """Editors write names in camelCase. Token counts are in the model's tokens, times in milliseconds."""
 
@@ -45,12 +52,15 @@ class Settings(BaseModel):
     slots: int = Field(
         4, ge=1, le=64, description="Prompts kept in the KV cache, so that files do not evict each other."
     )
-    batch_tokens: int = Field(64, ge=8, le=2048, description="Prompt tokens read at a time.")
+    batch_tokens: int = Field(128, ge=8, le=2048, description="Prompt tokens read at a time.")
     threads: int = Field(
         0, ge=0, le=1024, description="Processor threads for generating; 0: as many as are fastest when loading."
     )
     batch_threads: int = Field(0, ge=0, le=1024, description="The same for reading a prompt.")
     gpu_layers: int = Field(-1, ge=-1, description="Layers on the GPU, where llama.cpp was built for one; -1: all.")
+    kv_cache: KvCache = Field(
+        KvCache.F16, description="Numbers in the KV cache; q8_0 takes half of f16's memory, and reads a little slower."
+    )
     infill_format: InfillFormat = Field(
         InfillFormat.AUTO,
         description="How the model is asked to infill: auto goes by its vocabulary and what its file says of itself.",

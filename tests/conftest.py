@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,11 +12,25 @@ from hypothesis import settings
 from codegemma_lsp.engines.base import Options
 from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.models.store import stored_path
 
 # On CI the same examples each time; elsewhere new ones.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+REAL = "qwen2.5-coder-0.5b"
+_real_model = Path(os.environ.get("CODEGEMMA_TEST_MODEL") or stored_path(REAL)).absolute()
+"""Looked up before the tests are shut off from the user's own models."""
+
+
+@pytest.fixture(scope="session")
+def real_model() -> Path:
+    """A small model that infills and chats."""
+    if not _real_model.is_file():
+        pytest.skip(f"there is no real model; fetch it with: codegemma-lsp models pull {REAL}")
+    return _real_model
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -70,7 +70,7 @@ HOME_OF = {
     "torch": {"engines/transformers.py"},
     "transformers": {"engines/transformers.py"},
     "tokenizers": {"engines/transformers.py"},
-    "matplotlib": {"bench/plot.py", "evaluate/report.py", "outputs"},
+    "matplotlib": {"bench/plot.py", "evaluate/confidence.py", "evaluate/report.py", "outputs"},
     "httpx": {"bench/llama_server.py", "bench/peer.py"},
     "httpx2": {"models/download/hub.py"},
     "huggingface_hub": {"models/download/hub.py"},

@@ -13,7 +13,7 @@ import pytest
 
 from codegemma_lsp.engines.base import Generation, Options, Request
 from codegemma_lsp.engines.llama import LlamaEngine
-from codegemma_lsp.evaluate import report, sandbox
+from codegemma_lsp.evaluate import confidence, report, sandbox
 from codegemma_lsp.evaluate.answers import Answer, Mode, answer, mode_for
 from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
 from codegemma_lsp.evaluate.folder import folder_tasks, reader, source_files, with_other_files
@@ -344,3 +344,26 @@ def test_what_cannot_be_done_is_one_sentence(arguments: list[str], says: str, tm
     assert done.returncode == 1
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def result(confidence: float, *, passed: bool | None, exact: bool = False, answer: str = "x") -> Result:
+    return Result(
+        id="", split="", answer=answer, passed=passed, reason="", exact=exact, similarity=0, breaks_syntax=False,
+        duplicates_suffix=False, prompt=0, read=0, generated=0, ms=0, said="", confidence=confidence,
+    )  # fmt: skip
+
+
+def test_the_threshold_is_the_lowest_from_which_four_of_five_are_right() -> None:
+    sure = [result(-0.1, passed=True) for _ in range(8)]
+    unsure = [result(-0.5, passed=False), result(-0.6, passed=False), result(-0.7, passed=False)]
+    not_shown = [result(-0.01, passed=False, answer="")]
+    assert confidence.threshold(confidence.judged([*unsure, *sure, *not_shown])) == -0.6
+    assert confidence.threshold(confidence.judged(unsure)) is None
+    only_compared = [result(-0.2, passed=None, exact=True)]
+    assert confidence.threshold(confidence.judged(only_compared)) == -0.2
+
+
+def test_right_and_wrong_are_drawn_by_confidence(tmp_path: Path) -> None:
+    picture = tmp_path / "sure.png"
+    confidence.plot({"one": [result(-0.1, passed=True), result(-9.0, passed=False)], "none": []}, picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")

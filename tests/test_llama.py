@@ -28,6 +28,7 @@ from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.engines.run import Decoded
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import CODEGEMMA, Prompt, Special, Text
+from codegemma_lsp.settings import KvCache
 from tests.marks import at_cursor
 from tests.traced import AT, SOURCE, check_same, prompt_at, request_at, traced
 
@@ -297,3 +298,13 @@ def test_logprobs_are_those_of_the_model(engine: LlamaEngine) -> None:
     expected = logits.max() - np.log(np.exp(logits - logits.max()).sum()) - logits.max()
     if generation.logprobs:
         assert generation.logprobs[0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_smaller_cache_says_nearly_the_same(engine: LlamaEngine) -> None:
+    small = LlamaEngine(model_path(BUNDLED), Options(threads=1, kv_cache=KvCache.Q8_0))
+    try:
+        generation = small.run(request_at(small))
+        assert generation.usage.generated
+        assert generation.text[:8] == engine.run(request_at(engine)).text[:8]
+    finally:
+        small.close()

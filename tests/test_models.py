@@ -23,7 +23,7 @@ from codegemma_lsp.models import (
     store,
 )
 from codegemma_lsp.models.catalogue import HubFile, PackageParts
-from codegemma_lsp.models.choice import Found, better_completion, choose_chat, choose_completion
+from codegemma_lsp.models.choice import Found, better_completion, choose_chat, choose_completion, is_instruct
 from codegemma_lsp.models.machine import Machine, this_machine
 from codegemma_lsp.models.packaged import NotPackaged
 from codegemma_lsp.settings import Settings
@@ -335,3 +335,18 @@ def test_a_model_on_the_command_line(models: Path, tmp_path: Path) -> None:
         2,
         "codegemma-lsp: There is no model codegema-2b; did you mean codegemma-2b?\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "chats"),
+    [
+        ("qwen2.5-coder-1.5b", True),
+        ("codegemma-2b", False),
+        ("/models/qwen2.5-coder-0.5b.gguf", True),
+        ("/models/Foo-7B-Instruct-Q4_K_M.gguf", True),
+        ("/models/gemma-2-2b-it.gguf", True),
+        ("/models/itself-7b-base.gguf", False),
+    ],
+)
+def test_a_file_says_by_its_name_whether_it_chats(model: str, chats: bool) -> None:
+    assert is_instruct(model) is chats

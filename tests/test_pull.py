@@ -350,7 +350,7 @@ def test_two_pulls_at_once_are_one(hub: Hub, models: Path) -> None:
 
 
 def test_an_interrupted_pull_is_kept_gone_on_with_and_removed(hub: Hub, models: Path) -> None:
-    hub.pause = 0.3
+    hub.pause = 2
     part = models / ".parts" / f"tiny@{SHA256[:12]}.part"
     process = subprocess.Popen([sys.executable, "-c", COMMAND], stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 30

@@ -35,6 +35,8 @@ evaluation = typer.Typer(help="Judge suggestions, by running them and by what wa
 app.add_typer(evaluation, name="eval")
 app.add_typer(models, name="models")
 
+EVAL_SETTINGS = ("batchTokens=512",)
+"""Nobody types, so a batch need not be short; no answer depends on it."""
 RAW_SETTINGS = ("layout=psm", "heal=false", "maxTokens=128")
 """How papers ask: the setting of CodeGemma's own figures."""
 
@@ -208,6 +210,10 @@ def infilling(
     results: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where each task's result goes.")] = None,
     summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summaries.")] = None,
     picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw the summaries.")] = None,
+    sure: Annotated[
+        Path | None,
+        typer.Option("--confidence", metavar="FILE", help="Draw right and wrong by how sure the model was."),
+    ] = None,
 ) -> None:
     """Fill in what is missing, and judge it by running the tests that go with it."""
     try:
@@ -216,11 +222,11 @@ def infilling(
         raise Failure(f"The package {error.name} is missing; pip install 'codegemma-lsp[eval]' brings it.") from None
     if split is not None and folder is not None:
         raise Usage("--split is of HumanEval-Infilling and --from of your own sources; name one of them.")
-    pairs = [*(RAW_SETTINGS if raw else ()), *(settings or ())]
+    pairs = [*EVAL_SETTINGS, *(RAW_SETTINGS if raw else ()), *(settings or ())]
     try:
         chosen = [read_settings(name, pairs, NAMED, alone=True) for name in model or [BUNDLED]]
         of = split or Split.SINGLE_LINE
-        asked = command.Asked(chosen, of, folder, raw, layouts, limit, seed, results, summary, picture)
+        asked = command.Asked(chosen, of, folder, raw, layouts, limit, seed, results, summary, picture, sure)
         command.evaluate(asked)
     except command.ERRORS as error:
         raise Failure(str(error)) from None

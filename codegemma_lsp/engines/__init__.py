@@ -38,6 +38,7 @@ def load(
         batch_threads=settings.batch_threads,
         gpu_layers=settings.gpu_layers,
         infill_format=settings.infill_format,
+        kv_cache=settings.kv_cache,
     )
     path = model_path(settings.model)
     return _kind(path)(path, options, on_progress, order)

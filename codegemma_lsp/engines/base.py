@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import Protocol, TypeAlias
 
 from codegemma_lsp.prompt import InfillFormat, Prompt, Tokenizer
+from codegemma_lsp.settings import KvCache
 
 
 class EngineError(Exception):
@@ -63,10 +64,11 @@ class Options:
 
     context_tokens: int = 2048
     slots: int = 4
-    batch_tokens: int = 64
+    batch_tokens: int = 128
     threads: int = 0
     batch_threads: int = 0
     infill_format: InfillFormat = InfillFormat.AUTO
+    kv_cache: KvCache = KvCache.F16
     gpu_layers: int = -1
 
 

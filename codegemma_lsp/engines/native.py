@@ -19,6 +19,7 @@ from codegemma_lsp.engines.llama_model import LlamaModel
 from codegemma_lsp.engines.run import Decoded
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.engines.threads import fastest, processors
+from codegemma_lsp.settings import KvCache
 
 _DRAFTED = 6
 """Tokens by which the cost of drafts is measured."""
@@ -29,6 +30,7 @@ _MEASURED_BATCH = 32
 _UNDISTURBED = 16
 """Tokens of the longest batch that is not aborted. llama.cpp asks whether to abort at each of several hundred nodes of
 its graph, and to ask Python takes a sixth of a token's time; a longer batch takes so long that it does not matter."""
+_NUMBERS = {KvCache.F16: llama.GGML_TYPE_F16, KvCache.Q8_0: llama.GGML_TYPE_Q8_0}
 _NEVER = llama.ggml_abort_callback()
 
 
@@ -68,6 +70,7 @@ class Native:
         params.n_seq_max = options.slots
         # llama.cpp asserts that a batch could hold one token of each sequence.
         params.n_batch = params.n_ubatch = max(self.batch_tokens, options.slots)
+        params.type_k = params.type_v = _NUMBERS[options.kv_cache]
         params.kv_unified = False
         params.swa_full = True
         params.no_perf = True

@@ -57,7 +57,7 @@ def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[di
             setup = _setup(plan, engine)
             if setup not in summaries:  # layouts are all one to a model that cannot infill
                 results = run(setup, plan.tasks, engine, plan.settings, _file(folder, setup), on_start(setup))
-                summaries[setup] = report.summary(setup, results)
+                summaries[setup] = {**report.summary(setup, results), "file": str(_file(folder, setup))}
         finally:
             engine.close()
     return list(summaries.values())
@@ -97,7 +97,17 @@ def _setup(plan: Plan, engine: Engine) -> Setup:
     )
 
 
-_NO_ANSWER = {"model", "threads", "slots", "batch_tokens", "gpu_layers", "debounce_ms", "popup", "report_completions"}
+_NO_ANSWER = {
+    "model",
+    "threads",
+    "batch_threads",
+    "slots",
+    "batch_tokens",
+    "gpu_layers",
+    "debounce_ms",
+    "popup",
+    "report_completions",
+}
 """Settings that change no answer."""
 
 

@@ -11,11 +11,11 @@ from platformdirs import user_cache_path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from codegemma_lsp.evaluate import report
+from codegemma_lsp.evaluate import confidence, report
 from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
 from codegemma_lsp.evaluate.folder import folder_tasks, reader, with_other_files
 from codegemma_lsp.evaluate.humaneval import humaneval_tasks
-from codegemma_lsp.evaluate.run import Result, Setup
+from codegemma_lsp.evaluate.run import Result, Setup, read
 from codegemma_lsp.evaluate.tasks import BadTasks, Split
 from codegemma_lsp.models.packaged import NotPackaged
 from codegemma_lsp.outputs import BadOutput, check_picture, check_writable
@@ -42,6 +42,7 @@ class Asked:
     results: Path | None
     summary: Path | None
     picture: Path | None
+    confidence: Path | None = None
 
 
 def evaluate(asked: Asked) -> None:
@@ -60,6 +61,9 @@ def evaluate(asked: Asked) -> None:
     console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False, markup=False)
     if asked.picture is not None:
         report.plot(summaries, asked.picture)
+    if asked.confidence is not None:
+        runs = {f"{one['model']}, {one['split']}, {report.how(one)}": read(Path(one["file"]))[1] for one in summaries}
+        confidence.plot(runs, asked.confidence)
 
 
 def plans_for(asked: Asked) -> list[Plan]:
@@ -84,10 +88,11 @@ def every_layout(settings: Settings) -> list[Settings]:
 
 def check_outputs(asked: Asked) -> None:
     """Raises ``BadTasks``, ``BadOutput``."""
-    check_writable(asked.summary, asked.picture)
+    check_writable(asked.summary, asked.picture, asked.confidence)
     if asked.results is not None and asked.results.exists() and not asked.results.is_dir():
         raise BadTasks(f"{asked.results} is no folder; --out names the one where results go.")
     check_picture(asked.picture, "eval")
+    check_picture(asked.confidence, "eval")
 
 
 def progress() -> Progress:

@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from codegemma_lsp.evaluate import confidence
 from codegemma_lsp.evaluate.run import Result, Setup
 
 COLUMNS = ("pass@1", "exact", "similar", "shown", "breaks", "repeats", "read", "made", "p50 ms", "p95 ms")
@@ -21,7 +22,8 @@ WIDTH = 120
 
 def summary(setup: Setup, results: Sequence[Result]) -> dict[str, Any]:
     """Shares from 0 to 1, tokens a task, milliseconds. ``pass_at_1`` is None where nothing was run; the rates of broken
-    syntax and repeated suffixes are of what was ``shown``."""
+    syntax and repeated suffixes are of what was ``shown``,
+    and ``sure_at`` is the confidence (nats a token) from which on four of five shown are right."""
     passed = [result.passed for result in results if result.passed is not None]
     ms = [result.ms for result in results]
     shown = [result for result in results if result.answer.strip()]
@@ -42,6 +44,7 @@ def summary(setup: Setup, results: Sequence[Result]) -> dict[str, Any]:
         "duplicate_suffix_rate": mean([r.duplicates_suffix for r in shown]),
         "tokens_read": mean([r.read for r in results]),
         "tokens_generated": mean([r.generated for r in results]),
+        "sure_at": confidence.threshold(confidence.judged(results)),
         "ms_p50": round(percentile(ms, 50), 2),
         "ms_p95": round(percentile(ms, 95), 2),
     }

@@ -5,6 +5,7 @@ The functions with a ``Found`` are pure; ``completion_model`` and ``chat_model``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _CODERS_WITHOUT_GPU = ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b", "qwen2.5-code
 """A larger model than 1.5B is slower than a person types on processors alone."""
 _CODEGEMMA_CHAT = ("codegemma-1.1-7b-it", "codegemma-7b-it")
 _GEMMA_CHAT = ("gemma-2-9b-it", "gemma-7b-it", "gemma-2-2b-it", "gemma-2b-it")
+_INSTRUCT = re.compile(r"(?:^|[^a-z])(?:instruct|it|chat)(?:[^a-z]|$)", re.IGNORECASE)
 _PULL = "codegemma-lsp models pull"
 
 
@@ -77,9 +79,9 @@ def choose_chat(found: Found, completion: str) -> str | None:
 
 
 def is_instruct(model: str) -> bool:
-    """Whether a completion model can chat, too: the catalogue says so, else its file's name."""
-    known = CATALOGUE.get(model)
-    return known.chats if known is not None else "instruct" in Path(model).name.lower()
+    """Whether a completion model can chat, too: the catalogue says so of its name, else the file's name does."""
+    known = CATALOGUE.get(model) or CATALOGUE.get(Path(model).stem)
+    return known.chats if known is not None else _INSTRUCT.search(Path(model).name) is not None
 
 
 def better_completion(model: str, found: Found) -> str:
