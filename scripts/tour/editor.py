@@ -70,7 +70,7 @@ class Editor:
 
         self._client.feature("didChangeStatus")(on_status)
         self._client.feature("codegemma/completed")(lambda params: self._reports.put_nowait(params))
-        self._client.feature(types.PROGRESS)(lambda params: self._say(params.value.text))
+        self._client.feature(types.PROGRESS)(lambda params: self._say(params.value["text"]))
         self._client.feature(types.WINDOW_SHOW_MESSAGE)(lambda params: self._told(params))
         await self._client.start_io(sys.executable, "-m", "codegemma_lsp", "serve", "--log-level", "error")
         encodings = types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind.Utf32])
@@ -129,6 +129,7 @@ class Editor:
 
     async def rest(self, offset: int) -> None:
         """Lets the cursor rest until the server has done what it does meanwhile, as it is while one reads."""
+        await self.pause(0.05)
         params = {"textDocument": {"uri": self.document.uri}, "position": _plain(self._at(offset))}
         self._client.protocol.notify("codegemma/didRest", params)
         await self.pause(0.2)

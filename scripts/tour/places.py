@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from codegemma_lsp.document import Span
+
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "data" / "shop"
 
 
@@ -28,62 +30,89 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A function that is asked about; ``action`` is a slash command, ``words`` what follows it."""
+class Request:
+    """What is asked about a function, the one whose ``header`` begins so: a slash command and its words."""
 
     title: str
     name: str
-    code: str
-    action: str
+    header: str
+    command: str
     words: str = ""
+
+    def opened(self) -> tuple[str, Span]:
+        """The file's text, and where the function is in it: up to the next blank line."""
+        text = (FOLDER / self.name).read_text("utf-8")
+        start = text.index(self.header)
+        end = text.find("\n\n", start)
+        return text, Span(start, end if end >= 0 else len(text.rstrip()))
 
 
 SUM = Place(
-    "Python: a sum over all items",
+    "Python: the prices of all items are summed",
     "prices.py",
     "    return sum(",
     "return sum(",
     "item.total() for item in items)",
 )
-REDUCE = Place(
-    "TypeScript: the total of a cart",
+TOTAL = Place(
+    "TypeScript: the total of a cart is worked out",
     "cart.ts",
     "    return this.lines.reduce((sum, line) => ",
     "reduce((sum, line) => ",
     "sum + line.price * line.quantity, 0);",
 )
 ERROR = Place(
-    "Go: the error is returned",
+    "Go: the error is returned, worded like the one above it",
     "orders.go",
     "&orders); err != nil {\n\t\treturn ",
     "return ",
     'nil, fmt.Errorf("cannot parse %s: %w", path, err)',
 )
 INSERT = Place(
-    "Rust: an entry is put into a map",
+    "Rust: the entry goes into the map",
     "stock.rs",
     "        found.insert(",
     "found.insert(",
     "entry.sku.clone(), entry);",
 )
 MIDDLE = Place(
-    "Rust: in the middle of a line",
+    "Rust: a condition is filled in, in the middle of a line",
     "stock.rs",
     "    entries.iter().filter(|entry| ",
     "|entry| ",
     "entry.count == 0",
 )
-BODY = Place(
-    "Python: a whole function, from its docstring",
-    "prices.py",
-    '    """Writes a price for people: 1205 becomes "12.05 EUR"."""\n    ',
-    "",
-    'return f"{cents // 100}.{cents % 100:02} {currency}"',
-)
-LOOP = Place(
-    "Go: a statement, accepted with Tab",
+FUNCTION = Place(
+    "Go: a function is written from its comment and its signature",
     "orders.go",
-    "\t\tif !order.Paid {\n\t\t\t",
+    "func Revenue(orders []Order) int {\n\t",
     "",
-    "unpaid = append(unpaid, order)\n\t\t}\n\t}\n\treturn unpaid",
+    "sum := 0\n\tfor _, order := range orders {\n\t\tif order.Paid {\n\t\t\tsum += order.Cents\n\t\t}\n\t}\n\treturn sum",
+)
+PARSER = Place(
+    "Python: a line is taken apart as its docstring says",
+    "prices.py",
+    '    """Reads an item from a line such as "Teapot;1250;2"."""\n    ',
+    "",
+    'name, price, quantity = line.split(";")\n    return Item(name, int(price), int(quantity))',
+)
+EXPLAINED = Request(
+    "Chat: a function is explained",
+    "orders.go",
+    "func Revenue",
+    "/explain",
+    "in two sentences",
+)
+DOCUMENTED = Request(
+    "Chat: documentation is written for a method",
+    "cart.ts",
+    "add(line",
+    "/doc",
+)
+CHECKED = Request(
+    "Edit: a check is added, to be accepted or not",
+    "prices.py",
+    "def cheapest",
+    "/edit",
+    "Raise a ValueError where items is empty.",
 )

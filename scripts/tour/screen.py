@@ -23,7 +23,8 @@ class Screen:
 
     def __init__(self) -> None:
         self.console = Console(highlight=False, markup=False, soft_wrap=True)
-        self.width = max(_NARROWEST, min(_WIDEST, self.console.width))
+        wide = self.console.width if self.console.is_terminal else _WIDEST
+        self.width = max(_NARROWEST, min(_WIDEST, wide))
         self._coloured = self.console.color_system is not None and not self.console.no_color
         self._ghost = "italic cyan" if self.console.color_system == "standard" else "italic bright_black"
 
@@ -31,13 +32,13 @@ class Screen:
         self.console.print(Text(text, style))
 
     def heading(self, title: str) -> None:
-        """The first half of a heading; what an answer costs follows once it is there."""
-        self.console.print(Text(title, "bold"), end="")
+        self.say(title, "bold")
 
-    def cost(self, title: str, cost: Cost) -> None:
-        ms = f"{cost.ms:.0f} ms" if cost.ms < 10_000 else f"{cost.ms / 1000:.0f} s"
-        counts = f"{ms:>8} {cost.read:>5} read {cost.reused:>4} reused {cost.written:>3} written"
-        self.console.print(Text(counts.rjust(self.width - len(title)), "dim"))
+    def cost(self, where: str, cost: Cost) -> None:
+        """The last line of a place: where it is, and at the right what the answer took."""
+        ms = f"{cost.ms:.1f}" if cost.ms < 10 else f"{cost.ms:.0f}"
+        counts = f"{ms:>5} ms {cost.read:>5} read {cost.reused:>5} reused {cost.written:>4} written"
+        self.say(f"{where:<{self.width - len(counts)}}{counts}\n", "dim")
 
     def suggestion(self, name: str, document: Document, offset: int, ghost: Ghost) -> None:
         """The lines around a cursor, numbered, with the suggestion in its place."""
@@ -57,8 +58,9 @@ class Screen:
             line.expand_tabs(len(_TAB))
             self.console.print(Text.assemble((f"{number:>5} │ ", "dim"), line))
         if not ghost.text:
-            self.say(f"{_INDENT}no suggestion: {ghost.reason}", "dim")
-        self.say(f"{_INDENT}{name}\n", "dim")
+            self.say(f"        no suggestion: {ghost.reason}", "dim")
+        column = offset - int(document.starts[row]) + 1
+        self.cost(f"        {name}:{row + 1}:{column}", ghost.cost)
 
     @contextmanager
     def answer(self) -> Iterator[Words]:
@@ -68,11 +70,10 @@ class Screen:
 
     def diff(self, before: str, after: str) -> None:
         """What would change: green lines come, red ones go."""
-        lines = list(unified_diff(before.split("\n"), after.split("\n"), n=1, lineterm=""))
+        lines = list(unified_diff(before.split("\n"), after.split("\n"), n=2, lineterm=""))
         for line in lines[2:]:
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[0], "")
             self.console.print(Text(f"{_INDENT}{line.replace(chr(9), _TAB)}", style))
-        self.say("")
 
 
 class Words:
