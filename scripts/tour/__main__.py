@@ -19,11 +19,11 @@ from screen import Screen
 from codegemma_lsp.document import Edit, Span
 from codegemma_lsp.models.errors import PullInterrupted
 
-_FIRST_WORDS = re.compile(r"\W*\w+\W*")
+_FIRST_WORDS = re.compile(r"[^\w\n]*\w+[^\w\n]*")
 _LOOK_SECONDS = 1.0
 _LEGEND = """\
-Each place is typed into a file of tests/data/shop, through the real server. At the right: the time
-from the last key to the suggestion, and the tokens the model has read, reused and written for it.
+Each place is typed into a file of tests/data/shop, through the real server. At the right of each:
+the time from the last key to the answer, and the tokens that the model has read, reused, written.
 """
 _NEXT = """\
 Complete in your own file:  .venv/bin/codegemma-lsp complete FILE:LINE:COL
@@ -97,22 +97,25 @@ async def lead(screen: Screen, settings: dict[str, str]) -> None:
     editor = Editor(places.FOLDER, lambda text: screen.say(text, "yellow"))
     try:
         screen.say(f"{await editor.start(settings)}\n", "bold")
-        screen.say(_LEGEND)
-        tour = Tour(screen, editor)
-        await tour.suggest(places.SUM)
-        await tour.type_through(places.TOTAL)
-        await tour.suggest(places.ERROR)
-        await tour.suggest(places.INSERT)
-        await tour.suggest(places.MIDDLE)
-        await tour.suggest(places.FUNCTION)
-        await tour.accept(places.PARSER)
-        await talk(tour, screen)
-        screen.say(_NEXT)
+        await editor.while_serving(_places(screen, Tour(screen, editor)))
     finally:
         await editor.stop()
 
 
-async def talk(tour: Tour, screen: Screen) -> None:
+async def _places(screen: Screen, tour: Tour) -> None:
+    screen.say(_LEGEND)
+    await tour.suggest(places.SUM)
+    await tour.type_through(places.TOTAL)
+    await tour.suggest(places.ERROR)
+    await tour.suggest(places.INSERT)
+    await tour.suggest(places.MIDDLE)
+    await tour.suggest(places.FUNCTION)
+    await tour.accept(places.PARSER)
+    await _talk(tour, screen)
+    screen.say(_NEXT)
+
+
+async def _talk(tour: Tour, screen: Screen) -> None:
     """Chat and edits; what the model cannot do is said in its sentence."""
     for lead_to, request in (
         (tour.ask, places.EXPLAINED),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -18,6 +18,7 @@ from pygls.lsp.client import LanguageClient
 from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
 from codegemma_lsp.syntax import language_name
 
+T = TypeVar("T")
 _LOAD_SECONDS = 300
 _IDLE_SECONDS = 30
 _KEY_SECONDS = 0.03
@@ -48,6 +49,17 @@ class ServerFailed(Exception):
     """The server cannot answer; ``str()`` is its sentence."""
 
 
+class _Client(LanguageClient):
+    """Knows when the server has ended by itself."""
+
+    def __init__(self) -> None:
+        super().__init__("demo", "1")
+        self.ended = asyncio.Event()
+
+    async def server_exit(self, server: asyncio.subprocess.Process) -> None:
+        self.ended.set()
+
+
 @dataclass
 class Editor:
     """``message`` is told what the server wants its user to read."""
@@ -55,7 +67,7 @@ class Editor:
     folder: Path
     message: Callable[[str], None]
     document: Document = field(default_factory=lambda: Document("", ""))
-    _client: LanguageClient = field(default_factory=lambda: LanguageClient("demo", "1"))
+    _client: _Client = field(default_factory=_Client)
     _open: dict[str, Document] = field(default_factory=dict)
     _reports: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
     _say: Callable[[str], None] = lambda _: None
@@ -82,10 +94,24 @@ class Editor:
             )
         )
         self._client.initialized(types.InitializedParams())
-        status = await asyncio.wait_for(loaded, _LOAD_SECONDS)
+        status = await self.while_serving(asyncio.wait_for(loaded, _LOAD_SECONDS))
         if status.kind == "Error":
             raise ServerFailed(status.message)
         return str(status.message)
+
+    async def while_serving(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of what waits for the server. Raises ``ServerFailed`` where it ends before."""
+        task, ended = asyncio.create_task(work), asyncio.create_task(self._client.ended.wait())
+        try:
+            await asyncio.wait((task, ended), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise ServerFailed(
+                "The server has ended by itself; .venv/bin/codegemma-lsp doctor checks the installation."
+            )
+        finally:
+            task.cancel()
+            ended.cancel()
 
     def _told(self, params: types.ShowMessageParams) -> None:
         if params.type is not types.MessageType.Error:  # an error is a status, too

@@ -18,7 +18,7 @@ from codegemma_lsp.settings import Settings
 
 WANTED = "qwen2.5-coder-0.5b"
 _TELL_SECONDS = 3.0
-_WEAK = f"{BUNDLED}, the small bundled model, whose suggestions are often wrong"
+_WEAK = f"this tour uses {BUNDLED}, the small bundled model; its suggestions are often wrong."
 
 
 def chosen(screen: Screen, *, nano: bool) -> dict[str, str]:
@@ -27,7 +27,7 @@ def chosen(screen: Screen, *, nano: bool) -> dict[str, str]:
     Raises ``PullInterrupted``.
     """
     if nano:
-        screen.say(f"This tour uses {_WEAK}, because of --nano.")
+        screen.say(f"With --nano {_WEAK}")
         return {"model": BUNDLED}
     settings, _, _ = settings_from({})
     if settings.model != AUTO:
@@ -35,7 +35,7 @@ def chosen(screen: Screen, *, nano: bool) -> dict[str, str]:
     if completion_model(AUTO, settings.context_tokens, settings.slots).model != BUNDLED:
         return {}
     if reason := _why_not_fetched(screen, settings):
-        screen.say(f"{reason}\nThis tour uses {_WEAK}.")
+        screen.say(f"{reason}\nSo {_WEAK}")
     return {}
 
 

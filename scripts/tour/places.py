@@ -12,8 +12,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "tests" / "data" / "shop"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cursor in a file from which ``gap`` is taken away, as it is before one has written it. ``before`` is what stands
-    there, of which ``typed``, its end, is typed while one looks on."""
+    """A cursor in a file from which ``gap`` is taken away, as before it was written. ``before`` is what stands there;
+    ``typed``, its end, is typed while one looks on."""
 
     title: str
     name: str
@@ -49,7 +49,7 @@ class Request:
 
 SUM = Place(
     "Python: the prices of all items are summed",
-    "prices.py",
+    "items.py",
     "    return sum(",
     "return sum(",
     "item.total() for item in items)",
@@ -87,12 +87,13 @@ FUNCTION = Place(
     "orders.go",
     "func Revenue(orders []Order) int {\n\t",
     "",
-    "sum := 0\n\tfor _, order := range orders {\n\t\tif order.Paid {\n\t\t\tsum += order.Cents\n\t\t}\n\t}\n\treturn sum",
+    "sum := 0\n\tfor _, order := range orders {\n\t\tif order.Paid {\n"
+    "\t\t\tsum += order.Cents\n\t\t}\n\t}\n\treturn sum",
 )
 PARSER = Place(
     "Python: a line is taken apart as its docstring says",
-    "prices.py",
-    '    """Reads an item from a line such as "Teapot;1250;2"."""\n    ',
+    "reader.py",
+    'in whole cents and a quantity, as in "Teapot;1250;2"."""\n    ',
     "",
     'name, price, quantity = line.split(";")\n    return Item(name, int(price), int(quantity))',
 )
@@ -111,7 +112,7 @@ DOCUMENTED = Request(
 )
 CHECKED = Request(
     "Edit: a check is added, to be accepted or not",
-    "prices.py",
+    "items.py",
     "def cheapest",
     "/edit",
     "Raise a ValueError where items is empty.",

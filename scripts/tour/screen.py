@@ -81,7 +81,7 @@ class Words:
 
     def __init__(self, console: Console, width: int) -> None:
         self._console, self._width = console, width - len(_INDENT)
-        self._column, self._word = 0, ""
+        self._column, self._word, self._blanks = 0, "", ""
 
     def __call__(self, text: str) -> None:
         for char in text:
@@ -97,23 +97,23 @@ class Words:
 
     def _space(self, char: str) -> None:
         if char == "\n":
-            self._put("\n")
-            self._column = 0
-        elif self._column:
-            self._put(char)
-            self._column += 1
+            self._break()
         else:
-            self._word += char  # indentation
+            self._blanks += char
 
     def _flush(self) -> None:
-        if not self._word.strip():
+        if not self._word:
             return
-        if self._column and self._column + len(self._word) > self._width:
-            self._put("\n")
-            self._column = 0
-        self._put(self._word if self._column else _INDENT + self._word)
-        self._column += len(self._word)
-        self._word = ""
+        if self._column and self._column + len(self._blanks) + len(self._word) > self._width:
+            self._break()
+        piece = self._blanks + self._word
+        self._put(piece if self._column else _INDENT + piece)
+        self._column += len(piece)
+        self._word = self._blanks = ""
+
+    def _break(self) -> None:
+        self._put("\n")
+        self._column, self._blanks = 0, ""
 
     def _put(self, text: str) -> None:
         self._console.out(text, end="", highlight=False)
