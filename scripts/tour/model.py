@@ -62,13 +62,10 @@ def _pull(screen: Screen) -> None:
     if not screen.console.is_terminal:
         pull(WANTED, _Lines(screen))
         return
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (BarColumn(20), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(TextColumn("{task.description}"), *columns, console=screen.console, transient=True) as bar:
         task = bar.add_task(WANTED, total=None)
-        pull(
-            WANTED,
-            lambda step: bar.update(task, completed=step.done, total=step.total, description=step.doing),
-        )
+        pull(WANTED, lambda step: bar.update(task, completed=step.done, total=step.total))
 
 
 class _Lines:

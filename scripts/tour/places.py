@@ -98,7 +98,7 @@ PARSER = Place(
     'name, price, quantity = line.split(";")\n    return Item(name, int(price), int(quantity))',
 )
 EXPLAINED = Request(
-    "Chat: a function is explained",
+    "Chat: a function is explained (before its first answer the model is made ready for chat)",
     "orders.go",
     "func Revenue",
     "/explain",
