@@ -27,15 +27,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_demo_shows_suggestions_and_an_edit() -> None:
-    """The first command of the README, but for setting up."""
-    root = Path(__file__).parents[1]
-    done = subprocess.run([sys.executable, root / "scripts/demo.py"], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("\u27e6") >= 4
-    assert "/doc" in done.stdout
-
-
 def test_json_is_one_object_a_line(folder: Path) -> None:
     done = run("complete", "add.py:2:12", "emoji.py:2:7", "empty.py:1:1", "add.py:2:12", "--json", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
