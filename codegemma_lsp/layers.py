@@ -124,6 +124,8 @@ def save(name: str, value: str) -> Path:
     try:
         target = path.resolve()
         document = tomlkit.parse(target.read_text("utf-8")) if target.exists() else tomlkit.document()
+        if name not in document or value == AUTO:  # the two spellings of a name are one setting
+            document.pop(to_snake(name), None)
         if value == AUTO:
             document.pop(name, None)
         else:

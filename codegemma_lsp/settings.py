@@ -56,10 +56,11 @@ class Settings(BaseModel):
     threads: int = Field(
         0, ge=0, le=1024, description="Processor threads for generating; 0: as many as are fastest when loading."
     )
-    batch_threads: int = Field(0, ge=0, le=1024, description="The same for reading a prompt.")
+    batch_threads: int = Field(0, ge=0, le=1024, description="The same for reading a prompt, with a GGUF model.")
     gpu_layers: int = Field(-1, ge=-1, description="Layers on the GPU, where llama.cpp was built for one; -1: all.")
     kv_cache: KvCache = Field(
-        KvCache.F16, description="Numbers in the KV cache; q8_0 takes half of f16's memory, and reads a little slower."
+        KvCache.F16,
+        description="Numbers in a GGUF model's KV cache; q8_0 takes half of f16's memory, and reads a little slower.",
     )
     infill_format: InfillFormat = Field(
         InfillFormat.AUTO,

@@ -83,7 +83,7 @@ def test_explain_prints_the_prompt_piece_by_piece(folder: Path) -> None:
         (["complete", "nowhere.py:1:1"], 2, "There is no file nowhere.py."),
         (["complete", "latin1.py:1:1"], 1, "latin1.py is not UTF-8 (byte 6 is no text)"),
         (["complete", ".:1:1"], 1, ". cannot be read (Is a directory)."),
-        (["complete", "add.py:1:1", "--model", "none.gguf"], 1, "none.gguf; correct the setting model"),
+        (["complete", "add.py:1:1", "--model", "none.gguf"], 1, "none.gguf; correct the setting"),
         (["complete", "add.py:1:1", "--model", "add.py"], 1, "add.py is not a GGUF file"),
         (["complete", "add.py:1:1", "-s", "maxTokens=0"], 2, "The setting maxTokens cannot be 0"),
         (["complete", "add.py:1:1", "-s", "maxTokens"], 2, "--set takes NAME=VALUE"),

@@ -140,6 +140,13 @@ async def test_what_a_line_could_mend_a_suggestion_mends_or_is_not_shown() -> No
     await check(no_try, "    try:\n", no_try.replace("<CURSOR>", "    try:"))
 
 
+async def test_what_begins_an_empty_block_may_go_on() -> None:
+    """A comment, or where several lines are off the header of a loop: they leave the block empty for now."""
+    empty = "def f(xs):\n<CURSOR>\n"
+    await check(empty, "    # the mean", empty.replace("<CURSOR>", "    # the mean"))
+    await check(empty, "    for x in xs:", empty.replace("<CURSOR>", "    for x in xs:"), multiline=False)
+
+
 async def test_a_header_is_given_no_second_block() -> None:
     body = "def total(numbers):\n    result = 0\n<CURSOR>\n        result += number\n    return result\n"
     loop = "    for number in numbers:\n        print(number)\n    return result\n"
@@ -152,6 +159,9 @@ async def test_a_header_is_given_no_second_block() -> None:
 async def test_the_files_end_is_not_offered_within_a_function() -> None:
     unfinished = 'def area(a, h):\n    """Half of a times h."""\n<CURSOR>\n'
     await check(unfinished, 'if __name__ == "__main__":\n    print(area(1, 2))\n', None)
+    error = 'class E(Exception):\n    """Raised when."""\n\n\n<CURSOR>\n'
+    end = "if __name__ == 1:\n    f()"
+    await check(error, end, error.replace("<CURSOR>", end))
     await check("x = 1\n<CURSOR>\n", "if __name__ == 1:\n    f()\n", "x = 1\nif __name__ == 1:\n    f()\n")
 
 

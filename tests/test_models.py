@@ -106,7 +106,8 @@ def test_models_that_are_not_here(models: Path, model: str, said: str) -> None:
         (LAPTOP, [], "nano"),
         (LAPTOP, ["qwen2.5-coder-0.5b", "qwen2.5-coder-7b", "codegemma-7b", "codegemma-2b"], "codegemma-2b"),
         (LAPTOP, ["codegemma-2b", "codegemma-1.1-2b"], "codegemma-1.1-2b"),
-        (LAPTOP, ["codegemma-7b", "qwen2.5-coder-1.5b"], "codegemma-7b"),
+        (LAPTOP, ["codegemma-7b", "qwen2.5-coder-1.5b"], "qwen2.5-coder-1.5b"),
+        (SERVER, ["codegemma-7b", "qwen2.5-coder-1.5b"], "codegemma-7b"),
         (LAPTOP, ["codegemma-7b-it", "gemma-2b-it", "mine"], "nano"),
         (LAPTOP, ["qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "qwen2.5-coder-3b"], "qwen2.5-coder-1.5b"),
         (SERVER, ["qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "qwen2.5-coder-3b"], "qwen2.5-coder-3b"),
@@ -350,3 +351,13 @@ def test_a_model_on_the_command_line(models: Path, tmp_path: Path) -> None:
 )
 def test_a_file_says_by_its_name_whether_it_chats(model: str, chats: bool) -> None:
     assert is_instruct(model) is chats
+
+
+@pytest.mark.parametrize("name", ["../own/mine", "*", "/somewhere/else", ""])
+def test_nothing_but_a_model_of_the_store_is_removed(models: Path, name: str) -> None:
+    own = models.parent / "own" / "mine.gguf"
+    own.parent.mkdir()
+    own.write_bytes(b"GGUF")
+    with pytest.raises(ModelMissing):
+        store.remove(name)
+    assert own.exists()

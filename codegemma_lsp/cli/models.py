@@ -163,11 +163,11 @@ def use(
     """Use a model from now on, in every editor that does not set another; auto: the best that is here."""
     setting, purpose = ("chatModel", "chat") if chat else ("model", "completion")
     model = CATALOGUE.get(name)
-    if name != AUTO:
-        _must_be_here(name)
     if model is not None and not (model.chats if chat else model.completes):
         other = "leave out --chat" if chat else "use it with --chat"
         raise Usage(f"{name} is not made for {purpose}; {other}, or choose another model.")
+    if name != AUTO:
+        _must_be_here(name)
     try:
         path = layers.save(setting, name)
     except layers.NotSaved as error:

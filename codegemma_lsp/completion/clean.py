@@ -285,7 +285,7 @@ FILTERS: tuple[Filter, ...] = (
 def without_new_errors(text: str, place: Place) -> Cleaned:
     """The most lines of the suggestion that add nothing the parser cannot make sense of, over as much of the rest of
     the line as gives the fewest errors; nothing where none does, or where nothing would change."""
-    kept, reference = text, attainable(place)
+    kept, reference = text, attainable(place, text)
     while kept.strip():
         best = best_fit(kept, place)
         if best.grown.no_worse_than(reference) and kept != place.rest[: best.overwrites]:

@@ -30,20 +30,35 @@ def at_a_level_that_fits(text: str, place: Place) -> str:
         return _with(place, moved(text, level - len(own))).faults, abs(level - len(own))
 
     level = min(_levels(place) | {len(own)}, key=faults)
-    if _FILES_END.match(text.lstrip()) and (level or _is_unfinished(place.line_above)):
+    if _FILES_END.match(text.lstrip()) and (level or _is_unfinished(place)):
         return ""
     return moved(text, level - len(own))
 
 
-def _is_unfinished(above: str) -> bool:
-    """Whether a line is a header, or ends the documentation of what has nothing else yet."""
-    return above.rstrip().endswith((":", '"""', "'''")) and above != above.lstrip()
+def _fills(text: str, place: Place) -> bool:
+    """Whether a text stands within the block that the line above has opened and that holds nothing yet."""
+    level = len(indentation(place.line_above))
+    filled = bool(place.below) and len(indentation(place.below[0])) > level
+    return place.line_above.rstrip().endswith(":") and not filled and len(place.before) + len(indentation(text)) > level
 
 
-def attainable(place: Place) -> Syntax:
-    """The text as good as one line here could make it, by which a suggestion is judged: where a block lacks its
-    statement or its header, one that leaves it so is no worse than before, and still wrong."""
-    if not _is_open(place) or not any(place.syntax.faults):
+def _is_unfinished(place: Place) -> bool:
+    """Whether the line above is a header, or ends the documentation of a function that has nothing else yet."""
+    above = place.line_above
+    if above.rstrip().endswith(":"):
+        return True
+    if not above.rstrip().endswith(('"""', "'''")):
+        return False
+    lines = place.syntax.text[max(0, place.offset - 4000) : place.offset].split("\n")
+    outer = (line for line in reversed(lines) if line.strip() and len(indentation(line)) < len(indentation(above)))
+    return next(outer, "").lstrip().startswith(("def ", "async def "))
+
+
+def attainable(place: Place, text: str) -> Syntax:
+    """The file as good as one line here could make it, by which a suggestion is judged: where a block lacks its
+    statement or its header, one that leaves it so is no worse than before, and still wrong. Where ``text`` begins a
+    block that is empty yet, with a comment or a header of its own, more is to come."""
+    if not _is_open(place) or not any(place.syntax.faults) or _fills(text, place):
         return place.syntax
     column = len(place.before)
     mended = (_with(place, " " * (level - column) + line) for level in _levels(place) for line in _LINES)

@@ -31,7 +31,7 @@ from codegemma_lsp.engines.base import (
     Usage,
     total,
 )
-from codegemma_lsp.prompt import Budget, before_suffix, build_fim
+from codegemma_lsp.prompt import Budget, before_suffix, build_fim, unmistakable
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Extent, excerpt, extent_at, find_language, head_of, parse, scope_at
 
@@ -198,7 +198,7 @@ def plan_completion(query: Query, memory: Memory, engine: Engine, settings: Sett
     budget = Budget(prompt=room - min(settings.max_tokens, room // 2), head_step=settings.window_step)
     prompt, frame = build_fim(site, settings.layout, budget, engine.tokenizer, settings.heal, memory.frame)
     memory.frame = frame
-    specials = (*engine.tokenizer.family.texts.values(), *engine.tokenizer.family.ends)
+    specials = unmistakable(engine.tokenizer.family)
     return Plan(prompt, syntax, part.offset, scope, specials)
 
 

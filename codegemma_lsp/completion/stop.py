@@ -57,9 +57,10 @@ class Stopper:
 
 
 def heads_what_follows(text: str, next_line: str, syntax: Syntax) -> bool:
-    """Whether a text's first line is the header of a block in Python whose statements stand below already."""
+    """Whether a text's first line is the header of a block in Python whose statements stand below already, where they
+    are nothing's. ``syntax`` is of the text as it stands: without a fault in it, what is below has a header."""
     first = text.split("\n", 1)[0].rstrip()
-    if syntax.language_name != "python" or not first.endswith(":"):
+    if syntax.language_name != "python" or not first.endswith(":") or not any(syntax.faults):
         return False
     return len(indentation(next_line)) > len(indentation(first))
 

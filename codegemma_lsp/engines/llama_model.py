@@ -40,6 +40,12 @@ _Key: TypeAlias = tuple[Path, int, int]
 _shared: dict[_Key, LlamaModel] = {}
 _locks: defaultdict[_Key, threading.Lock] = defaultdict(threading.Lock)
 """One a file, held while it is loaded or freed, so that two engines never load it twice."""
+_locking = threading.Lock()
+
+
+def _lock_of(key: _Key) -> threading.Lock:
+    with _locking:
+        return _locks[key]
 
 
 def borrow(path: Path, gpu_layers: int, on_progress: OnProgress = lambda _: True) -> LlamaModel:
@@ -49,7 +55,7 @@ def borrow(path: Path, gpu_layers: int, on_progress: OnProgress = lambda _: True
     """
     check_file(path)
     key = (path.resolve(), path.stat().st_mtime_ns, gpu_layers)
-    with _locks[key]:
+    with _lock_of(key):
         model = _shared.get(key)
         if model is None:
             model = _shared[key] = LlamaModel(path, gpu_layers, key, on_progress)
@@ -86,11 +92,11 @@ class LlamaModel:
 
     def release(self) -> None:
         """Frees the model once nobody uses it."""
-        with _locks[self._key]:
+        with _lock_of(self._key):
             self.users -= 1
             if self.users:
                 return
-            _shared.pop(self._key, None)
+            del _shared[self._key]
             with self._freeing:
                 pointer, self.pointer = self.pointer, None
                 llama.llama_model_free(pointer)
@@ -248,9 +254,7 @@ def check_file(path: Path) -> None:
         with path.open("rb") as file:
             magic = file.read(4)
     except FileNotFoundError:
-        raise ModelNotFound(
-            f"There is no model file at {path}; correct the setting model, or remove it to use nano."
-        ) from None
+        raise ModelNotFound(f"There is no model file at {path}; correct the setting, or set it to auto.") from None
     except OSError as error:
         raise ModelUnusable(f"The model file {path} cannot be read ({error.strerror}).") from None
     if magic != b"GGUF":

@@ -128,9 +128,9 @@ class Native:
             self.use_threads(self.threads, fastest(self._reading))
         self._deadline = math.inf
         self._measure_drafts()
-        self._measuring = False
+        whole, self._measuring = not self._given_up(), False
         self.trim(0, 0)
-        if not (threads or batch_threads):
+        if whole and not (threads or batch_threads):
             self.model.measured = Measured(self.threads, self.batch_threads, self.draft_cost)
 
     def _generating(self, threads: int, limit: float) -> float:

@@ -155,7 +155,7 @@ def load(path: Path, device: str) -> tuple[Any, Any]:
 def check_folder(path: Path) -> None:
     """Raises ``ModelNotFound`` or ``ModelUnusable`` for what transformers would refuse with less to say."""
     if not path.is_dir():
-        raise ModelNotFound(f"There is no model folder at {path}; correct the setting model, or remove it to use nano.")
+        raise ModelNotFound(f"There is no model folder at {path}; correct the setting, or set it to auto.")
     for name, what in (("config.json", "its configuration"), ("tokenizer.json", "its tokenizer")):
         if not (path / name).exists():
             raise ModelUnusable(f"{path} has no {name}, {what}; download the whole model again.")

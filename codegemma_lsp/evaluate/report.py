@@ -16,7 +16,7 @@ from codegemma_lsp.evaluate import confidence
 from codegemma_lsp.evaluate.run import Result, Setup
 
 COLUMNS = ("pass@1", "exact", "similar", "shown", "breaks", "repeats", "read", "made", "p50 ms", "p95 ms")
-WIDTH = 120
+WIDTH = 132
 """Columns of a table that is not shown in a terminal."""
 
 

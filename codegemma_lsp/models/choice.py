@@ -20,9 +20,15 @@ AUTO = "auto"
 DEMO_CHAT = "smollm2-135m"
 """The packaged model that answers where there is no better chat model."""
 
-_COMPLETION_ORDER = ("codegemma-1.1-2b", "codegemma-2b", "codegemma-7b")
-_CODERS = ("qwen2.5-coder-7b", "qwen2.5-coder-3b", "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b")
-_CODERS_WITHOUT_GPU = ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b", "qwen2.5-coder-3b", "qwen2.5-coder-7b")
+_FIRST = ("codegemma-1.1-2b", "codegemma-2b")
+_CODERS = ("codegemma-7b", "qwen2.5-coder-7b", "qwen2.5-coder-3b", "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b")
+_CODERS_WITHOUT_GPU = (
+    "qwen2.5-coder-1.5b",
+    "qwen2.5-coder-0.5b",
+    "qwen2.5-coder-3b",
+    "qwen2.5-coder-7b",
+    "codegemma-7b",
+)
 """A larger model than 1.5B is slower than a person types on processors alone."""
 _CODEGEMMA_CHAT = ("codegemma-1.1-7b-it", "codegemma-7b-it")
 _GEMMA_CHAT = ("gemma-2-9b-it", "gemma-7b-it", "gemma-2-2b-it", "gemma-2b-it")
@@ -66,7 +72,7 @@ class Choice:
 def choose_completion(found: Found) -> str:
     """The name of the model that completes: CodeGemma 2B, CodeGemma 7B, a coder model, else the bundled one."""
     coders = _CODERS if found.machine.has_gpu else _CODERS_WITHOUT_GPU
-    return found.first((*_COMPLETION_ORDER, *coders)) or BUNDLED
+    return found.first((*_FIRST, *coders)) or BUNDLED
 
 
 def choose_chat(found: Found, completion: str) -> str | None:

@@ -120,12 +120,12 @@ def remove(name: str) -> int:
 
     Raises ``ModelMissing``, and ``OSError`` where a file cannot be deleted.
     """
-    found = [path for path in (stored_path(name), *part_files(name)) if path.is_file()]
+    found = [path for path in (stored_path(name), *part_files(name)) if path.is_file()] if is_name(name) else []
     if not found:
         hint = "it ships with codegemma-lsp" if name == BUNDLED else did_you_mean(name, list(here()))
         raise ModelMissing(f"There is no model {name} to remove; {hint}")
     size = sum(path.stat().st_size for path in found)
-    for path in (*found, lock_path(name)):
+    for path in found:
         path.unlink(missing_ok=True)
     tidy()
     return size

@@ -2,7 +2,7 @@
 
 from codegemma_lsp.prompt.chat import ChatImpossible, Message, Role, build_chat
 from codegemma_lsp.prompt.detect import About, family_of
-from codegemma_lsp.prompt.families import BY_NAME, CODEGEMMA, FAMILIES, PREFIX_ONLY, UNKNOWN, InfillFormat
+from codegemma_lsp.prompt.families import BY_NAME, CODEGEMMA, FAMILIES, PREFIX_ONLY, UNKNOWN, InfillFormat, unmistakable
 from codegemma_lsp.prompt.fim import (
     LONGEST_LINE,
     LONGEST_PIECE,
@@ -59,4 +59,5 @@ __all__ = [
     "build_fim",
     "count_tokens",
     "family_of",
+    "unmistakable",
 ]

@@ -88,4 +88,5 @@ def family_of(
     texts = {s: name_of(token) for s, token in zip(_LOOKS, infill_ids, strict=True)} if infill_ids is not None else {}
     if not texts or not all(re.search(_LOOKS[special], text, re.IGNORECASE) for special, text in texts.items()):
         return families.PREFIX_ONLY
-    return replace(families.UNKNOWN, texts=texts)
+    assert infill_ids is not None
+    return replace(families.UNKNOWN, texts=texts, ids=dict(zip(_LOOKS, infill_ids, strict=True)))

@@ -6,6 +6,7 @@ only that one is here. Which family a model is of is told in ``detect``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -228,6 +229,15 @@ FAMILIES = (
     AIXCODER,
     SANTACODER,
 )
+_UNMISTAKABLE = re.compile(r"<[|\uff5c\[].+[|\uff5c\]]>|<fim[-_]\w+>|<(start|end)_of_turn>|<[be]os>")
+
+
+def unmistakable(family: Family) -> tuple[str, ...]:
+    """Spellings of a family's special tokens that are nothing else in a source; ``<s>`` and ``<filename>`` may be."""
+    spelled = (*family.texts.values(), *family.ends)
+    return tuple(text for text in dict.fromkeys(spelled) if _UNMISTAKABLE.fullmatch(text))
+
+
 BY_NAME: Mapping[str, Family] = {family.name: family for family in (*FAMILIES, PREFIX_ONLY)}
 
 

@@ -153,7 +153,8 @@ def _opening(site: Site, budget: Budget, tokenizer: Tokenizer) -> tuple[tuple[Se
     if left < 0:
         return bos, family.prefix_lead
     files: list[Segment] = []
-    for other in reversed(site.other_files):
+    # A family without a form for several files was not trained on them.
+    for other in reversed(site.other_files if family.heading else ()):
         text = other.text if other.text.endswith("\n") else f"{other.text}\n"
         piece = (*_filled(family.heading, other.reason, path=other.path), *_texts((text, other.reason)))
         piece = (*piece, *_filled(family.joint, ""))

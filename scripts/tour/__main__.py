@@ -14,6 +14,7 @@ import places
 from editor import Editor, Ghost, ServerFailed
 from model import chosen
 from places import Place, Request
+from pygls.exceptions import JsonRpcException
 from screen import Screen
 
 from codegemma_lsp.document import Edit, Span
@@ -135,8 +136,9 @@ def main() -> int:
     screen = Screen()
     try:
         asyncio.run(lead(screen, chosen(screen, nano=nano)))
-    except (ServerFailed, PullInterrupted) as error:
-        print(f"demo: {error}", file=sys.stderr)
+    except (ServerFailed, PullInterrupted, TimeoutError, JsonRpcException) as error:
+        said = str(error) or "The server has not answered; .venv/bin/codegemma-lsp doctor checks the installation."
+        print(f"demo: {said}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -118,9 +118,10 @@ class Editor:
             self.message(params.message)
 
     async def stop(self) -> None:
-        with suppress(JsonRpcException, TimeoutError):
+        # Ctrl+C reaches the server, too: it may be gone.
+        with suppress(JsonRpcException, TimeoutError, RuntimeError, ConnectionError):
             await asyncio.wait_for(self._client.shutdown_async(None), 10)
-        self._client.exit(None)
+            self._client.exit(None)
         await self._client.stop()  # type: ignore[no-untyped-call]
 
     def view(self, name: str, text: str) -> None:

