@@ -73,7 +73,7 @@ class Settings(BaseModel):
     temperature: float = Field(0.0, ge=0, le=2, description="0 always picks the likeliest token.")
     seed: int = Field(0, ge=0, description="Repeats the same draws where temperature is above 0.")
     min_confidence: float = Field(
-        -0.3,
+        -0.5,
         le=0,
         description="Mean log-probability (nats a token) under which a suggestion is shown only when asked for.",
     )
