@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,7 +52,9 @@ def test_a_cancelled_generation_goes_on_as_if_it_had_not_been(
     for seed in range(sampling.seed, sampling.seed + 20):
         request = replace(request_at(fresh_engine), sampling=replace(sampling, seed=seed))
         whole = traced(fresh_engine, request)
-        if whole.generation.usage.generated > after + 1:
+        # A draw may hang on rounding, which differs where a token is read by itself: here it does not.
+        steady = fresh_engine.run(request).text == whole.generation.text
+        if whole.generation.usage.generated > after + 1 and steady:
             break
     cancelled, progress = threading.Event(), Progress()
     begun = replace(request, on_text=stopping_after(after, cancelled), progress=progress)
@@ -224,7 +228,11 @@ def test_a_measurement_that_is_cut_short_harms_nothing(fresh_engine: LlamaEngine
     assert fresh_engine.run(request_at(fresh_engine)).usage.generated
 
 
-def test_measuring_ends_where_loading_is_given_up() -> None:
+def test_measuring_ends_where_loading_is_given_up(tmp_path: Path) -> None:
+    model = shutil.copy(
+        model_path(BUNDLED), tmp_path / "unmeasured.gguf"
+    )  # what is known of a file is not measured again
+
     def asked(patience: int) -> int:
         """How often it is asked whether to go on, once the file is read, by one who loses interest at some time."""
         times = 0
@@ -234,7 +242,7 @@ def test_measuring_ends_where_loading_is_given_up() -> None:
             times += share == 1.0
             return times < patience
 
-        LlamaEngine(model_path(BUNDLED), Options(threads=0), on_progress).close()
+        LlamaEngine(Path(model), Options(threads=0), on_progress).close()
         return times
 
     assert asked(patience=10) < 100 < asked(patience=10**9)

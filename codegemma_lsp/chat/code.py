@@ -6,14 +6,15 @@ import re
 from math import gcd
 
 from codegemma_lsp.chat.types import Refused
-from codegemma_lsp.prompt import Special
+from codegemma_lsp.prompt import FAMILIES, unmistakable
 from codegemma_lsp.syntax import indentation
 
 _UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd]"
-_CONTROL = "|".join([*(re.escape(special) for special in Special), r"<\|[a-z_]{2,30}\|>"])
+_TOKENS = {text for family in FAMILIES for text in unmistakable(family)}
+_CONTROL = "|".join([*sorted(re.escape(text) for text in _TOKENS), r"<\|[a-z_]{2,30}\|>"])
 NO_TEXT = re.compile(f"{_UNPRINTABLE}|{_CONTROL}")
 """What has no place in a file: control characters, those that end a line for some or turn the direction of others, and
-the model's own control tokens."""
+models' own control tokens."""
 _FENCES = re.compile(r"^[ \t]{0,3}(`{3,})", re.MULTILINE)
 _LONE_CR = re.compile(r"\r(?!\n)")
 _AGAIN = "ask again, or say more exactly what you want"

@@ -18,17 +18,19 @@ from codegemma_lsp.settings import Settings
 
 WANTED = "qwen2.5-coder-0.5b"
 _TELL_SECONDS = 3.0
+_UNSURE = {"minConfidence": -9}
+"""The bundled model is seldom sure, and here it is to be seen."""
 _WEAK = f"this tour uses {BUNDLED}, the small bundled model; its suggestions are often wrong."
 
 
-def chosen(screen: Screen, *, nano: bool) -> dict[str, str]:
+def chosen(screen: Screen, *, nano: bool) -> dict[str, str | int]:
     """The settings that choose the model, none where those of the user do. Nothing is written but the model itself.
 
     Raises ``PullInterrupted``.
     """
     if nano:
         screen.say(f"With --nano {_WEAK}")
-        return {"model": BUNDLED}
+        return {"model": BUNDLED, **_UNSURE}
     settings, _, _ = settings_from({})
     if settings.model != AUTO:
         return {}
@@ -36,6 +38,7 @@ def chosen(screen: Screen, *, nano: bool) -> dict[str, str]:
         return {}
     if reason := _why_not_fetched(screen, settings):
         screen.say(f"{reason}\nSo {_WEAK}")
+        return dict(_UNSURE)
     return {}
 
 
