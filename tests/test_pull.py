@@ -30,7 +30,8 @@ PART_BYTES = 200_000
 FROM_HUB = (HubFile(REPO, FILE),)
 FROM_PACKAGES = (PackageParts("tiny-part", "1.0", 3, PART_BYTES),)
 COMMAND = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from codegemma_lsp.cli import main
 from codegemma_lsp.models.catalogue import CATALOGUE
 from tests.test_pull import FROM_HUB, tiny

@@ -6,6 +6,7 @@ folder on this machine, code from the installed packages; nothing is unpickled, 
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -75,6 +76,8 @@ class Torch:
         self._model, config = load(path, self._device)
         self.size = int(config.vocab_size)
         self.context_tokens = min(options.context_tokens, int(config.max_position_embeddings))
+        parameters = inspect.signature(self._model.model.forward).parameters
+        self._cache_name = "cache" if "cache" in parameters else "past_key_values"  # renamed in transformers 5.24
         self._caches: list[Any] = [DynamicCache(config=config) for _ in range(options.slots)]
         self.draft_cost = _DRAFT_COST
         self.chat_template = chat_template(path)
@@ -91,7 +94,8 @@ class Torch:
         cache = self._caches[slot]
         try:
             with torch.inference_mode():
-                answer = self._model.model(input_ids=ids, position_ids=at, past_key_values=cache, use_cache=True)
+                kept = {self._cache_name: cache}
+                answer = self._model.model(input_ids=ids, position_ids=at, use_cache=True, **kept)
                 self._last = answer.last_hidden_state[0, -scored:]
         except RuntimeError as error:
             raise EngineFailed(f"torch could not process {len(tokens)} tokens ({error}); it starts again.") from error
