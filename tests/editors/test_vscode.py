@@ -38,7 +38,13 @@ needs_vscode = pytest.mark.skipif(bool(missing()), reason=missing() or "VS Code 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 
-SETTINGS = {"codegemma.minConfidence": -9, "codegemma.threads": 1, "codegemma.chatMaxTokens": 120}
+SETTINGS = {
+    "codegemma.minConfidence": -9,
+    "codegemma.threads": 1,
+    "codegemma.chatMaxTokens": 120,
+    "codegemma.batchTokens": 64,
+}
+"""Whether the small chat model has anything to say of a file hangs on rounding, and that on the size of batches."""
 
 
 def launcher(folder: Path) -> dict[str, Any]:
