@@ -35,11 +35,8 @@ from codegemma_lsp.document import Document, file_path
 from codegemma_lsp.engines.base import Engine, EngineFailed
 from codegemma_lsp.engines.order import Order
 from codegemma_lsp.keeper import Keeper, Status
-from codegemma_lsp.models import DEMO_CHAT, Choice, ModelError, chat_model, completion_model
+from codegemma_lsp.models import CHAT_SLOTS, DEMO_CHAT, Choice, ModelError, chat_model, completion_model
 from codegemma_lsp.settings import Settings
-
-_SLOTS = 2
-"""One for a conversation, one for edits."""
 
 
 class Assistant:
@@ -149,7 +146,7 @@ class Assistant:
                 raise Refused("The chat model is being changed; ask again." if changed else self.keeper.status.message)
             try:
                 yield engine, settings
-                self.keeper.worked(chosen)
+                self.keeper.worked()
             except EngineFailed as error:
                 self.keeper.broke(engine, error, chosen)
                 raise
@@ -185,7 +182,7 @@ def choose(settings: Settings) -> Choice:
     except ModelError:
         completion = settings.model
     try:
-        choice = chat_model(settings.chat_model, settings.chat_context_tokens, _SLOTS, completion)
+        choice = chat_model(settings.chat_model, settings.chat_context_tokens, CHAT_SLOTS, completion)
     except ModelError as error:
         raise Refused(str(error)) from None
     if not choice.path.is_absolute():
@@ -203,7 +200,7 @@ def engine_settings(settings: Settings) -> Settings:
 
 
 def _for_engine(settings: Settings, choice: Choice) -> Settings:
-    changes = {"model": str(choice.path), "context_tokens": settings.chat_context_tokens, "slots": _SLOTS}
+    changes = {"model": str(choice.path), "context_tokens": settings.chat_context_tokens, "slots": CHAT_SLOTS}
     return settings.model_copy(update=changes)
 
 

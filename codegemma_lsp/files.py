@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from codegemma_lsp.document import Document
+from codegemma_lsp.outputs import replace_whole
 from codegemma_lsp.syntax import language_name
 
 _BOM = b"\xef\xbb\xbf"
@@ -71,21 +68,6 @@ def write(path: Path, text: str, expected: bytes | None) -> None:
             return
         if target.read_bytes() != expected:
             raise NotWritten(f"{path} has changed meanwhile, so it was left alone; do it again.")
-        _replace(target, (_BOM if expected.startswith(_BOM) else b"") + text.encode())
+        replace_whole(target, (_BOM if expected.startswith(_BOM) else b"") + text.encode())
     except OSError as error:
         raise NotWritten(f"{path} cannot be written ({error.strerror}); it is as it was.") from None
-
-
-def _replace(target: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(target, name)
-        Path(name).replace(target)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -121,7 +121,7 @@ class Keeper:
         if self.status.loading is not None:
             self._set(Status(self.status.message, "Inactive", busy=True, loading=share))
 
-    def worked(self, settings: Settings) -> None:
+    def worked(self) -> None:
         """The engine has answered: all is well again."""
         self._failures = 0
         if self.engine is not None and self.status.kind != "Normal":

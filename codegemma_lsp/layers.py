@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from pydantic.alias_generators import to_snake
 from tomlkit.exceptions import TOMLKitError
 
 from codegemma_lsp.models import AUTO
+from codegemma_lsp.outputs import replace_whole
 from codegemma_lsp.settings import Problem, Settings, parse, section, sound
 
 FILE_VARIABLE = "CODEGEMMA_CONFIG"
@@ -131,7 +130,7 @@ def save(name: str, value: str) -> Path:
         else:
             document[name] = value
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, tomlkit.dumps(document))
+        replace_whole(target, tomlkit.dumps(document).encode())
     except OSError as error:
         raise NotSaved(f"{path} cannot be written ({error.strerror}); it is as it was.") from None
     except UnicodeDecodeError:
@@ -139,19 +138,3 @@ def save(name: str, value: str) -> Path:
     except TOMLKitError as error:
         raise NotSaved(f"{path} is no TOML ({error}), so it was left as it is; correct it first.") from None
     return path
-
-
-def _replace(target: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o644)
-        Path(name).replace(target)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -1,7 +1,11 @@
-"""Whether what was asked for can be written: looked at before an hour's work and not after it."""
+"""Files that are written: whole or not at all, and whether they can be, looked at before an hour's work."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -28,3 +32,23 @@ def check_picture(path: Path | None, extra: str) -> None:
         raise BadOutput(f"The package matplotlib is missing; pip install 'codegemma-lsp[{extra}]' brings it.") from None
     if path.suffix.removeprefix(".") not in FigureCanvasBase.get_supported_filetypes():
         raise BadOutput(f"A plot cannot be written as {path.name}; name a file that ends in .png, .svg or .pdf.")
+
+
+def replace_whole(target: Path, content: bytes) -> None:
+    """Puts ``content`` in a file's place in one step; permissions stay, a new file may be read by everybody. Raises
+    ``OSError``, with the file as it was."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, name)
+        else:
+            Path(name).chmod(0o644)
+        Path(name).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -177,7 +177,7 @@ class Session:
             raise
         if outcome.origin is Origin.MODEL:
             self._pace.answered(outcome.ms["total"])
-            self.keeper.worked(settings)
+            self.keeper.worked()
         return outcome
 
     def _why_not(self, query: Query) -> str:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from codegemma_lsp import layers
 from codegemma_lsp.cli.common import Failure, Usage, read_settings
-from codegemma_lsp.models import AUTO, BUNDLED, CATALOGUE, ModelError, chat_model, completion_model
+from codegemma_lsp.models import AUTO, BUNDLED, CATALOGUE, CHAT_SLOTS, ModelError, chat_model, completion_model
 from codegemma_lsp.models import store as kept
 from codegemma_lsp.models.catalogue import Model, Purpose, did_you_mean
 from codegemma_lsp.models.machine import this_machine
@@ -25,7 +25,6 @@ from codegemma_lsp.settings import Settings
 
 models = typer.Typer(help="Which models there are, and which one is used.", no_args_is_help=True)
 
-_CHAT_SLOTS = 2
 Name = Annotated[str, typer.Argument(help="A model's name, as codegemma-lsp models list shows it.")]
 
 
@@ -93,7 +92,7 @@ def table_rows(settings: Settings) -> list[Row]:
 def _row(model: Model, settings: Settings, is_here: bool, used: dict[str, str]) -> Row:
     context, slots = settings.context_tokens, settings.slots
     if model.purpose is Purpose.CHAT:
-        context, slots = settings.chat_context_tokens, _CHAT_SLOTS
+        context, slots = settings.chat_context_tokens, CHAT_SLOTS
     memory = model.memory_bytes(context, slots)
     return Row(
         model.name,
@@ -121,7 +120,7 @@ def _in_use(settings: Settings) -> dict[str, str]:
     except ModelError:
         pass
     try:
-        chat = chat_model(settings.chat_model, settings.chat_context_tokens, _CHAT_SLOTS, name).model
+        chat = chat_model(settings.chat_model, settings.chat_context_tokens, CHAT_SLOTS, name).model
         used.setdefault(chat, []).append("chats")
     except ModelError:
         pass

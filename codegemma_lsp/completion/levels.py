@@ -67,9 +67,8 @@ def attainable(place: Place, text: str) -> Syntax:
 
 def _is_open(place: Place) -> bool:
     """Whether a statement of Python belongs here, on a line with nothing else on it."""
-    language = place.syntax.language
-    is_python = language is not None and language.name == "python"
-    return is_python and place.scope.place is Kind.STATEMENT and not (place.before.strip() or place.rest.strip())
+    is_statement = place.syntax.language_name == "python" and place.scope.place is Kind.STATEMENT
+    return is_statement and not (place.before.strip() or place.rest.strip())
 
 
 def _levels(place: Place) -> set[int]:

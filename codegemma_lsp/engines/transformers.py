@@ -189,8 +189,9 @@ def vocabulary_of(tokenizer: Any, size: int, infill_format: InfillFormat = Infil
 
     # This tokenizer recognises special tokens wherever they stand; the vocabulary cuts those of the user.
     names = {special: name(token) for special, token in specials.items()}
-    ends = frozenset(controls)
-    return Vocabulary(pieces, specials, names, ends, encode, family, spellings=spellings, encode_markup=encode)
+    return Vocabulary(
+        pieces, specials, names, frozenset(controls), encode, family, spellings=spellings, encode_markup=encode
+    )
 
 
 def specials_of(tokenizer: Any, family: Family) -> dict[Special, int]:

@@ -21,9 +21,9 @@ WIDTH = 132
 
 
 def summary(setup: Setup, results: Sequence[Result]) -> dict[str, Any]:
-    """Shares from 0 to 1, tokens a task, milliseconds. ``pass_at_1`` is None where nothing was run; the rates of broken
-    syntax and repeated suffixes are of what was ``shown``,
-    and ``sure_at`` is the confidence (nats a token) from which on four of five shown are right."""
+    """Shares from 0 to 1, tokens a task, milliseconds. ``pass_at_1`` is None where nothing was run. The rates of broken
+    syntax and repeated suffixes are of what was ``shown``; ``sure_at`` is the confidence (nats a token) from which four
+    of five shown are right."""
     passed = [result.passed for result in results if result.passed is not None]
     ms = [result.ms for result in results]
     shown = [result for result in results if result.answer.strip()]

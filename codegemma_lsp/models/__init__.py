@@ -1,7 +1,7 @@
 """Models: the catalogue, the store on this machine, the choice between them, and how they are fetched."""
 
 from codegemma_lsp.models.catalogue import BUNDLED, CATALOGUE
-from codegemma_lsp.models.choice import AUTO, DEMO_CHAT, Choice, chat_model, completion_model
+from codegemma_lsp.models.choice import AUTO, CHAT_SLOTS, DEMO_CHAT, Choice, chat_model, completion_model
 from codegemma_lsp.models.errors import ModelError, ModelMissing
 from codegemma_lsp.models.store import model_files, model_path, resolve
 
@@ -9,6 +9,7 @@ __all__ = [
     "AUTO",
     "BUNDLED",
     "CATALOGUE",
+    "CHAT_SLOTS",
     "DEMO_CHAT",
     "Choice",
     "ModelError",

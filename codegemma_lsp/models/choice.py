@@ -17,6 +17,8 @@ from codegemma_lsp.models.packaged import PACKAGED, NotPackaged, packaged_path
 from codegemma_lsp.models.store import here, resolve
 
 AUTO = "auto"
+CHAT_SLOTS = 2
+"""Prompts kept for chat: one for a conversation, one for edits."""
 DEMO_CHAT = "smollm2-135m"
 """The packaged model that answers where there is no better chat model."""
 

@@ -34,6 +34,7 @@ _BLOCK = 2**16
 _LIBRARY = "codegemma-lsp"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RESET = re.compile(r"\bt=(\d+)")
+_UNREACHABLE = (httpx2.RequestError, httpx2.InvalidURL)
 _T = TypeVar("_T")
 
 
@@ -55,7 +56,7 @@ def look_up(source: HubFile, sha256: str) -> Remote:
     timeout = min(CONNECT_SECONDS, constants.HF_HUB_ETAG_TIMEOUT)
     try:
         found = _patiently(source, lambda: get_hf_file_metadata(url, timeout=timeout, library_name=_LIBRARY))
-    except (httpx2.RequestError, httpx2.InvalidURL) as error:
+    except _UNREACHABLE as error:
         raise SourceFailed(f"the hub cannot be reached ({_why(error)})") from None
     if _SHA256.fullmatch(found.etag or "") is None or found.size is None:
         raise SourceFailed(f"the hub names no checksum for {source.filename} of {source.repo}")
@@ -73,7 +74,7 @@ def fetch(source: HubFile, remote: Remote, part: Part) -> None:
         try:
             _patiently(source, lambda: _stream(remote, part))
             reason = "it ended too early"
-        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+        except _UNREACHABLE as error:
             reason = _why(error)
         failures = 0 if part.size > before else failures + 1
         if part.size < remote.size:
@@ -121,10 +122,8 @@ def _once(source: HubFile, ask: Callable[[], _T], *, last: bool) -> _T:
         if error.response.status_code == 429 and seconds <= LONGEST_PAUSE_SECONDS and not last:
             raise _Wait(seconds) from None
         raise _refused(source, error) from None
-    except (httpx2.RequestError, httpx2.InvalidURL) as error:
-        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-            raise SourceFailed(f"the hub cannot be reached ({_why(error)})") from None
-        raise
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        raise SourceFailed(f"the hub cannot be reached ({_why(error)})") from None
 
 
 def _pause(headers: Mapping[str, str]) -> float:
