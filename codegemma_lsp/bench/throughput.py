@@ -34,7 +34,8 @@ class Speed:
 
 async def measure(settings: Settings, told: Callable[[str], None]) -> dict[str, Speed]:
     """The median of each system's rounds, which alternate. Raises ``RuntimeError``, and what engines raise."""
-    chosen = settings.model_copy(update={"context_tokens": CONTEXT, "batch_tokens": BATCH, "slots": 1})
+    batch = settings.batch_tokens if "batch_tokens" in settings.model_fields_set else BATCH
+    chosen = settings.model_copy(update={"context_tokens": CONTEXT, "batch_tokens": batch, "slots": 1})
     engine = await asyncio.to_thread(engines.load, chosen)
     server = LlamaServer(model_path(settings.model), engine.threads, CONTEXT, BATCH, settings.gpu_layers)
     await server.start()
