@@ -12,8 +12,8 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
 
-from codegemma_lsp import convert
 from codegemma_lsp.document import Document, Edit, Encoding, Span
+from codegemma_lsp.server import conversions
 
 URI = "file:///workspace/module.py"
 REQUEST_CANCELLED = -32800
@@ -44,7 +44,7 @@ class Client(LanguageClient):
         self.crashed = server.returncode
 
     def open(self, text: str, language: str = "python", uri: str = URI) -> None:
-        self.document = Document(uri, convert.text(text), language, 1)
+        self.document = Document(uri, conversions.text(text), language, 1)
         item = types.TextDocumentItem(uri, language, 1, text)
         self.text_document_did_open(types.DidOpenTextDocumentParams(item))
 
@@ -107,7 +107,7 @@ async def serving(
     )
     params = types.InitializeParams(capabilities, initialization_options=options, root_uri="file:///workspace")
     answer = await client.initialize_async(params)
-    client.encoding = convert.encoding(answer.capabilities.position_encoding)
+    client.encoding = conversions.encoding(answer.capabilities.position_encoding)
     client.initialized(types.InitializedParams())
     try:
         if wait:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
-from codegemma_lsp import convert, engines
+from codegemma_lsp import engines
 from codegemma_lsp.assistant import Assistant
 from codegemma_lsp.chat import Action, Proposal, Refused, Target
 from codegemma_lsp.chat.cover import Project, cover
 from codegemma_lsp.document import NOT_OPEN, Document, Edit, Encoding, Span
+from codegemma_lsp.server import conversions
 from codegemma_lsp.settings import Settings
 from tests.scripted import ScriptedEngine
 
@@ -96,27 +97,27 @@ ANNOTATIONS = types.ChangeAnnotationsSupportOptions()
 
 
 def test_confirmation_needs_document_changes_and_annotations() -> None:
-    assert convert.confirms(able(document_changes=True, change_annotation_support=ANNOTATIONS))
+    assert conversions.confirms(able(document_changes=True, change_annotation_support=ANNOTATIONS))
     for capabilities in (
         able(change_annotation_support=ANNOTATIONS),
         able(document_changes=True),
         types.ClientCapabilities(),
     ):
-        assert not convert.confirms(capabilities)
-        edit = convert.workspace_edit(proposal(), Encoding.UTF16, capabilities)
+        assert not conversions.confirms(capabilities)
+        edit = conversions.workspace_edit(proposal(), Encoding.UTF16, capabilities)
         assert edit.change_annotations is None
 
 
 @pytest.mark.parametrize(("version", "sent"), [(0, 0), (3, 3), (NOT_OPEN, None)])
 def test_an_edit_names_the_version_that_it_is_for(version: int, sent: int | None) -> None:
-    edit = convert.workspace_edit(proposal(version), Encoding.UTF16, able(document_changes=True))
+    edit = conversions.workspace_edit(proposal(version), Encoding.UTF16, able(document_changes=True))
     (change,) = edit.document_changes or ()
     assert isinstance(change, types.TextDocumentEdit)
     assert change.text_document.version == sent
 
 
 def test_a_new_file_is_created_and_none_overwritten() -> None:
-    made = convert.workspace_edit(proposal(NOT_OPEN, creates=True), Encoding.UTF16, able(document_changes=True))
+    made = conversions.workspace_edit(proposal(NOT_OPEN, creates=True), Encoding.UTF16, able(document_changes=True))
     create, change = made.document_changes or ()
     assert isinstance(create, types.CreateFile)
     assert create.options is not None

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from codegemma_lsp import convert
 from codegemma_lsp.document import Document, Encoding, file_path
+from codegemma_lsp.server import conversions
 from tests.test_document import encodings, reference_lines, texts
 
 
@@ -40,7 +40,7 @@ class ReferenceClient:
 @given(st.data(), texts, encodings)
 def test_any_sequence_of_changes_gives_the_clients_text(data: st.DataObject, text: str, encoding: Encoding) -> None:
     client = ReferenceClient(text, encoding)
-    document = convert.opened(types.TextDocumentItem("file:///a", "python", 1, text))
+    document = conversions.opened(types.TextDocumentItem("file:///a", "python", 1, text))
     for version in range(2, 2 + data.draw(st.integers(1, 4))):
         changes: list[types.TextDocumentContentChangeEvent] = []
         for _ in range(data.draw(st.integers(0, 3))):
@@ -51,7 +51,7 @@ def test_any_sequence_of_changes_gives_the_clients_text(data: st.DataObject, tex
             inside = [i for i in range(len(client.text) + 1) if client.text[max(0, i - 1) : i + 1] != "\r\n" or i == 0]
             start, end = sorted((data.draw(st.sampled_from(inside)), data.draw(st.sampled_from(inside))))
             changes.append(client.replace(start, end, data.draw(texts)))
-        document = convert.changed(document, changes, version, encoding)
+        document = conversions.changed(document, changes, version, encoding)
         assert (document.text, document.version) == (client.text, version)
 
 
@@ -66,7 +66,7 @@ def test_any_sequence_of_changes_gives_the_clients_text(data: st.DataObject, tex
     ],
 )
 def test_the_path_the_model_sees(uri: str, folders: list[str], shown: str) -> None:
-    assert convert.display_path(uri, folders) == shown
+    assert conversions.display_path(uri, folders) == shown
 
 
 def test_paths_of_uris() -> None:
@@ -74,16 +74,16 @@ def test_paths_of_uris() -> None:
 
 
 def test_half_a_character_is_replaced_by_one_of_its_length() -> None:
-    assert convert.text("a\ud83db") == "a\ufffdb"
-    assert convert.text("a\U0001f600b") == "a\U0001f600b"
+    assert conversions.text("a\ud83db") == "a\ufffdb"
+    assert conversions.text("a\U0001f600b") == "a\U0001f600b"
 
 
 @pytest.mark.parametrize("kind", [None, "utf-16", types.PositionEncodingKind.Utf16])
 def test_utf16_is_the_default(kind: types.PositionEncodingKind | str | None) -> None:
-    assert convert.encoding(kind) is Encoding.UTF16
+    assert conversions.encoding(kind) is Encoding.UTF16
 
 
 def test_a_reversed_range_is_turned_round() -> None:
     document = Document("", "abc")
-    span = convert.span(document, types.Range(types.Position(0, 2), types.Position(0, 1)), Encoding.UTF16)
+    span = conversions.span(document, types.Range(types.Position(0, 2), types.Position(0, 1)), Encoding.UTF16)
     assert (span.start, span.end) == (1, 2)

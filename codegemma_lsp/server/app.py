@@ -11,9 +11,10 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
-from codegemma_lsp import __version__, convert
+from codegemma_lsp import __version__
 from codegemma_lsp.assistant import Assistant
 from codegemma_lsp.keeper import Status
+from codegemma_lsp.server import conversions
 from codegemma_lsp.server.progress import LoadProgress
 from codegemma_lsp.server.protocol import Protocol, converter
 from codegemma_lsp.session import Session
@@ -34,8 +35,8 @@ class Server(LanguageServer):
             "codegemma-lsp", __version__, protocol_cls=Protocol, converter_factory=converter, max_workers=2
         )
         self.session = Session(self._publish_status)
-        self._loading = LoadProgress(self, "codegemma-load")
-        self._chat_loading = LoadProgress(self, "codegemma-load-chat")
+        self._loading = LoadProgress(self, self.spawn, "codegemma-load")
+        self._chat_loading = LoadProgress(self, self.spawn, "codegemma-load-chat")
         session = self.session
         self.assistant = Assistant(
             lambda: session.settings, lambda: session.documents, self._chat_loading.follow, session.order
@@ -98,7 +99,7 @@ class Server(LanguageServer):
 
     def shown_path(self, uri: str) -> str:
         """The path of a document as the model sees it."""
-        return convert.display_path(uri, self.folders())
+        return conversions.display_path(uri, self.folders())
 
 
 server = Server()

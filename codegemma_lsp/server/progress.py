@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
 
 from codegemma_lsp.keeper import Status
-
-if TYPE_CHECKING:
-    from codegemma_lsp.server.app import Server
 
 
 class LoadProgress:
     """Follows the statuses of one keeper: begins with the first that is loading, ends with the first that is not."""
 
-    def __init__(self, server: Server, name: str) -> None:
-        self._server, self._name = server, name
+    def __init__(self, server: LanguageServer, spawn: Callable[[Awaitable[Any]], None], name: str) -> None:
+        """``spawn`` runs work beside the handlers; ``name`` begins the progress tokens."""
+        self._server, self._spawn, self._name = server, spawn, name
         self._count = 0
         self._token: str | None = None
         self._begun = False
@@ -28,7 +28,7 @@ class LoadProgress:
         elif self._token is None:
             self._count += 1
             self._token = f"{self._name}-{self._count}"
-            self._server.spawn(self._begin(self._token, status.message))
+            self._spawn(self._begin(self._token, status.message))
         elif self._begun:
             percentage = int(100 * status.loading)
             self._server.work_done_progress.report(self._token, types.WorkDoneProgressReport(percentage=percentage))

@@ -7,9 +7,9 @@ from typing import Any
 
 from lsprotocol import types
 
-from codegemma_lsp import convert
 from codegemma_lsp.completion import Query
 from codegemma_lsp.lookahead import opening_offset
+from codegemma_lsp.server import conversions
 from codegemma_lsp.server.app import server
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ DID_REST = "codegemma/didRest"
 
 @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
 def on_did_open(params: types.DidOpenTextDocumentParams) -> None:
-    document = convert.opened(params.text_document)
+    document = conversions.opened(params.text_document)
     server.session.open(document)
     offset = opening_offset(document.text, server.session.settings)
     server.session.rest(Query(document, offset, server.shown_path(document.uri)), opened=True)
@@ -33,7 +33,7 @@ def on_did_change(params: types.DidChangeTextDocumentParams) -> None:
         return
     version = params.text_document.version
     encoding = server.session.encoding
-    server.session.change(convert.changed(document, params.content_changes, version, encoding))
+    server.session.change(conversions.changed(document, params.content_changes, version, encoding))
 
 
 @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
@@ -44,7 +44,7 @@ def on_did_close(params: types.DidCloseTextDocumentParams) -> None:
 @server.feature(DID_REST)
 def on_did_rest(params: Any) -> None:
     """``{textDocument: {uri}, position}``, from editors that can tell that the cursor has come to rest."""
-    where = convert.place(params)
+    where = conversions.place(params)
     document = server.session.documents.get(where[0]) if where is not None else None
     if where is not None and document is not None:
         offset = document.offset(where[1], server.session.encoding)

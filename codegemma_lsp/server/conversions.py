@@ -11,10 +11,10 @@ from typing import Any
 from lsprotocol import types
 from lsprotocol.converters import get_converter
 
-from codegemma_lsp import wire
 from codegemma_lsp.chat import Proposal
 from codegemma_lsp.completion import Selected, Suggestion
 from codegemma_lsp.document import NOT_OPEN, Document, Edit, Encoding, Position, Span, file_path
+from codegemma_lsp.server.params import PositionParams, RangeParams
 
 ACCEPT_COMMAND = "codegemma.accept"
 _CHANGE = "codegemma"
@@ -51,7 +51,7 @@ def changed(
     return document if document.version == version else replace(document, version=version)
 
 
-def position(value: types.Position | wire.At) -> Position:
+def position(value: types.Position | PositionParams) -> Position:
     return Position(value.line, value.character)
 
 
@@ -64,7 +64,7 @@ def place(params: Any) -> tuple[str, Position] | None:
         return None
 
 
-def span(document: Document, range_: types.Range | wire.Range, encoding: Encoding) -> Span:
+def span(document: Document, range_: types.Range | RangeParams, encoding: Encoding) -> Span:
     """Offsets of a range; a reversed one is turned round."""
     start = document.offset(position(range_.start), encoding)
     end = document.offset(position(range_.end), encoding)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from difflib import unified_diff
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from codegemma_lsp import convert
 from codegemma_lsp.chat import Proposal, Refused
 from codegemma_lsp.document import NOT_OPEN, file_path
-
-if TYPE_CHECKING:
-    from codegemma_lsp.server.app import Server
+from codegemma_lsp.server import conversions
+from codegemma_lsp.server.app import Server
 
 _APPLY, _DISCARD = "Apply", "Discard"
 _MOST_LINES = 30
@@ -23,12 +20,12 @@ _MOST_LINES = 30
 async def offer(server: Server, proposal: Proposal) -> bool:
     """Whether the proposal was accepted and applied. The client asks for confirmation where it can show an edit before
     it is made; else the user is shown the difference in a message. Raises ``Refused`` where the document changed."""
-    if not convert.confirms(server.client_capabilities) and not await _agreed(server, proposal):
+    if not conversions.confirms(server.client_capabilities) and not await _agreed(server, proposal):
         return False
     known = server.session.documents.get(proposal.document.uri)
     if known is not proposal.document and (known is not None or proposal.document.version != NOT_OPEN):
         raise Refused("The document changed while the edit was shown; ask again.", stale=True)
-    edit = convert.workspace_edit(proposal, server.session.encoding, server.client_capabilities)
+    edit = conversions.workspace_edit(proposal, server.session.encoding, server.client_capabilities)
     try:
         # Shielded: pygls has no place for an answer to what was cancelled.
         params = types.ApplyWorkspaceEditParams(edit, proposal.label)

@@ -14,66 +14,66 @@ Name = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
 Words = Annotated[str, Field(max_length=_LONGEST_TEXT)]
 
 
-class Malformed(ValueError):
+class MalformedParams(ValueError):
     """Parameters that make no sense; ``str()`` is one sentence."""
 
 
-class Wire(BaseModel):
+class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
 
-class At(Wire):
+class PositionParams(Params):
     line: int = Field(ge=0)
     character: int = Field(ge=0)
 
 
-class Range(Wire):
-    start: At
-    end: At
+class RangeParams(Params):
+    start: PositionParams
+    end: PositionParams
 
 
-class Selection(Wire):
+class SelectionParams(Params):
     """A part of a document, in the client's encoding; without ``range`` all of it. ``version``: where it is given, that
     of the document that the client means."""
 
     uri: Name
-    range: Range | None = None
+    range: RangeParams | None = None
     version: int | None = None
 
 
-class Reference(Wire):
+class ReferenceParams(Params):
     """A selection or a file by ``uri``, a file of the workspace by ``path``, or a definition by ``symbol``."""
 
     uri: Name | None = None
-    range: Range | None = None
+    range: RangeParams | None = None
     path: Name | None = None
     symbol: Name | None = None
 
 
-class Turn(Wire):
+class TurnParams(Params):
     """A question and its answer, as a client has kept them."""
 
     question: Words
     answer: Words
 
 
-class Chat(Wire):
+class ChatParams(Params):
     """``codegemma/chat``. ``selection`` is what slash commands are about; ``history`` is what was said before in a
     conversation that the server does not know (any more), and has no meaning with ``conversation_id``."""
 
     text: Words
     conversation_id: Name | None = None
-    history: Annotated[tuple[Turn, ...], Field(max_length=200)] = ()
-    references: Annotated[tuple[Reference, ...], Field(max_length=16)] = ()
-    selection: Selection | None = None
+    history: Annotated[tuple[TurnParams, ...], Field(max_length=200)] = ()
+    references: Annotated[tuple[ReferenceParams, ...], Field(max_length=16)] = ()
+    selection: SelectionParams | None = None
     partial_result_token: str | int | None = None
 
 
-class Edit(Wire):
+class EditParams(Params):
     """``codegemma/edit``, and the argument of commands. ``action`` is the name of a slash command."""
 
     uri: Name
-    range: Range
+    range: RangeParams
     version: int | None = None
     action: Name = "edit"
     instruction: Words = ""
@@ -81,26 +81,26 @@ class Edit(Wire):
     partial_result_token: str | int | None = None
 
 
-class Folder(Wire):
+class CommitParams(Params):
     """The argument of ``codegemma.commit``."""
 
     uri: Name
 
 
-class Forget(Wire):
+class ForgetParams(Params):
     """``codegemma/forgetConversation``."""
 
     conversation_id: Name
 
 
-W = TypeVar("W", bound=Wire)
+W = TypeVar("W", bound=Params)
 
 
-def read(kind: type[W], value: Any) -> W:
-    """Raises ``Malformed``."""
+def read_params(kind: type[W], value: Any) -> W:
+    """Raises ``MalformedParams``."""
     try:
         return kind.model_validate({} if value is None else value)
     except ValidationError as error:
         detail = error.errors()[0]
         where = ".".join(to_camel(str(part)) for part in detail["loc"])
-        raise Malformed(f"The parameter {where or 'object'} is wrong ({detail['msg'].lower()}).") from None
+        raise MalformedParams(f"The parameter {where or 'object'} is wrong ({detail['msg'].lower()}).") from None

@@ -1,0 +1,39 @@
+"""The boundary at which errors that a user can act on become error responses."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from codegemma_lsp.chat import Refused
+from codegemma_lsp.engines.base import EngineError
+from codegemma_lsp.server.params import MalformedParams
+
+
+class RequestFailed(JsonRpcException):
+    """A request that was understood and cannot be met: the message is for the user."""
+
+    CODE = types.LSPErrorCodes.RequestFailed.value
+    MESSAGE = "The request failed."
+
+
+def translates_errors(handler: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    """Turns each error that a user can act on into an error response with its sentence."""
+
+    @wraps(handler)
+    async def wrapper(raw: Any) -> Any:
+        try:
+            return await handler(raw)
+        except MalformedParams as error:
+            raise RequestFailed(str(error), code=types.ErrorCodes.InvalidParams.value) from None
+        except Refused as error:
+            code = types.LSPErrorCodes.ContentModified if error.stale else types.LSPErrorCodes.RequestFailed
+            raise RequestFailed(str(error), code=code.value) from None
+        except EngineError as error:
+            raise RequestFailed(str(error)) from None
+
+    return wrapper

@@ -1,0 +1,38 @@
+"""``initialize``, ``initialized`` and ``shutdown``."""
+
+from __future__ import annotations
+
+from lsprotocol import types
+
+from codegemma_lsp.document import file_path
+from codegemma_lsp.server import conversions
+from codegemma_lsp.server.app import server
+from codegemma_lsp.server.handlers.completion import on_completion
+from codegemma_lsp.settings import Popup, section
+
+
+@server.feature(types.INITIALIZE)
+def on_initialize(params: types.InitializeParams) -> None:
+    server.session.initial = dict(section(params.initialization_options))
+    server.asks_instruction = bool(server.session.initial.pop("asksInstruction", False))
+    server.session.pending_problems = server.session.configure(None)
+    server.session.encoding = conversions.encoding(server.workspace.position_encoding)
+    if server.session.settings.popup is Popup.ON and types.TEXT_DOCUMENT_COMPLETION not in server.protocol.fm.features:
+        server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[".", "(", " "]))(
+            on_completion
+        )
+
+
+@server.feature(types.INITIALIZED)
+async def on_initialized(params: types.InitializedParams) -> None:
+    for problem in server.session.pending_problems:
+        server.show(f"codegemma: {problem}")
+    server.assistant.folders = tuple(file_path(uri) for uri in server.folders() if uri)
+    server.spawn(server.session.load())
+    await server.pull_configuration()
+
+
+@server.feature(types.SHUTDOWN)
+async def on_shutdown(params: None) -> None:
+    await server.assistant.shut_down()
+    await server.session.shut_down()

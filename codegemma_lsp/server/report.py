@@ -1,0 +1,41 @@
+"""Completes a query for a handler, and reports its token counts and times where the client asked for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codegemma_lsp.completion import Outcome, Query
+from codegemma_lsp.engines.base import Usage
+from codegemma_lsp.server.app import server
+
+COMPLETED = "codegemma/completed"
+
+
+async def completed(query: Query, method: str) -> Outcome:
+    outcome = await server.session.complete(query, method)
+    if server.session.settings.report_completions:
+        server.protocol.notify(COMPLETED, report(query, outcome))
+    return outcome
+
+
+def report(query: Query, outcome: Outcome) -> dict[str, Any]:
+    """Counts and times of one completion, for benchmarks; no source text. ``total`` is of all that the engine did."""
+    usage, engine = outcome.usage, server.session.keeper.engine
+    total = engine.usage if engine is not None else Usage()
+    return {
+        "uri": query.document.uri,
+        "version": query.document.version,
+        "origin": outcome.origin.value,
+        "reason": outcome.reason,
+        "meanLogprob": outcome.mean_logprob,
+        "tokens": {
+            "prompt": usage.prompt,
+            "reused": usage.reused,
+            "read": usage.read,
+            "generated": usage.generated,
+            "drafted": usage.drafted,
+            "accepted": usage.accepted,
+        },
+        "total": {"read": total.read, "generated": total.generated},
+        "ms": {name: round(value, 3) for name, value in outcome.ms.items()},
+    }
