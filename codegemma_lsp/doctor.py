@@ -12,7 +12,8 @@ from codegemma_lsp import engines
 from codegemma_lsp.completion import Memory, Query, complete
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.base import Engine, EngineError
-from codegemma_lsp.models import ModelError, completion_model, model_files
+from codegemma_lsp.engines.selection import select_completion
+from codegemma_lsp.models import model_files
 from codegemma_lsp.prompt import UNKNOWN, BudgetTooSmall, InfillFormat
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import LANGUAGES, parse
@@ -33,15 +34,15 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield Check("program", True, f"{packages} on Python {platform.python_version()}")
     yield _grammars()
     try:
-        choice = completion_model(settings.model, settings.context_tokens, settings.slots)
-        engine = engines.load(settings.model_copy(update={"model": str(choice.path)}))
-    except (ModelError, EngineError) as error:
+        selection = select_completion(settings)
+        engine = engines.load(selection.settings)
+    except EngineError as error:
         yield Check("model", False, str(error))
         return
     try:
-        size = sum(file.stat().st_size for file in model_files(choice.path)) / 1e6
+        size = sum(file.stat().st_size for file in model_files(selection.choice.path)) / 1e6
         context = f"{engine.context_tokens} tokens of context"
-        yield Check("model", True, f"{choice.sentence} ({choice.path}, {size:.0f} MB, {context})")
+        yield Check("model", True, f"{selection.choice.sentence} ({selection.choice.path}, {size:.0f} MB, {context})")
         yield _infill_format(engine, settings)
         yield _completion(engine, settings)
     finally:

@@ -17,8 +17,8 @@ from codegemma_lsp import engines
 from codegemma_lsp.completion import Memory, Outcome, Plan, Query, complete, plan_completion
 from codegemma_lsp.document import Document, Encoding, Position
 from codegemma_lsp.engines.base import Engine, EngineError
+from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.files import BadPlace, read, shown_path
-from codegemma_lsp.models import completion_model
 from codegemma_lsp.prompt import BudgetTooSmall, Special, Text
 from codegemma_lsp.settings import Settings
 
@@ -102,9 +102,8 @@ def check_place(place: Place, document: Document) -> None:
 
 
 def run(places: Sequence[Place], files: dict[str, Document], settings: Settings, explain: bool) -> Iterator[Result]:
-    """One result for each place, in order. Raises ``ModelError``, and what ``engines.load`` raises."""
-    choice = completion_model(settings.model, settings.context_tokens, settings.slots)
-    engine = engines.load(settings.model_copy(update={"model": str(choice.path)}))
+    """One result for each place, in order. Raises what ``select_completion`` and ``engines.load`` raise."""
+    engine = engines.load(select_completion(settings).settings)
     memories: dict[str, Memory] = {}
     try:
         for place in places:

@@ -17,12 +17,12 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from codegemma_lsp import files
-from codegemma_lsp.assistant import Assistant
 from codegemma_lsp.chat import EDITS, Action, Answer, Proposal, Refused, Say, Target, parse_command
 from codegemma_lsp.document import Document, Span, file_path
 from codegemma_lsp.engines.base import EngineError
 from codegemma_lsp.files import BadPlace, NotWritten, UnreadableFile
-from codegemma_lsp.keeper import Status
+from codegemma_lsp.session.conversations import Conversations
+from codegemma_lsp.session.engine_manager import Status
 from codegemma_lsp.settings import Settings
 
 _RANGE = re.compile(r"(?P<path>.+?):(?P<first>\d+)(?:-(?P<last>\d+))?")
@@ -52,14 +52,14 @@ class Terminal:
     def __init__(self, settings: Settings, console: Console, folder: Path) -> None:
         self.console, self.folder = console, folder
         self._documents: dict[str, Document] = {}
-        self.assistant = Assistant(lambda: settings, lambda: self._documents, self._loading)
-        self.assistant.folders = (folder,)
+        self.conversations = Conversations(lambda: settings, lambda: self._documents, self._loading)
+        self.conversations.folders = (folder,)
         self._runner = asyncio.Runner()
-        self._conversation = self.assistant.conversations.find(None)
+        self._conversation = self.conversations.store.find(None)
         self._noted = False
 
     def close(self) -> None:
-        self._runner.run(self.assistant.shut_down())
+        self._runner.run(self.conversations.shut_down())
         self._runner.close()
 
     def _loading(self, status: Status) -> None:
@@ -72,7 +72,7 @@ class Terminal:
         if action is not None and action not in EDITS:
             raise Refused(f"/{action} changes nothing; ask it in codegemma-lsp chat.")
         target = self._target(place).with_instruction(rest)
-        return self._runner.run(self.assistant.propose(action or Action.EDIT, target, lambda _: None))
+        return self._runner.run(self.conversations.propose(action or Action.EDIT, target, lambda _: None))
 
     def apply(self, proposal: Proposal) -> Path:
         """Writes what was proposed. Raises ``NotWritten``."""
@@ -98,14 +98,14 @@ class Terminal:
             place, _, rest = rest.partition(" ")
             target = self._target(place)
             message = f"/{action} {rest.strip()}"
-        if not self._noted and (note := self.assistant.note()):
+        if not self._noted and (note := self.conversations.note()):
             self.console.print(Text(note, "dim"), soft_wrap=True)
             self._noted = True
         with self._shown(action in EDITS) as say:
-            return self._runner.run(self.assistant.chat(self._conversation, message, [], target, say))
+            return self._runner.run(self.conversations.chat(self._conversation, message, [], target, say))
 
     def begin_anew(self) -> None:
-        self._conversation = self.assistant.conversations.find(None)
+        self._conversation = self.conversations.store.find(None)
 
     @contextmanager
     def _shown(self, is_edit: bool) -> Iterator[Say]:

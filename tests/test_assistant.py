@@ -11,11 +11,12 @@ import pytest
 from lsprotocol import types
 
 from codegemma_lsp import engines
-from codegemma_lsp.assistant import Assistant
 from codegemma_lsp.chat import Action, Proposal, Refused, Target
 from codegemma_lsp.chat.cover import Project, cover
 from codegemma_lsp.document import NOT_OPEN, Document, Edit, Encoding, Span
+from codegemma_lsp.engines.base import EngineUnavailable
 from codegemma_lsp.server import conversions
+from codegemma_lsp.session.conversations import Conversations
 from codegemma_lsp.settings import Settings
 from tests.scripted import ScriptedEngine
 
@@ -40,11 +41,11 @@ def slow_loads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 async def test_cancelling_while_it_loads_loses_no_model(slow_loads: list[Any]) -> None:
-    assistant = Assistant(lambda: SETTINGS, dict)
+    conversations = Conversations(lambda: SETTINGS, dict)
 
     def asked() -> asyncio.Task[Any]:
-        conversation = assistant.conversations.find(None)
-        return asyncio.create_task(assistant.chat(conversation, "Hello", [], None, lambda _: None))
+        conversation = conversations.store.find(None)
+        return asyncio.create_task(conversations.chat(conversation, "Hello", [], None, lambda _: None))
 
     first, second = asked(), asked()
     await asyncio.sleep(0.1)
@@ -53,33 +54,33 @@ async def test_cancelling_while_it_loads_loses_no_model(slow_loads: list[Any]) -
     await asyncio.gather(first, second, return_exceptions=True)
     answer = await asked()
     assert len(slow_loads) == 1
-    assert assistant.keeper.engine is slow_loads[0]
+    assert conversations.manager.engine is slow_loads[0]
     assert answer.text is not None
-    await assistant.shut_down()
-    with pytest.raises(Refused, match="shutting down"):
+    await conversations.shut_down()
+    with pytest.raises(EngineUnavailable, match="shutting down"):
         await asked()
 
 
 async def test_a_conversation_is_free_again_after_a_cancel() -> None:
-    assistant = Assistant(lambda: SETTINGS, dict)
-    conversation = assistant.conversations.find(None)
+    conversations = Conversations(lambda: SETTINGS, dict)
+    conversation = conversations.store.find(None)
     for delay in (0.0, 0.05, 0.3):
-        task = asyncio.create_task(assistant.chat(conversation, "Hello", [], None, lambda _: None))
+        task = asyncio.create_task(conversations.chat(conversation, "Hello", [], None, lambda _: None))
         await asyncio.sleep(delay)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert not conversation.busy
     assert len(conversation.messages) % 2 == 0
-    await assistant.shut_down()
+    await conversations.shut_down()
 
 
 def test_questions_that_came_to_nothing_do_not_push_others_out() -> None:
-    conversations = Assistant(lambda: SETTINGS, dict).conversations
-    kept = conversations.find(None)
+    store = Conversations(lambda: SETTINGS, dict).store
+    kept = store.find(None)
     kept.add("Why?", "Because.")
     for _ in range(200):
-        conversations.find(None)
-    assert conversations.find(kept.id) is kept
+        store.find(None)
+    assert store.find(kept.id) is kept
 
 
 def proposal(version: int = 3, creates: bool = False) -> Proposal:
@@ -138,14 +139,14 @@ async def test_tests_never_go_outside_the_workspace(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "w" / "tests").symlink_to(tmp_path / "elsewhere")
     document = Document((tmp_path / "w" / "a.py").as_uri(), "def f():\n    return 1\n", "python", 1)
-    assistant = Assistant(lambda: SETTINGS, lambda: {document.uri: document})
-    assistant.folders = (tmp_path / "w",)
+    conversations = Conversations(lambda: SETTINGS, lambda: {document.uri: document})
+    conversations.folders = (tmp_path / "w",)
     target = Target(document, Span(10, 10), "a.py")
-    read = assistant._project(document).read
+    read = conversations._project(document).read
     with pytest.raises(Refused, match="outside"):
         read(tmp_path / "w" / "tests" / "test_a.py")
     engine = ScriptedEngine("def test_f():\n    assert f() == 1\n```")
-    made = await cover(target, assistant._project(document), engine, SETTINGS, lambda _: None)
+    made = await cover(target, conversations._project(document), engine, SETTINGS, lambda _: None)
     assert made.document.uri == (tmp_path / "w" / "test_a.py").as_uri()
     assert made.creates
     assert Action.TESTS in Action

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from codegemma_lsp.completion import Memory, Origin, Outcome, Query, Selected, complete
 from codegemma_lsp.document import Document, Span
 from codegemma_lsp.engines.base import EngineFailed, Finish
-from codegemma_lsp.session import Session
+from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import parse
 from tests.marks import at_cursor
@@ -181,7 +181,7 @@ async def test_a_line_that_was_cut_off_is_not_shown() -> None:
 
 async def test_new_settings_forget_what_was_shown() -> None:
     session = Session(lambda status: None)
-    session.keeper.engine = ScriptedEngine("1", logprob=-3.0)
+    session.manager.engine = ScriptedEngine("1", logprob=-3.0)
     document = Document("file:///a", "x = ", "python")
     session.open(document)
     assert (await session.complete(Query(document, 4, "a"))).suggestion is None

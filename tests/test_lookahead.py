@@ -12,8 +12,8 @@ import pytest
 from codegemma_lsp.completion import Origin, Outcome, Pace, Query, Suggestion
 from codegemma_lsp.document import Document, Edit, Span
 from codegemma_lsp.engines.base import Finish, Generation, Priority, Request, Usage
-from codegemma_lsp.lookahead import opening_offset
-from codegemma_lsp.session import Session
+from codegemma_lsp.session.prefetcher import opening_offset
+from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import Settings
 from tests.scripted import ScriptedEngine
 from tests.traced import AT, SOURCE
@@ -61,8 +61,7 @@ def typed(session: Session, offset: int, text: str) -> Query:
 async def settled(session: Session) -> None:
     """Waits until nothing runs ahead."""
     async with asyncio.timeout(20):
-        warming = session._ahead._warming
-        while any(not task.done() for task in (*session._ahead._tasks.values(), *([warming[1]] if warming else []))):
+        while not session.completions.prefetcher.idle:
             await asyncio.sleep(0.005)
 
 
@@ -93,11 +92,11 @@ async def test_what_follows_an_accepted_suggestion_is_there_already(prefetch: bo
 async def test_typing_the_suggestion_keeps_what_is_fetched_ahead() -> None:
     async with session_on("", prefetch=True) as session:
         at, first = await first_suggestion(session)
-        task = session._ahead._tasks[URI]
+        task = session.completions.prefetcher._tasks[URI]
         for i in range(2):
             rest = await session.complete(typed(session, at + i, first[i]))
             assert shown(rest).text == first[i + 1 :]
-            assert session._ahead._tasks[URI] is task
+            assert session.completions.prefetcher._tasks[URI] is task
         other = await session.complete(typed(session, at + 2, "☃"))
         assert other.origin is not Origin.REUSE
 
@@ -105,7 +104,7 @@ async def test_typing_the_suggestion_keeps_what_is_fetched_ahead() -> None:
 async def test_what_was_typed_of_a_stream_is_not_generated_again(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Stepping("value = 1")
     async with session_on("x\n") as session:
-        session.keeper.engine = engine
+        session.manager.engine = engine
         first = asyncio.create_task(session.complete(query(session, 2)))
         for _ in range(3):
             engine.steps.release()
@@ -137,7 +136,7 @@ def produced(engine: Stepping) -> str:
 async def test_other_typing_begins_anew(how: dict[str, object], then: str) -> None:
     engine = Stepping("value = 1")
     async with session_on("x\n", **how) as session:
-        session.keeper.engine = engine
+        session.manager.engine = engine
         first = asyncio.create_task(session.complete(query(session, 2)))
         for _ in range(3):
             engine.steps.release()
@@ -156,7 +155,7 @@ async def test_typing_at_any_moment_of_a_real_stream() -> None:
         at, whole = await first_suggestion(session)
         same = []
         for wait in (0, 0.002, 0.005, 0.01, 0.02, 0.05, 5):
-            session._forget_answers()
+            session.completions.forget_answers()
             running = asyncio.create_task(session.complete(query(session, at)))
             await asyncio.wait([running], timeout=wait)
             outcome = await session.complete(typed(session, at, whole[0]))
@@ -176,7 +175,7 @@ async def test_opening_a_file_reads_what_its_first_request_needs(layout: str, sa
         async with session_on(text, warmUp=warm, layout=layout) as session:
             session.rest(query(session, opening_offset(text, session.settings)), opened=True)
             await settled(session)
-            engine = session.keeper.engine
+            engine = session.manager.engine
             assert engine is not None
             ahead.append(engine.usage.read)
             read.append((await session.complete(query(session, offset))).usage.read)
@@ -192,7 +191,7 @@ async def test_a_file_opened_while_the_model_loads_is_read_afterwards() -> None:
     session.rest(query(session, 800), opened=True)
     await session.load()
     await settled(session)
-    engine = session.keeper.engine
+    engine = session.manager.engine
     assert engine is not None
     assert engine.usage.read > 50
     assert engine.usage.generated == 0
@@ -207,7 +206,7 @@ async def test_loading_what_is_loaded_keeps_what_runs_ahead() -> None:
     session.rest(query(session, 800))
     await asyncio.gather(session.load(), session.load())
     await settled(session)
-    engine = session.keeper.engine
+    engine = session.manager.engine
     assert engine is not None
     assert engine.usage.read > 50
     await session.shut_down()
@@ -220,7 +219,7 @@ async def test_the_file_opened_last_is_the_one_that_is_read() -> None:
             session.open(document)
             session.rest(Query(document, 900, uri[8:]))
         await settled(session)
-        engine = session.keeper.engine
+        engine = session.manager.engine
         assert engine is not None
         assert engine.usage.read < 600
         assert (await session.complete(query(session, 900))).usage.read < 50
@@ -240,7 +239,7 @@ async def test_a_prefetch_that_gave_way_begins_again() -> None:
 
     engine.generate = generate  # type: ignore[method-assign]
     async with session_on("x = ", prefetch=True) as session:
-        session.keeper.engine = engine
+        session.manager.engine = engine
         await session.complete(query(session, 4))
         session.rest(query(session, 4))
         await settled(session)
@@ -254,7 +253,7 @@ async def test_a_prefetch_that_gave_way_begins_again() -> None:
 async def test_an_answer_to_old_settings_is_not_kept() -> None:
     engine = Stepping("value = 1")
     async with session_on("x\n") as session:
-        session.keeper.engine = engine
+        session.manager.engine = engine
         running = asyncio.create_task(session.complete(query(session, 2)))
         engine.steps.release()
         async with asyncio.timeout(5):
@@ -272,7 +271,7 @@ async def test_an_answer_to_old_settings_is_not_kept() -> None:
 async def test_a_failure_ahead_is_nobodys_concern() -> None:
     engine = ScriptedEngine("value")
     async with session_on("x = ", prefetch=True) as session:
-        session.keeper.engine = engine
+        session.manager.engine = engine
         fails = engine.generate
 
         async def generate(request: Request) -> Generation:

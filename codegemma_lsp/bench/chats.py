@@ -16,7 +16,6 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from codegemma_lsp import engines
-from codegemma_lsp.assistant import engine_settings
 from codegemma_lsp.bench.ours import Ours
 from codegemma_lsp.bench.replay import Record
 from codegemma_lsp.bench.run import Told, as_options, beside
@@ -26,6 +25,7 @@ from codegemma_lsp.chat import Action, Project, Refused, Target, propose
 from codegemma_lsp.document import Document, Span
 from codegemma_lsp.engines.base import Engine
 from codegemma_lsp.engines.quantize import as_bfloat16
+from codegemma_lsp.engines.selection import select_chat
 from codegemma_lsp.settings import Settings
 
 _ALONE, _BESIDE_CHAT = "alone", "beside a chat"
@@ -101,8 +101,8 @@ class Chatting(Ours):
 
 
 async def measure(settings: Settings, played: Sequence[Session], told: Told) -> Chats:
-    """Raises ``Refused`` where there is no chat model."""
-    engine_settings(settings)
+    """Raises ``ModelNotFound`` where there is no chat model."""
+    select_chat(settings)
     talking = Chatting(_BESIDE_CHAT, as_options(settings))
     measured = await beside([Ours(_ALONE, as_options(settings)), talking], played, Rhythm.PERSON, told)
     alone, with_chat = (summarize(measured[name]).p95_ms or 0.0 for name in (_ALONE, _BESIDE_CHAT))
@@ -111,7 +111,7 @@ async def measure(settings: Settings, played: Sequence[Session], told: Told) -> 
 
 
 async def _edits(settings: Settings) -> dict[str, Drafted]:
-    chosen = engine_settings(settings)
+    chosen = select_chat(settings).settings
     found = {"as it is": await _drafted(chosen)}
     if chosen.model.endswith(".gguf"):
         with tempfile.TemporaryDirectory() as folder:

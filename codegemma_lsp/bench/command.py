@@ -20,7 +20,7 @@ from codegemma_lsp.bench.plot import plot
 from codegemma_lsp.bench.run import Told, against_the_peer, as_options, mechanics
 from codegemma_lsp.bench.sessions import Rhythm, sessions
 from codegemma_lsp.bench.throughput import measure as measure_throughput
-from codegemma_lsp.chat import Refused
+from codegemma_lsp.engines.base import ModelNotFound
 from codegemma_lsp.engines.native import kernels
 from codegemma_lsp.engines.threads import processors
 from codegemma_lsp.models import model_path
@@ -120,7 +120,7 @@ async def _measure(asked: Asked, found: report.Findings, told: Told) -> None:
     if asked.chats:
         try:
             found.chats = await measure_chats(settings, played, told)
-        except Refused as error:
+        except ModelNotFound as error:
             raise BadOutput(f"{error} Or leave chat out, with --no-chats.") from None
 
 

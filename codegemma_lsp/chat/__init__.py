@@ -1,7 +1,7 @@
 """Chat and edits: questions in, streams of text out; selections in, proposals out that a user may accept."""
 
 from codegemma_lsp.chat.actions import EDITS, TITLES, parse_command, propose
-from codegemma_lsp.chat.ask import EXPLAIN, Conversation, Conversations, ask
+from codegemma_lsp.chat.ask import EXPLAIN, Conversation, ConversationStore, ask
 from codegemma_lsp.chat.code import fenced
 from codegemma_lsp.chat.commit import commit_message
 from codegemma_lsp.chat.cover import Project
@@ -15,7 +15,7 @@ __all__ = [
     "Action",
     "Answer",
     "Conversation",
-    "Conversations",
+    "ConversationStore",
     "Project",
     "Proposal",
     "Reference",

@@ -46,7 +46,7 @@ class Conversation:
             self.busy = False
 
 
-class Conversations:
+class ConversationStore:
     """Those of one session, the least recently used one forgotten first."""
 
     def __init__(self) -> None:

@@ -16,9 +16,10 @@ from codegemma_lsp.bench.sessions import Rhythm
 from codegemma_lsp.cli.common import ChatModel, Failure, Model, Settings_, Usage, leave, read_settings
 from codegemma_lsp.cli.models import models
 from codegemma_lsp.engines.base import EngineError
+from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.evaluate.reference import EMPTY, ORACLE
 from codegemma_lsp.evaluate.tasks import Split
-from codegemma_lsp.models import BUNDLED, ModelError, completion_model
+from codegemma_lsp.models import BUNDLED, ModelError
 from codegemma_lsp.models.errors import PullInterrupted
 
 app = typer.Typer(
@@ -259,8 +260,7 @@ def bench(
         raise Failure(f"The package {error.name} is missing; pip install 'codegemma-lsp[bench]' brings it.") from None
     chosen = read_settings(model or BUNDLED, settings, alone=True)
     if chosen.model != BUNDLED:
-        path = completion_model(chosen.model, chosen.context_tokens, chosen.slots).path
-        chosen = chosen.model_copy(update={"model": str(path)})
+        chosen = select_completion(chosen).settings
     asked = command.Asked(
         chosen,
         rhythm or list(Rhythm),

@@ -28,6 +28,10 @@ class LoadCancelled(EngineError):
     """Loading was given up because nobody wants the model any more."""
 
 
+class EngineUnavailable(EngineError):
+    """No engine is loaded, and the status says why."""
+
+
 class PromptTooLong(EngineError):
     """The prompt does not fit in the model's context."""
 

@@ -13,12 +13,12 @@ from typing import Any, TypeAlias
 
 from codegemma_lsp import engines
 from codegemma_lsp.engines.base import Engine
+from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.evaluate import report
 from codegemma_lsp.evaluate.answers import Mode, mode_for
 from codegemma_lsp.evaluate.reference import EMPTY, ORACLE, ReferenceEngine
 from codegemma_lsp.evaluate.run import Result, Setup, run, stamp
 from codegemma_lsp.evaluate.tasks import Task
-from codegemma_lsp.models import completion_model
 from codegemma_lsp.models.packaged import PACKAGED
 from codegemma_lsp.settings import Settings
 
@@ -48,7 +48,7 @@ def pick(tasks: Sequence[Task], limit: int | None, seed: int) -> list[Task]:
 def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[dict[str, Any]]:
     """Does the runs in order and returns their summaries; results go to files in ``folder``.
 
-    Raises ``ModelError``, ``BudgetTooSmall``, ``OSError``, and what engines raise.
+    Raises ``BudgetTooSmall``, ``OSError``, and what engines raise.
     """
     summaries: dict[Setup, dict[str, Any]] = {}
     for plan in plans:
@@ -64,15 +64,11 @@ def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[di
 
 
 def load(plan: Plan) -> Engine:
-    """The plan's engine. Raises ``ModelError``, and what ``engines.load`` raises."""
+    """The plan's engine. Raises what ``select_completion`` and ``engines.load`` raise."""
     name = plan.settings.model
     if name in (ORACLE, EMPTY):
         return ReferenceEngine(name, plan.tasks if name == ORACLE else ())
-    return engines.load(plan.settings.model_copy(update={"model": str(_path(plan.settings))}))
-
-
-def _path(settings: Settings) -> Path:
-    return completion_model(settings.model, settings.context_tokens, settings.slots).path
+    return engines.load(select_completion(plan.settings).settings)
 
 
 def _setup(plan: Plan, engine: Engine) -> Setup:
@@ -83,7 +79,7 @@ def _setup(plan: Plan, engine: Engine) -> Setup:
     return Setup(
         engine=type(engine).__name__.removesuffix("Engine").lower(),
         model=settings.model if settings.model in PACKAGED else engine.name,
-        model_stamp="" if reference else stamp(_path(settings)),
+        model_stamp="" if reference else stamp(select_completion(settings).choice.path),
         split=plan.tasks[0].split,
         mode=mode,
         layout="" if mode is Mode.PREFIX else settings.layout.value,

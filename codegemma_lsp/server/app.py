@@ -12,12 +12,11 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from codegemma_lsp import __version__
-from codegemma_lsp.assistant import Assistant
-from codegemma_lsp.keeper import Status
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.progress import LoadProgress
 from codegemma_lsp.server.protocol import Protocol, converter
-from codegemma_lsp.session import Session
+from codegemma_lsp.session.engine_manager import Status
+from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import SECTION
 
 log = logging.getLogger(__name__)
@@ -34,14 +33,11 @@ class Server(LanguageServer):
         super().__init__(
             "codegemma-lsp", __version__, protocol_cls=Protocol, converter_factory=converter, max_workers=2
         )
-        self.session = Session(self._publish_status)
         self._loading = LoadProgress(self, self.spawn, "codegemma-load")
         self._chat_loading = LoadProgress(self, self.spawn, "codegemma-load-chat")
-        session = self.session
-        self.assistant = Assistant(
-            lambda: session.settings, lambda: session.documents, self._chat_loading.follow, session.order
-        )
+        self.session = Session(self._publish_status, self._chat_loading.follow)
         self.asks_instruction = False
+        self.startup_problems: tuple[str, ...] = ()
         self._tasks: set[asyncio.Future[Any]] = set()
 
     def report_server_error(self, error: Exception, source: Any) -> None:

@@ -9,11 +9,11 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
-from codegemma_lsp.keeper import Status
+from codegemma_lsp.session.engine_manager import Status
 
 
 class LoadProgress:
-    """Follows the statuses of one keeper: begins with the first that is loading, ends with the first that is not."""
+    """Follows the statuses of one engine: begins with the first that is loading, ends with the first that is not."""
 
     def __init__(self, server: LanguageServer, spawn: Callable[[Awaitable[Any]], None], name: str) -> None:
         """``spawn`` runs work beside the handlers; ``name`` begins the progress tokens."""

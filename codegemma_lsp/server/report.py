@@ -20,7 +20,7 @@ async def completed(query: Query, method: str) -> Outcome:
 
 def report(query: Query, outcome: Outcome) -> dict[str, Any]:
     """Counts and times of one completion, for benchmarks; no source text. ``total`` is of all that the engine did."""
-    usage, engine = outcome.usage, server.session.keeper.engine
+    usage, engine = outcome.usage, server.session.manager.engine
     total = engine.usage if engine is not None else Usage()
     return {
         "uri": query.document.uri,

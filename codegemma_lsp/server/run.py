@@ -29,8 +29,7 @@ def serve(log_level: str = "warning") -> None:
     try:
         server.start_io(sys.stdin.buffer, protocol_out)
     finally:
-        server.session.keeper.release()
-        server.assistant.keeper.release()
+        server.session.close_now()
     sys.exit(0 if server.protocol.left_properly else 1)
 
 

@@ -58,7 +58,7 @@ def edit_target(asked: EditParams) -> Target:
 
 
 def reference_from(reference: ReferenceParams) -> Reference:
-    workspace = server.assistant.workspace()
+    workspace = server.session.conversations.workspace()
     if reference.path is not None:
         return file_reference(reference.path, workspace)
     if reference.symbol is not None:

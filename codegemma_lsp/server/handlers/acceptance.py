@@ -16,15 +16,15 @@ DID_PARTIALLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
 
 @server.command(conversions.ACCEPT_COMMAND)
 def on_accept(suggestion: Any) -> None:
-    server.session.accepted += 1
+    server.session.acceptance.accepted += 1
     log.info("accepted %s", suggestion)
 
 
 @server.feature(DID_SHOW)
 def on_did_show(params: Any) -> None:
-    server.session.shown += 1
+    server.session.acceptance.shown += 1
 
 
 @server.feature(DID_PARTIALLY_ACCEPT)
 def on_did_partially_accept(params: Any) -> None:
-    server.session.partially_accepted += 1
+    server.session.acceptance.partially_accepted += 1

@@ -23,19 +23,23 @@ async def on_chat(raw: Any) -> dict[str, Any]:
     asked = read_params(ChatParams, raw)
     target = target_from(asked.selection) if asked.selection is not None else None
     references = [await asyncio.to_thread(reference_from, reference) for reference in asked.references]
-    conversation = server.assistant.conversations.find(asked.conversation_id)
+    conversation = server.session.conversations.store.find(asked.conversation_id)
     if asked.conversation_id is None:
         for turn in asked.history:
             conversation.add(turn.question, turn.answer)
     first = not conversation.messages
-    answer = await server.assistant.chat(
+    answer = await server.session.conversations.chat(
         conversation, asked.text, references, target, on_delta(asked.partial_result_token)
     )
-    return {"conversationId": conversation.id, **answer_json(answer), "note": server.assistant.note() if first else ""}
+    return {
+        "conversationId": conversation.id,
+        **answer_json(answer),
+        "note": server.session.conversations.note() if first else "",
+    }
 
 
 @server.feature(FORGET)
 @translates_errors
 async def on_forget(raw: Any) -> None:
     """``{conversationId}``: the conversation is deleted."""
-    server.assistant.conversations.forget(read_params(ForgetParams, raw).conversation_id)
+    server.session.conversations.store.forget(read_params(ForgetParams, raw).conversation_id)

@@ -24,14 +24,16 @@ def _command(name: str, action: Action) -> None:
     async def run(argument: Any) -> Any:
         if action is Action.COMMIT:
             folder = file_path(read_params(CommitParams, {"uri": argument}).uri) if argument is not None else None
-            return answer_json(await server.assistant.commit(on_delta(None), folder))
+            return answer_json(await server.session.conversations.commit(on_delta(None), folder))
         asked = read_params(EditParams, argument)
         say, target = on_delta(asked.partial_result_token), edit_target(asked)
         if action in EDITS:
-            proposal = await server.assistant.propose(action, target, say)
+            proposal = await server.session.conversations.propose(action, target, say)
             return {**proposal_json(proposal), "applied": await offer(server, proposal)}
-        conversation = server.assistant.conversations.find(None)
-        answer = await server.assistant.chat(conversation, f"/{action} {asked.instruction}", [], target, say)
+        conversation = server.session.conversations.store.find(None)
+        answer = await server.session.conversations.chat(
+            conversation, f"/{action} {asked.instruction}", [], target, say
+        )
         if asked.partial_result_token is None:
             server.show(answer.text, types.MessageType.Info)
         return {"conversationId": conversation.id, **answer_json(answer)}

@@ -8,9 +8,9 @@ from typing import Any
 from lsprotocol import types
 
 from codegemma_lsp.completion import Query
-from codegemma_lsp.lookahead import opening_offset
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.app import server
+from codegemma_lsp.session.prefetcher import opening_offset
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ async def on_edit(raw: Any) -> dict[str, Any]:
     """``{uri, range, version?, action?, instruction?, diagnostics?, partialResultToken?}`` to ``{label, text, range,
     edit}``: nothing is applied."""
     asked = read_params(EditParams, raw)
-    proposal = await server.assistant.propose(
+    proposal = await server.session.conversations.propose(
         edit_action(asked.action), edit_target(asked), on_delta(asked.partial_result_token)
     )
     return proposal_json(proposal)

@@ -13,9 +13,9 @@ from codegemma_lsp.settings import Popup, section
 
 @server.feature(types.INITIALIZE)
 def on_initialize(params: types.InitializeParams) -> None:
-    server.session.initial = dict(section(params.initialization_options))
-    server.asks_instruction = bool(server.session.initial.pop("asksInstruction", False))
-    server.session.pending_problems = server.session.configure(None)
+    options = section(params.initialization_options)
+    server.asks_instruction = bool(options.get("asksInstruction", False))
+    server.startup_problems = server.session.initialize(options)
     server.session.encoding = conversions.encoding(server.workspace.position_encoding)
     if server.session.settings.popup is Popup.ON and types.TEXT_DOCUMENT_COMPLETION not in server.protocol.fm.features:
         server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[".", "(", " "]))(
@@ -25,14 +25,13 @@ def on_initialize(params: types.InitializeParams) -> None:
 
 @server.feature(types.INITIALIZED)
 async def on_initialized(params: types.InitializedParams) -> None:
-    for problem in server.session.pending_problems:
+    for problem in server.startup_problems:
         server.show(f"codegemma: {problem}")
-    server.assistant.folders = tuple(file_path(uri) for uri in server.folders() if uri)
+    server.session.conversations.folders = tuple(file_path(uri) for uri in server.folders() if uri)
     server.spawn(server.session.load())
     await server.pull_configuration()
 
 
 @server.feature(types.SHUTDOWN)
 async def on_shutdown(params: None) -> None:
-    await server.assistant.shut_down()
     await server.session.shut_down()

@@ -20,4 +20,4 @@ async def on_did_change_configuration(params: types.DidChangeConfigurationParams
 
 @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
 def on_did_change_folders(params: types.DidChangeWorkspaceFoldersParams) -> None:
-    server.assistant.folders = tuple(file_path(uri) for uri in server.folders() if uri)
+    server.session.conversations.folders = tuple(file_path(uri) for uri in server.folders() if uri)

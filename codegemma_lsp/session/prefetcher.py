@@ -16,7 +16,7 @@ from codegemma_lsp.settings import Settings
 log = logging.getLogger(__name__)
 
 
-class LookAhead:
+class Prefetcher:
     """At most one prefetch for each document, and one warm-up in all: the file that was opened last is the one that is
     looked at. Runs on the event loop; failures are logged at ``debug``: a real request meets them again."""
 
@@ -26,7 +26,9 @@ class LookAhead:
         self._targets: dict[str, tuple[str, int]] = {}
         self._warming: tuple[str, asyncio.Task[None]] | None = None
 
-    def follow(self, query: Query, suggestion: Suggestion, memory: Memory, engine: Engine, settings: Settings) -> None:
+    def prefetch_after(
+        self, query: Query, suggestion: Suggestion, memory: Memory, engine: Engine, settings: Settings
+    ) -> None:
         """Has the next suggestion ready for when this one is accepted; keeps at it while it is typed, and begins again
         where it had to give way."""
         if len(query.document.text) + len(suggestion.text) > LONG_TEXT:
@@ -38,7 +40,7 @@ class LookAhead:
             self._targets[uri] = target
             self._tasks[uri] = asyncio.create_task(self._fetch(after, target, memory, engine, settings))
 
-    def warm(
+    def warm_up(
         self, query: Query, memory: Memory, engine: Engine, settings: Settings, *, prefix_only: bool = False
     ) -> None:
         """Reads the prompt for a query, or its beginning, unless the document is at work already."""
@@ -48,6 +50,12 @@ class LookAhead:
         if self._warming is not None:
             self._warming[1].cancel()
         self._warming = (uri, asyncio.create_task(self._warm(query, memory, engine, settings, prefix_only)))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs ahead."""
+        tasks = [*self._tasks.values(), *([self._warming[1]] if self._warming is not None else [])]
+        return all(task.done() for task in tasks)
 
     def stop(self, uri: str) -> None:
         """Ends what runs for a document."""

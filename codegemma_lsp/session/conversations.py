@@ -15,7 +15,7 @@ from codegemma_lsp.chat import (
     Action,
     Answer,
     Conversation,
-    Conversations,
+    ConversationStore,
     Project,
     Proposal,
     Reference,
@@ -32,14 +32,15 @@ from codegemma_lsp.chat import (
 )
 from codegemma_lsp.context import NotAllowed, Workspace
 from codegemma_lsp.document import Document, file_path
-from codegemma_lsp.engines.base import Engine, EngineFailed
+from codegemma_lsp.engines.base import Engine
 from codegemma_lsp.engines.order import Order
-from codegemma_lsp.keeper import Keeper, Status
-from codegemma_lsp.models import CHAT_SLOTS, DEMO_CHAT, Choice, ModelError, chat_model, completion_model
+from codegemma_lsp.engines.selection import CHAT
+from codegemma_lsp.models import DEMO_CHAT
+from codegemma_lsp.session.engine_manager import EngineManager, Status
 from codegemma_lsp.settings import Settings
 
 
-class Assistant:
+class Conversations:
     """Runs on the event loop. ``publish`` is told how loading goes; ``settings`` and ``documents`` are asked whenever
     they are needed, ``order`` is shared with the completion engine."""
 
@@ -50,15 +51,10 @@ class Assistant:
         publish: Callable[[Status], None] = lambda _: None,
         order: Order | None = None,
     ) -> None:
-        self.keeper = Keeper(publish, order)
-        self.conversations = Conversations()
+        self.manager = EngineManager(CHAT, publish, order)
+        self.store = ConversationStore()
         self.folders: tuple[Path, ...] = ()
         self._settings, self._documents = settings, documents
-        self._in_use = 0
-        self._closed = False
-        self._choice: Choice | None = None
-        self._letting_go: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def chat(
         self, conversation: Conversation, text: str, references: Sequence[Reference], target: Target | None, say: Say
@@ -105,9 +101,10 @@ class Assistant:
 
     def note(self) -> str:
         """What a user should know of the model that answers; "" for one of their own choice."""
-        if self._choice is None or self._choice.model != DEMO_CHAT or not self._choice.better:
+        choice = self.manager.choice
+        if choice is None or choice.model != DEMO_CHAT or not choice.better:
             return ""
-        return f"This is SmolLM2 135M, {self._choice.why}; {self._choice.better}"
+        return f"This is SmolLM2 135M, {choice.why}; {choice.better}"
 
     def workspace(self) -> Workspace:
         opened = {file_path(uri): document for uri, document in self._documents().items()}
@@ -129,83 +126,16 @@ class Assistant:
 
     @asynccontextmanager
     async def _engine(self) -> AsyncIterator[tuple[Engine, Settings]]:
-        """The chat engine and its settings, loaded where it is not. Raises ``Refused``."""
-        if self._closed:
-            raise Refused("The server is shutting down.")
+        """The chat engine and the settings in force, loaded first where it is not. Raises ``EngineUnavailable``."""
         settings = self._settings()
-        self._in_use += 1
-        if self._letting_go is not None:
-            self._letting_go.cancel()
-        try:
-            self._choice = await asyncio.to_thread(choose, settings)
-            chosen = _for_engine(settings, self._choice)
-            await self.keeper.load(chosen)
-            engine = self.keeper.engine
-            if engine is None:
-                changed = self.keeper.status.loading is not None
-                raise Refused("The chat model is being changed; ask again." if changed else self.keeper.status.message)
-            try:
-                yield engine, settings
-                self.keeper.worked()
-            except EngineFailed as error:
-                self.keeper.broke(engine, error, chosen)
-                raise
-        finally:
-            self._in_use -= 1
-            if not self._in_use and settings.chat_idle_minutes:
-                loop = asyncio.get_running_loop()
-                self._letting_go = loop.call_later(60 * settings.chat_idle_minutes, self._let_go)
-
-    def _let_go(self) -> None:
-        if not self._in_use and self.keeper.engine is not None:
-            task = asyncio.create_task(self.keeper.let_go())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        async with self.manager.lease(settings, settings.chat_idle_minutes) as engine:
+            yield engine, settings
 
     async def shut_down(self) -> None:
-        self._closed = True
-        if self._letting_go is not None:
-            self._letting_go.cancel()
-        await self.keeper.shut_down()
+        await self.manager.shut_down()
 
 
 def _needed(target: Target | None, instruction: str) -> Target:
     if target is None:
         raise Refused("This command is about code: select some, or place the cursor in it.")
     return target if not instruction else target.with_instruction(instruction)
-
-
-def choose(settings: Settings) -> Choice:
-    """The chat model that the settings mean on this machine. Raises ``Refused`` where it cannot be found."""
-    try:
-        completion = completion_model(settings.model, settings.context_tokens, settings.slots).model
-    except ModelError:
-        completion = settings.model
-    try:
-        choice = chat_model(settings.chat_model, settings.chat_context_tokens, CHAT_SLOTS, completion)
-    except ModelError as error:
-        raise Refused(str(error)) from None
-    if not choice.path.is_absolute():
-        raise Refused(
-            f"The setting chatModel is {settings.chat_model!r}; write the whole path of the model, or a name."
-        )
-    if not _exists(choice.path):
-        raise Refused(f"There is no chat model at {choice.path}; correct the setting chatModel.")
-    return choice
-
-
-def engine_settings(settings: Settings) -> Settings:
-    """The settings by which the chat engine is loaded. Raises ``Refused`` where no chat model can be found."""
-    return _for_engine(settings, choose(settings))
-
-
-def _for_engine(settings: Settings, choice: Choice) -> Settings:
-    changes = {"model": str(choice.path), "context_tokens": settings.chat_context_tokens, "slots": CHAT_SLOTS}
-    return settings.model_copy(update=changes)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name that no file can have
-        return False
