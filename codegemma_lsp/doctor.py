@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from codegemma_lsp import engines
-from codegemma_lsp.completion import Memory, Query, complete
+from codegemma_lsp.completion import DocumentState, Query, complete
 from codegemma_lsp.document import Document
-from codegemma_lsp.engines.base import Engine, EngineError
+from codegemma_lsp.engines.protocol import Engine, EngineError
 from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.models import model_files
 from codegemma_lsp.prompt import UNKNOWN, BudgetTooSmall, InfillFormat
@@ -76,7 +76,7 @@ def _infill_format(engine: Engine, settings: Settings) -> Check:
 def _completion(engine: Engine, settings: Settings) -> Check:
     query = Query(Document("file:///doctor.py", _EXAMPLE, "python"), len(_EXAMPLE), "doctor.py", explicit=True)
     try:
-        outcome = asyncio.run(complete(query, Memory(), engine, settings))
+        outcome = asyncio.run(complete(query, DocumentState(), engine, settings))
     except (EngineError, BudgetTooSmall) as error:
         return Check("completion", False, str(error))
     said = repr(outcome.suggestion.text) if outcome.suggestion else f"nothing ({outcome.reason})"

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from codegemma_lsp import engines
-from codegemma_lsp.completion import Memory, Outcome, Plan, Query, complete, plan_completion
+from codegemma_lsp.completion import DocumentState, Outcome, Plan, Query, complete, plan_completion
 from codegemma_lsp.document import Document, Encoding, Position
-from codegemma_lsp.engines.base import Engine, EngineError
+from codegemma_lsp.engines.protocol import Engine, EngineError
 from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.files import BadPlace, read, shown_path
 from codegemma_lsp.prompt import BudgetTooSmall, Special, Text
@@ -49,11 +49,14 @@ class Result:
     def as_json(self) -> dict[str, Any]:
         """Ranges are LSP's: zero-based, in UTF-16 units."""
         usage = self.outcome.usage if self.outcome else None
-        tokens = {"prompt": 0, "reused": 0, "read": 0, "generated": 0}
+        prompt_tokens = self.plan.prompt.tokens if self.plan is not None else 0
+        tokens = {"prompt": prompt_tokens, "cached": 0, "completion": 0}
         if usage is not None:
-            tokens = {name: getattr(usage, name) for name in tokens}
-        elif self.plan is not None:
-            tokens["prompt"] = self.plan.prompt.tokens
+            tokens = {
+                "prompt": usage.prompt_tokens,
+                "cached": usage.cached_tokens,
+                "completion": usage.completion_tokens,
+            }
         return {
             "path": self.place.path,
             "line": self.place.line,
@@ -104,18 +107,18 @@ def check_place(place: Place, document: Document) -> None:
 def run(places: Sequence[Place], files: dict[str, Document], settings: Settings, explain: bool) -> Iterator[Result]:
     """One result for each place, in order. Raises what ``select_completion`` and ``engines.load`` raise."""
     engine = engines.load(select_completion(settings).settings)
-    memories: dict[str, Memory] = {}
+    states: dict[str, DocumentState] = {}
     try:
         for place in places:
             document = files[place.path]
             offset = document.offset(Position(place.line - 1, place.column - 1), Encoding.UTF32)
             query = Query(document, offset, shown_path(Path(place.path), Path.cwd()), explicit=True)
-            memory = memories.setdefault(place.path, Memory())
+            state = states.setdefault(place.path, DocumentState())
             if explain:
-                plan = plan_completion(query, memory, engine, settings)
+                plan, state.planning = plan_completion(query, state.planning, engine, settings)
                 yield Result(place, document, offset, None, plan, engine)
             else:
-                outcome = asyncio.run(complete(query, memory, engine, settings))
+                outcome = asyncio.run(complete(query, state, engine, settings))
                 yield Result(place, document, offset, outcome, None, engine)
     except BudgetTooSmall as error:
         raise EngineError(str(error)) from error
@@ -145,7 +148,8 @@ def print_in_place(console: Console, place: Place, document: Document, offset: i
 def _summary(outcome: Outcome) -> str:
     usage = outcome.usage
     counts = (
-        f"{usage.prompt} tokens in the prompt: {usage.reused} reused, {usage.read} read; {usage.generated} generated"
+        f"{usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached),"
+        f" {usage.completion_tokens} completion tokens"
     )
     said = "" if outcome.suggestion is not None else f"no suggestion: {outcome.reason}; "
     return f"{said}{outcome.ms.get('total', 0):.1f} ms, {counts}"
@@ -166,8 +170,8 @@ def print_prompt(console: Console, result: Result) -> None:
         elif isinstance(segment, Special):
             name = result.engine.tokenizer.name(segment)
             table.add_row("1", f"special token: {segment.value}", Styled(name, "magenta"))
-    if plan.prompt.spell:
-        table.add_row("0", "left for the model to spell", Styled(repr(plan.prompt.spell.decode())))
+    if plan.prompt.forced_prefix:
+        table.add_row("0", "forced prefix (token healing)", Styled(repr(plan.prompt.forced_prefix.decode())))
     console.print(table)
     family = result.engine.tokenizer.family
     console.print(f"{plan.prompt.tokens} tokens; the model stops at any special token", markup=False)

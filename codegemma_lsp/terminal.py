@@ -19,7 +19,7 @@ from rich.text import Text
 from codegemma_lsp import files
 from codegemma_lsp.chat import EDITS, Action, Answer, Proposal, Refused, Say, Target, parse_command
 from codegemma_lsp.document import Document, Span, file_path
-from codegemma_lsp.engines.base import EngineError
+from codegemma_lsp.engines.protocol import EngineError
 from codegemma_lsp.files import BadPlace, NotWritten, UnreadableFile
 from codegemma_lsp.session.conversations import Conversations
 from codegemma_lsp.session.engine_manager import Status

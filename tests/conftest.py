@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from codegemma_lsp.engines.base import Options
-from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.protocol import Options
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.models.store import stored_path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegemma_lsp.engines.base import EngineError, Finish, Generation, Request, Usage
+from codegemma_lsp.engines.protocol import EngineError, Finish, Generation, Request, Usage
 from codegemma_lsp.prompt import CODEGEMMA, Special
 
 
@@ -57,7 +57,9 @@ class ScriptedEngine:
             if request.on_text is not None and request.on_text(said):
                 finish = Finish.ON_TEXT
                 break
-        usage = Usage(prompt=request.prompt.tokens, read=request.prompt.tokens, generated=len(said))
+        usage = Usage(
+            prompt_tokens=request.prompt.tokens, prefill_tokens=request.prompt.tokens, completion_tokens=len(said)
+        )
         return Generation(said, finish, usage, (self.logprob,) * len(said))
 
     def close(self) -> None: ...

@@ -14,7 +14,7 @@ from codegemma_lsp import engines
 from codegemma_lsp.chat import Action, Proposal, Refused, Target
 from codegemma_lsp.chat.cover import Project, cover
 from codegemma_lsp.document import NOT_OPEN, Document, Edit, Encoding, Span
-from codegemma_lsp.engines.base import EngineUnavailable
+from codegemma_lsp.engines.protocol import EngineUnavailable
 from codegemma_lsp.server import conversions
 from codegemma_lsp.session.conversations import Conversations
 from codegemma_lsp.settings import Settings

@@ -18,7 +18,7 @@ from codegemma_lsp.chat.cover import test_file as file_of_tests
 from codegemma_lsp.chat.diff import apply, minimal_edits
 from codegemma_lsp.chat.docs import prose
 from codegemma_lsp.document import Document, Span
-from codegemma_lsp.engines.base import Finish, Priority
+from codegemma_lsp.engines.protocol import Finish, Priority
 from codegemma_lsp.prompt import Text
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import parse

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 from codegemma_lsp.prompt import (
     CODEGEMMA,
     ChatImpossible,

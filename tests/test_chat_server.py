@@ -130,7 +130,7 @@ async def test_an_answer_is_streamed_in_order_and_a_conversation_goes_on() -> No
         assert "".join(client.partial[7]) == second["text"]
         state = as_plain(await client.send("codegemma/state", None))
         # The second question reads itself and not the conversation again.
-        assert state["chat"]["usage"]["reused"] > 20
+        assert state["chat"]["usage"]["cached_tokens"] > 20
 
 
 async def test_a_conversation_that_the_client_kept_goes_on() -> None:
@@ -159,10 +159,10 @@ async def test_cancelling_a_chat_stops_the_model() -> None:
         async with asyncio.timeout(5):
             while not (state := as_plain(await client.send("codegemma/state", None)))["chat"]["idle"]:
                 await asyncio.sleep(0.01)
-        generated = state["chat"]["usage"]["generated"]
+        generated = state["chat"]["usage"]["completion_tokens"]
         await asyncio.sleep(0.2)
-        assert as_plain(await client.send("codegemma/state", None))["chat"]["usage"]["generated"] == generated
-        assert state["chat"]["usage"]["read_after_cancel"] == 0
+        assert as_plain(await client.send("codegemma/state", None))["chat"]["usage"]["completion_tokens"] == generated
+        assert state["chat"]["usage"]["prefill_tokens_after_cancel"] == 0
 
 
 async def test_a_completion_during_a_chat_is_answered_first() -> None:

@@ -38,11 +38,11 @@ def test_json_is_one_object_a_line(folder: Path) -> None:
         ("add.py", 2, 12),
     ]
     for result in results:
-        assert set(result["tokens"]) == {"prompt", "reused", "read", "generated"}
+        assert set(result["tokens"]) == {"prompt", "cached", "completion"}
         assert result["ms"]["total"] > 0
         for item in result["items"]:
             assert set(item) == {"insertText", "range"}
-    assert results[0]["tokens"]["read"] > 0
+    assert results[0]["tokens"]["prompt"] > results[0]["tokens"]["cached"]
     assert results[0]["items"] == results[3]["items"]
     for item in results[1]["items"]:
         assert item["range"]["start"] == {"line": 1, "character": 6}
@@ -54,7 +54,7 @@ def test_the_suggestion_is_shown_in_place(folder: Path) -> None:
     places = [f"{source}:{n}:{len(line) + 1}" for n, line in enumerate(lines, 1) if n % 12 == 0]
     done = run("complete", *places, cwd=folder)
     assert done.returncode == 0
-    assert done.stdout.count("tokens in the prompt") == len(places) > 10
+    assert done.stdout.count(" prompt tokens (") == len(places) > 10
     assert "⟦" in done.stdout
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from codegemma_lsp.syntax import extent_at, is_complete, parse, scope_at
+from codegemma_lsp.syntax import completion_end, cursor_scope, extent_at, parse
 from tests.marks import at_cursor
 
 
 def check(language: str, marked: str, generated: str, *, extent: str) -> None:
     """``generated`` has a ``¦`` where it is complete, or none where it is not."""
     text, offset = at_cursor(marked)
-    scope = scope_at(parse(text, language), offset)
+    scope = cursor_scope(parse(text, language), offset)
     line_end = text.find("\n", offset)
     rest = text[offset : len(text) if line_end < 0 else line_end]
     found = extent_at(scope, text_follows=bool(rest.strip(")]}\"'; ")))
     assert found.name.lower() == extent
     whole = generated.replace("¦", "")
-    end = is_complete(parse(text[:offset] + whole, language), offset, scope, found, parse(text, language))
+    end = completion_end(parse(text[:offset] + whole, language), offset, scope, found, parse(text, language))
     shown = whole if end is None else f"{whole[: end - offset]}¦{whole[end - offset :]}"
     assert shown == generated
 

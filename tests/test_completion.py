@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from codegemma_lsp.completion import Memory, Origin, Outcome, Query, Selected, complete
+from codegemma_lsp.completion import DocumentState, Origin, Outcome, Query, Selected, complete
 from codegemma_lsp.document import Document, Span
-from codegemma_lsp.engines.base import EngineFailed, Finish
+from codegemma_lsp.engines.protocol import EngineFailed, Finish
 from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import parse
@@ -19,7 +19,7 @@ from tests.scripted import ScriptedEngine
 async def outcome_of(marked: str, said: str, language: str, **how: object) -> tuple[Outcome, str]:
     text, offset = at_cursor(marked)
     query = Query(Document("file:///a", text, language), offset, "a")
-    return await complete(query, Memory(), ScriptedEngine(said), Settings.model_validate(how)), text
+    return await complete(query, DocumentState(), ScriptedEngine(said), Settings.model_validate(how)), text
 
 
 async def check(marked: str, said: str, after: str | None, language: str = "python", **how: object) -> None:
@@ -174,7 +174,7 @@ async def test_a_line_that_was_cut_off_is_not_shown() -> None:
         ("total = ite", "total = ite"),
     ):
         engine = ScriptedEngine(said, finish=Finish.LENGTH)
-        outcome = await complete(query, Memory(), engine, Settings())
+        outcome = await complete(query, DocumentState(), engine, Settings())
         assert outcome.suggestion is not None
         assert outcome.suggestion.text == shown
 
@@ -193,38 +193,38 @@ async def test_doubt_is_shown_only_when_asked_for() -> None:
     text = "x = "
     document = Document("file:///a", text, "python")
     engine = ScriptedEngine("1", logprob=-3.0)
-    unsure = await complete(Query(document, 4, "a"), Memory(), engine, Settings())
+    unsure = await complete(Query(document, 4, "a"), DocumentState(), engine, Settings())
     assert (unsure.suggestion, unsure.reason) == (None, "the model is unsure")
-    asked = await complete(Query(document, 4, "a", explicit=True), Memory(), engine, Settings())
+    asked = await complete(Query(document, 4, "a", explicit=True), DocumentState(), engine, Settings())
     assert asked.suggestion is not None
-    lenient = await complete(Query(document, 4, "a"), Memory(), engine, Settings(min_confidence=-4))
+    lenient = await complete(Query(document, 4, "a"), DocumentState(), engine, Settings(min_confidence=-4))
     assert lenient.suggestion is not None
 
 
-async def typed_into(memory: Memory, engine: ScriptedEngine, text: str, offset: int) -> Outcome:
-    return await complete(Query(Document("file:///a", text, "python"), offset, "a"), memory, engine, Settings())
+async def typed_into(state: DocumentState, engine: ScriptedEngine, text: str, offset: int) -> Outcome:
+    return await complete(Query(Document("file:///a", text, "python"), offset, "a"), state, engine, Settings())
 
 
 async def test_typing_deleting_and_accepting_in_part_reuse_the_suggestion() -> None:
-    memory, engine = Memory(), ScriptedEngine("width * height")
+    state, engine = DocumentState(), ScriptedEngine("width * height")
     steps = ["", "w", "wid", "width", "width *", "width ", "w", "", "width * h"]
     for typed in steps:
         text = f"area = {typed}"
-        outcome = await typed_into(memory, engine, f"{text}\nx = 1\n", len(text))
+        outcome = await typed_into(state, engine, f"{text}\nx = 1\n", len(text))
         assert outcome.suggestion is not None
         assert typed + outcome.suggestion.text == "width * height"
     assert len(engine.requests) == 1
-    await typed_into(memory, engine, "area = width * height\nx = 1\n", 21)
+    await typed_into(state, engine, "area = width * height\nx = 1\n", 21)
     assert len(engine.requests) == 2
-    await typed_into(memory, engine, "area = q\nx = 1\n", 8)
+    await typed_into(state, engine, "area = q\nx = 1\n", 8)
     assert len(engine.requests) == 3
 
 
 async def test_a_bracket_that_the_editor_closes_does_not_end_reuse() -> None:
-    memory, engine = Memory(), ScriptedEngine("g(a, b)")
-    first = await typed_into(memory, engine, "x = \n", 4)
+    state, engine = DocumentState(), ScriptedEngine("g(a, b)")
+    first = await typed_into(state, engine, "x = \n", 4)
     assert first.suggestion is not None
-    outcome = await typed_into(memory, engine, "x = g()\n", 6)
+    outcome = await typed_into(state, engine, "x = g()\n", 6)
     assert len(engine.requests) == 1
     assert outcome.suggestion is not None
     assert outcome.suggestion.text == "a, b)"
@@ -233,26 +233,26 @@ async def test_a_bracket_that_the_editor_closes_does_not_end_reuse() -> None:
 
 async def test_a_bracket_that_the_editor_closed_is_not_eaten() -> None:
     """Where the rest of the suggestion does not bring it, the model is asked."""
-    memory, engine = Memory(), ScriptedEngine("g(a")
-    first = await typed_into(memory, engine, "x = (\n", 5)
+    state, engine = DocumentState(), ScriptedEngine("g(a")
+    first = await typed_into(state, engine, "x = (\n", 5)
     assert first.suggestion is not None
-    outcome = await typed_into(memory, engine, "x = (g()\n", 7)
+    outcome = await typed_into(state, engine, "x = (g()\n", 7)
     assert len(engine.requests) == 2
     assert outcome.suggestion is None or outcome.suggestion.span == Span(7, 7)
     for typed, rest in (("g", "('a')"), ("g('", "a')")):
-        memory, engine = Memory(), ScriptedEngine("g('a')")
-        await typed_into(memory, engine, "x = \n", 4)
+        state, engine = DocumentState(), ScriptedEngine("g('a')")
+        await typed_into(state, engine, "x = \n", 4)
         closed = "')" if "'" in typed else ""
-        outcome = await typed_into(memory, engine, f"x = {typed}{closed}\n", 4 + len(typed))
+        outcome = await typed_into(state, engine, f"x = {typed}{closed}\n", 4 + len(typed))
         assert outcome.suggestion is not None
         assert (outcome.suggestion.text, len(outcome.suggestion.span)) == (rest, len(closed))
         assert len(engine.requests) == 1
 
 
 async def test_nothing_is_asked_twice_of_the_same_text() -> None:
-    memory, engine = Memory(), ScriptedEngine("")
-    assert (await typed_into(memory, engine, "x = ", 4)).origin is Origin.MODEL
-    again = await typed_into(memory, engine, "x = ", 4)
+    state, engine = DocumentState(), ScriptedEngine("")
+    assert (await typed_into(state, engine, "x = ", 4)).origin is Origin.MODEL
+    again = await typed_into(state, engine, "x = ", 4)
     assert (again.origin, again.suggestion) == (Origin.REUSE, None)
     assert len(engine.requests) == 1
 
@@ -261,11 +261,11 @@ async def test_the_selected_entry_is_taken_as_accepted() -> None:
     text = "x = obj.va\n"
     selected = Selected(Span(8, 10), "values")
     query = Query(Document("file:///a", text, "python"), 10, "a", selected=selected)
-    outcome = await complete(query, Memory(), ScriptedEngine("()"), Settings())
+    outcome = await complete(query, DocumentState(), ScriptedEngine("()"), Settings())
     assert outcome.suggestion is not None
     assert (outcome.suggestion.span, outcome.suggestion.text) == (Span(8, 10), "values()")
     elsewhere = Query(Document("file:///a", text, "python"), 10, "a", selected=Selected(Span(0, 1), "y"))
-    outcome = await complete(elsewhere, Memory(), ScriptedEngine("lue"), Settings())
+    outcome = await complete(elsewhere, DocumentState(), ScriptedEngine("lue"), Settings())
     assert outcome.suggestion is not None
     assert outcome.suggestion.span == Span(10, 10)
 
@@ -273,7 +273,7 @@ async def test_the_selected_entry_is_taken_as_accepted() -> None:
 async def test_errors_of_the_engine_are_passed_on() -> None:
     engine = ScriptedEngine(error=EngineFailed("It broke."))
     with pytest.raises(EngineFailed, match="It broke"):
-        await complete(Query(Document("file:///a", "x = ", "python"), 4, "a"), Memory(), engine, Settings())
+        await complete(Query(Document("file:///a", "x = ", "python"), 4, "a"), DocumentState(), engine, Settings())
 
 
 LANGUAGES = ["python", "javascript", "java", "kotlin", "cpp", "csharp", "rust", "go", "ruby", "html", "yaml", "", "lua"]
@@ -322,7 +322,9 @@ async def test_so_it_is_in_a_long_file(before: str, after: str, said: str, langu
 async def check_safe(before: str, after: str, said: str, language: str) -> None:
     text, offset = before + after, len(before)
     document = Document("file:///a", text, language)
-    outcome = await complete(Query(document, offset, "a", explicit=True), Memory(), ScriptedEngine(said), Settings())
+    outcome = await complete(
+        Query(document, offset, "a", explicit=True), DocumentState(), ScriptedEngine(said), Settings()
+    )
     suggestion = outcome.suggestion
     if suggestion is None:
         assert outcome.reason

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegemma_lsp.engines.base import ModelUnusable, Sampling
+from codegemma_lsp.engines.protocol import ModelUnusable, Sampling
 from codegemma_lsp.engines.sampling import choose
-from codegemma_lsp.engines.slots import Slots, common_prefix
+from codegemma_lsp.engines.slots import Slots
 from codegemma_lsp.engines.vocabulary import Vocabulary
 from codegemma_lsp.prompt import Prompt, Special
+from codegemma_lsp.text import common_prefix_length
 
 GREEDY = Sampling()
 token_lists = st.lists(st.integers(0, 3), max_size=12)
@@ -43,8 +44,8 @@ def test_sampling_draws_within_top_k_and_top_p_in_proportion() -> None:
 
 
 @given(token_lists, token_lists)
-def test_common_prefix(a: list[int], b: list[int]) -> None:
-    size = common_prefix(a, b)
+def test_common_prefix_length(a: list[int], b: list[int]) -> None:
+    size = common_prefix_length(a, b)
     assert a[:size] == b[:size]
     assert size in (len(a), len(b)) or a[size] != b[size]
 

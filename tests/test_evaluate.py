@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from codegemma_lsp.engines.base import Generation, Options, Request
-from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.protocol import Generation, Options, Request
 from codegemma_lsp.evaluate import confidence, report, sandbox
 from codegemma_lsp.evaluate.answers import Answer, Mode, answer, mode_for
 from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
@@ -158,7 +158,7 @@ async def test_a_model_that_cannot_infill_is_asked_to_go_on() -> None:
         given = await answer(task, engine, Settings(), Mode.PREFIX)
     finally:
         engine.close()
-    assert given.usage.prompt < len(engine.tokenizer.encode(task.prefix)) + 2
+    assert given.usage.prompt_tokens < len(engine.tokenizer.encode(task.prefix)) + 2
     assert given.text.strip("\n").count("\n") == 0
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codegemma_lsp.syntax import excerpt, find_language, parse, scope_at
+from codegemma_lsp.syntax import cursor_scope, excerpt, find_language, parse
 from tests.marks import at_cursor
 
 METHOD = "    def m{0}(self):\n        x = {0}\n        return x\n\n"
@@ -17,7 +17,7 @@ BRACES = "class A {\n" + "".join(f"  m{n}(x) {{\n    return x;\n  }}\n\n" for n 
 def headers(source: str, offset: int, name: str) -> list[str]:
     part = excerpt(source, offset, find_language(name))
     assert part.text[part.offset :][:20] == source[offset:][:20]
-    scope = scope_at(parse(part.text, name), part.offset)
+    scope = cursor_scope(parse(part.text, name), part.offset)
     for span in scope.headers:
         original = part.original(span.start)
         assert source[original : original + 5] == part.text[span.start : span.start + 5]

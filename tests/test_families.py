@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from codegemma_lsp.completion import Memory, Query, complete
+from codegemma_lsp.completion import DocumentState, Query, complete
 from codegemma_lsp.document import Document
-from codegemma_lsp.engines.base import Options
-from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.protocol import Options
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import (
     BY_NAME,
@@ -16,12 +16,12 @@ from codegemma_lsp.prompt import (
     UNKNOWN,
     About,
     Budget,
+    CursorContext,
     Family,
     InfillFormat,
     Layout,
     OtherFile,
     Prompt,
-    Site,
     Special,
     Text,
     build_fim,
@@ -51,8 +51,8 @@ def spelled(prompt: Prompt, family: Family) -> str:
 
 
 def written(family: Family, layout: Layout = Layout.PSM, *others: OtherFile, path: str = "", project: str = "") -> str:
-    site = Site(path, PREFIX + SUFFIX, len(PREFIX), other_files=others, repository=project)
-    prompt, _ = build_fim(site, layout, ROOM, Named(family), heal=False)
+    context = CursorContext(path, PREFIX + SUFFIX, len(PREFIX), other_files=others, repository=project)
+    prompt, _ = build_fim(context, layout, ROOM, Named(family), heal=False)
     assert prompt.tokens == count_tokens(prompt.segments, Named(family))
     return spelled(prompt, family)
 
@@ -124,9 +124,9 @@ def test_several_files_are_joined_as_the_family_was_trained(name: str) -> None:
 def test_what_is_typed_is_appended(name: str, layout: Layout) -> None:
     """Anchored, in every family: the prompt with three more characters is the prompt before, and those."""
     tokenizer, text = Named(BY_NAME[name]), PREFIX + SUFFIX
-    before, frame = build_fim(Site("", text, len(PREFIX)), layout, ROOM, tokenizer, heal=False)
-    site = Site("", f"{PREFIX}sum{SUFFIX}", len(PREFIX) + 3)
-    after, _ = build_fim(site, layout, ROOM, tokenizer, heal=False, previous=frame)
+    before, window = build_fim(CursorContext("", text, len(PREFIX)), layout, ROOM, tokenizer, heal=False)
+    context = CursorContext("", f"{PREFIX}sum{SUFFIX}", len(PREFIX) + 3)
+    after, _ = build_fim(context, layout, ROOM, tokenizer, heal=False, previous=window)
     if layout is Layout.ANCHORED:
         assert spelled(after, BY_NAME[name]) == spelled(before, BY_NAME[name]) + "sum"
     assert "sum" in spelled(after, BY_NAME[name])
@@ -218,8 +218,8 @@ async def test_a_model_that_cannot_infill_is_asked_at_the_ends_of_lines_only() -
         outcomes = {}
         for after in ("return ", "return (a"):
             query = Query(Document("file:///add.py", text, "python"), text.index(after) + len(after), "add.py", True)
-            outcomes[after] = await complete(query, Memory(), engine, Settings())
+            outcomes[after] = await complete(query, DocumentState(), engine, Settings())
     finally:
         engine.close()
     assert outcomes["return "].reason == "this model cannot infill, so it is asked at the end of a line only"
-    assert outcomes["return (a"].usage.generated
+    assert outcomes["return (a"].usage.completion_tokens

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codegemma_lsp.completion import Memory, Query, complete
+from codegemma_lsp.completion import DocumentState, Query, complete
 from codegemma_lsp.document import Document
 from codegemma_lsp.settings import Settings
 from tests.scripted import Bytes, ScriptedEngine
@@ -32,17 +32,17 @@ async def test_what_is_tokenized_does_not_grow_with_the_file(text: str, share: f
         engine.context_tokens = 2048
         engine.tokenizer = counting = CountingTokenizer()
         document, offset = Document("file:///a", text[:size], "javascript"), int(share * (size - 1))
-        await complete(Query(document, offset, "a.js", explicit=True), Memory(), engine, Settings())
+        await complete(Query(document, offset, "a.js", explicit=True), DocumentState(), engine, Settings())
         counts.append(counting.characters)
     assert counts[1] <= 1.5 * counts[0] + 20_000
 
 
 async def test_a_jump_across_a_large_file_tokenizes_little() -> None:
-    engine, memory = ScriptedEngine("a"), Memory()
+    engine, state = ScriptedEngine("a"), DocumentState()
     engine.context_tokens = 2048
     engine.tokenizer = counting = CountingTokenizer()
     document = Document("file:///a", LINES, "python")
-    await complete(Query(document, 10, "a.py", explicit=True), memory, engine, Settings())
+    await complete(Query(document, 10, "a.py", explicit=True), state, engine, Settings())
     before = counting.characters
-    await complete(Query(document, len(LINES), "a.py", explicit=True), memory, engine, Settings())
+    await complete(Query(document, len(LINES), "a.py", explicit=True), state, engine, Settings())
     assert counting.characters - before < 300_000

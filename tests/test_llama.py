@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codegemma_lsp.engines.base import (
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.generation import Decoded
+from codegemma_lsp.engines.protocol import (
     EngineFailed,
     Finish,
     Generation,
@@ -24,8 +26,6 @@ from codegemma_lsp.engines.base import (
     Request,
     Sampling,
 )
-from codegemma_lsp.engines.llama import LlamaEngine
-from codegemma_lsp.engines.run import Decoded
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import CODEGEMMA, Prompt, Special, Text
 from codegemma_lsp.settings import KvCache
@@ -77,9 +77,9 @@ def test_ids_are_found_in_files_that_say_less(tmp_path: Path, mangled: bytes) ->
 def test_counts_add_up(fresh_engine: LlamaEngine) -> None:
     request = request_at(fresh_engine)
     first, second = fresh_engine.run(request), fresh_engine.run(request)
-    assert first.usage.prompt == request.prompt.tokens == first.usage.read
-    assert (second.usage.reused, second.usage.read) == (request.prompt.tokens - 1, 1)
-    assert second.usage.generated >= len(second.logprobs) > 0
+    assert first.usage.prompt_tokens == request.prompt.tokens == first.usage.prefill_tokens
+    assert (second.usage.cached_tokens, second.usage.prefill_tokens) == (request.prompt.tokens - 1, 1)
+    assert second.usage.completion_tokens >= len(second.logprobs) > 0
     assert second.mean_logprob() < 0
 
 
@@ -93,15 +93,15 @@ def test_reuse_changes_no_token(fresh_engine: LlamaEngine) -> None:
             check_same(reused, traced(cold_engine, request_at(cold_engine, offset)))
         finally:
             cold_engine.close()
-    assert any(one.generation.usage.reused for one in warm)
+    assert any(one.generation.usage.cached_tokens for one in warm)
 
 
 def test_two_documents_keep_their_slots(fresh_engine: LlamaEngine) -> None:
     here, there = request_at(fresh_engine), request_at(fresh_engine, SOURCE.index("def position"))
     fresh_engine.run(here)
     fresh_engine.run(there)
-    assert fresh_engine.run(here).usage.read == 1
-    assert fresh_engine.run(there).usage.read == 1
+    assert fresh_engine.run(here).usage.prefill_tokens == 1
+    assert fresh_engine.run(there).usage.prefill_tokens == 1
 
 
 def test_sampling_is_repeatable_by_seed(engine: LlamaEngine) -> None:
@@ -134,7 +134,7 @@ def test_healing_spells_what_was_typed_and_gives_only_what_follows(engine: Llama
     text, offset = at_cursor(marked)
     prompt = prompt_at(engine, text, offset)
     generation = engine.run(Request(prompt, 12))
-    spelled = prompt.spell.decode()
+    spelled = prompt.forced_prefix.decode()
     assert spelled
     assert text.endswith(spelled)
     assert not generation.text.startswith(spelled) or len(spelled.strip()) == 0
@@ -183,11 +183,11 @@ async def test_cancelling_a_prefill_frees_the_engine_within_one_small_batch(fres
     batch = fresh_engine._backend.batch_tokens
     generation, after = await cancelled_when(fresh_engine, 2 * batch)
     assert generation.finish is Finish.CANCELLED
-    assert generation.usage.read < generation.usage.prompt
+    assert generation.usage.prefill_tokens < generation.usage.prompt_tokens
     assert after <= batch
-    assert generation.usage.read_after_cancel <= batch
+    assert generation.usage.prefill_tokens_after_cancel <= batch
     resumed = traced(fresh_engine, request_at(fresh_engine))
-    assert resumed.generation.usage.reused == generation.usage.read
+    assert resumed.generation.usage.cached_tokens == generation.usage.prefill_tokens
     check_same(resumed, traced(fresh_engine, request_at(fresh_engine)))
 
 
@@ -230,7 +230,7 @@ def test_generation_ends_at_the_context(engine: LlamaEngine) -> None:
     while len(engine.tokenizer.tokens(Prompt((Special.BOS, *fill), 0))) > engine.context_tokens - 4:
         fill.pop()
     generation = engine.run(Request(Prompt((Special.BOS, *fill), 0), 500))
-    assert generation.usage.prompt + generation.usage.generated <= engine.context_tokens
+    assert generation.usage.prompt_tokens + generation.usage.completion_tokens <= engine.context_tokens
 
 
 async def test_closing_answers_what_waits(fresh_engine: LlamaEngine) -> None:
@@ -269,7 +269,7 @@ def test_files_that_are_no_model(tmp_path: Path, content: bytes | None, error: t
 def test_any_slots_and_batches_load(slots: int, batch: int) -> None:
     engine = LlamaEngine(model_path(BUNDLED), Options(context_tokens=256, slots=slots, batch_tokens=batch, threads=1))
     try:
-        assert engine.run(Request(Prompt((Special.BOS, Text("x = 1\n" * 20, "")), 0), 2)).usage.generated
+        assert engine.run(Request(Prompt((Special.BOS, Text("x = 1\n" * 20, "")), 0), 2)).usage.completion_tokens
     finally:
         engine.close()
 
@@ -278,7 +278,7 @@ def test_a_request_cancelled_in_the_queue_costs_nothing(fresh_engine: LlamaEngin
     cancelled = threading.Event()
     cancelled.set()
     outcome = fresh_engine.run(request_at(fresh_engine), cancelled)
-    assert (outcome.finish, outcome.usage.read) == (Finish.CANCELLED, 0)
+    assert (outcome.finish, outcome.usage.prefill_tokens) == (Finish.CANCELLED, 0)
     assert not any(slot.tokens for slot in fresh_engine._slots.all)
 
 
@@ -307,7 +307,7 @@ def test_a_smaller_cache_says_nearly_the_same(engine: LlamaEngine) -> None:
     small = LlamaEngine(model_path(BUNDLED), Options(threads=1, kv_cache=KvCache.Q8_0))
     try:
         generation = small.run(request_at(small))
-        assert generation.usage.generated
+        assert generation.usage.completion_tokens
         assert generation.text[:8] == engine.run(request_at(engine)).text[:8]
     finally:
         small.close()

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from codegemma_lsp.completion import Origin, Outcome, Pace, Query, Suggestion
+from codegemma_lsp.completion import AdaptiveDebounce, Origin, Outcome, Query, Suggestion
 from codegemma_lsp.document import Document, Edit, Span
-from codegemma_lsp.engines.base import Finish, Generation, Priority, Request, Usage
+from codegemma_lsp.engines.protocol import Finish, Generation, Priority, Request, Usage
 from codegemma_lsp.session.prefetcher import opening_offset
 from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import Settings
@@ -35,7 +35,9 @@ class Stepping(ScriptedEngine):
         while len(progress.text) < len(self.answer):
             await self.steps.acquire()
             progress.text = self.answer[: len(progress.text) + 1]
-        return Generation(progress.text, Finish.STOP_TOKEN, Usage(prompt=1, read=1), (-0.1,), (len(progress.text),))
+        return Generation(
+            progress.text, Finish.STOP_TOKEN, Usage(prompt_tokens=1, prefill_tokens=1), (-0.1,), (len(progress.text),)
+        )
 
 
 @asynccontextmanager
@@ -177,8 +179,8 @@ async def test_opening_a_file_reads_what_its_first_request_needs(layout: str, sa
             await settled(session)
             engine = session.manager.engine
             assert engine is not None
-            ahead.append(engine.usage.read)
-            read.append((await session.complete(query(session, offset))).usage.read)
+            ahead.append(engine.usage.prefill_tokens)
+            read.append((await session.complete(query(session, offset))).usage.prefill_tokens)
     assert ahead[0] == 0
     assert (ahead[1] > 100) is saved
     assert (3 * read[1] < 2 * read[0]) is saved
@@ -193,8 +195,8 @@ async def test_a_file_opened_while_the_model_loads_is_read_afterwards() -> None:
     await settled(session)
     engine = session.manager.engine
     assert engine is not None
-    assert engine.usage.read > 50
-    assert engine.usage.generated == 0
+    assert engine.usage.prefill_tokens > 50
+    assert engine.usage.completion_tokens == 0
     await session.shut_down()
 
 
@@ -208,7 +210,7 @@ async def test_loading_what_is_loaded_keeps_what_runs_ahead() -> None:
     await settled(session)
     engine = session.manager.engine
     assert engine is not None
-    assert engine.usage.read > 50
+    assert engine.usage.prefill_tokens > 50
     await session.shut_down()
 
 
@@ -221,8 +223,8 @@ async def test_the_file_opened_last_is_the_one_that_is_read() -> None:
         await settled(session)
         engine = session.manager.engine
         assert engine is not None
-        assert engine.usage.read < 600
-        assert (await session.complete(query(session, 900))).usage.read < 50
+        assert engine.usage.prefill_tokens < 600
+        assert (await session.complete(query(session, 900))).usage.prefill_tokens < 50
 
 
 async def test_a_prefetch_that_gave_way_begins_again() -> None:
@@ -302,7 +304,7 @@ async def test_a_failure_ahead_is_nobodys_concern() -> None:
     ],
 )
 def test_waiting_for_the_next_keystroke(gaps: list[int], answers: list[int], wait: float) -> None:
-    pace, now = Pace(), 0.0
+    pace, now = AdaptiveDebounce(), 0.0
     pace.keystroke(0, now)
     for number, gap in enumerate(gaps, 1):
         now += gap
@@ -315,7 +317,7 @@ def test_waiting_for_the_next_keystroke(gaps: list[int], answers: list[int], wai
 
 
 def test_cancelled_requests_do_not_make_a_slow_model_look_quick() -> None:
-    pace = Pace()
+    pace = AdaptiveDebounce()
     for number in range(20):
         pace.keystroke(number, 150.0 * number)
         pace.cancelled(149.0)

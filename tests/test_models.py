@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
-from codegemma_lsp.engines.base import ModelNotFound
+from codegemma_lsp.engines.protocol import ModelNotFound
 from codegemma_lsp.engines.selection import COMPLETION, select_chat
 from codegemma_lsp.models import (
     BUNDLED,

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegemma_lsp.engines.base import Finish, Options, Request
-from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.protocol import Finish, Options, Request
 from codegemma_lsp.prompt import CODEGEMMA, Prompt, Special, Text
 
 NANO = Path(__file__).parents[1] / "scripts" / "nano"
@@ -204,6 +204,6 @@ def test_the_random_model_has_codegemmas_size_and_loads(tmp_path: Path, monkeypa
         assert engine.tokenizer.specials == CODEGEMMA.ids
         prompt = Prompt((Special.BOS, Text("def f(x):\n", "")), 0)
         generation = engine.run(Request(prompt, 8))
-        assert generation.usage.generated == 8 or generation.finish is Finish.STOP_TOKEN
+        assert generation.usage.completion_tokens == 8 or generation.finish is Finish.STOP_TOKEN
     finally:
         engine.close()

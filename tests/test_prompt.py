@@ -9,9 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from codegemma_lsp.engines.llama import LlamaEngine
-from codegemma_lsp.engines.slots import common_prefix
-from codegemma_lsp.prompt import CODEGEMMA, Budget, Frame, Layout, Prompt, Site, Special, build_fim, count_tokens
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.prompt import (
+    CODEGEMMA,
+    Budget,
+    CursorContext,
+    Layout,
+    Prompt,
+    PromptWindow,
+    Special,
+    build_fim,
+    count_tokens,
+)
+from codegemma_lsp.text import common_prefix_length
 from tests.marks import at_cursor
 
 PACKAGE = Path(__file__).parents[1] / "codegemma_lsp"
@@ -25,7 +35,7 @@ def shown(prompt: Prompt) -> str:
 
 def check(engine: LlamaEngine, marked: str, layout: Layout, *, heal: bool = False, budget: int = 400) -> str:
     text, offset = at_cursor(marked)
-    prompt, _ = build_fim(Site("a/b.py", text, offset), layout, Budget(budget), engine.tokenizer, heal)
+    prompt, _ = build_fim(CursorContext("a/b.py", text, offset), layout, Budget(budget), engine.tokenizer, heal)
     assert prompt.tokens == len(engine.tokenizer.tokens(prompt)) <= budget
     return shown(prompt)
 
@@ -64,17 +74,22 @@ y = 2
 def test_healing_leaves_the_last_piece_to_the_model(engine: LlamaEngine) -> None:
     text, offset = at_cursor("value = retur<CURSOR>\n")
     for layout in Layout:
-        prompt, _ = build_fim(Site("", text, offset), layout, Budget(100), engine.tokenizer, heal=True)
-        assert prompt.spell
-        whole, _ = build_fim(Site("", text, offset), layout, Budget(100), engine.tokenizer, heal=False)
+        prompt, _ = build_fim(CursorContext("", text, offset), layout, Budget(100), engine.tokenizer, heal=True)
+        assert prompt.forced_prefix
+        whole, _ = build_fim(CursorContext("", text, offset), layout, Budget(100), engine.tokenizer, heal=False)
         assert prompt.tokens == whole.tokens - 1
         joined = shown(prompt).replace("<|fim_middle|>", "").replace("<|fim_suffix|>\n", "")
-        assert joined.removeprefix("<bos>").removeprefix("<|fim_prefix|>") + prompt.spell.decode() == "value = retur"
+        assert (
+            joined.removeprefix("<bos>").removeprefix("<|fim_prefix|>") + prompt.forced_prefix.decode()
+            == "value = retur"
+        )
 
 
 def test_a_healed_emoji_is_left_whole(engine: LlamaEngine) -> None:
-    prompt, _ = build_fim(Site("", "x = '\U0001f600", 6), Layout.ANCHORED, Budget(100), engine.tokenizer, heal=True)
-    assert prompt.spell.decode() in "x = '\U0001f600"
+    prompt, _ = build_fim(
+        CursorContext("", "x = '\U0001f600", 6), Layout.ANCHORED, Budget(100), engine.tokenizer, heal=True
+    )
+    assert prompt.forced_prefix.decode() in "x = '\U0001f600"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -116,10 +131,10 @@ def test_the_count_is_exact_and_within_the_budget(
     offset = data.draw(st.integers(0, len(text)))
     headers = ((0, text[:9]),) if data.draw(st.booleans()) else ()
     path = data.draw(st.sampled_from(["", "a.py", "very/long/" * 30]))
-    previous: Frame | None = None
+    previous: PromptWindow | None = None
     for _ in range(2):
-        site = Site(path, text, offset, headers=headers)
-        prompt, previous = build_fim(site, layout, Budget(budget), engine.tokenizer, heal, previous)
+        context = CursorContext(path, text, offset, headers=headers)
+        prompt, previous = build_fim(context, layout, Budget(budget), engine.tokenizer, heal, previous)
         assert prompt.tokens == count_tokens(prompt.segments, engine.tokenizer)
         assert prompt.tokens == len(engine.tokenizer.tokens(prompt))
         assert prompt.tokens <= budget
@@ -130,35 +145,35 @@ def test_the_count_is_exact_and_within_the_budget(
 
 def test_a_budget_too_small_for_the_format_is_refused(engine: LlamaEngine) -> None:
     with pytest.raises(ValueError, match="too small for an infill"):
-        build_fim(Site("", "x", 1), Layout.PSM, Budget(4), engine.tokenizer)
+        build_fim(CursorContext("", "x", 1), Layout.PSM, Budget(4), engine.tokenizer)
 
 
 def test_headers_and_imports_outside_the_window_are_kept(engine: LlamaEngine) -> None:
     body = "".join(f"        self.x{i} = {i}\n" for i in range(300))
     head = "import os\n\n\nclass A:\n    def f(self):\n"
     text = f"{head}{body}        return "
-    site = Site(
+    context = CursorContext(
         "a.py",
         text,
         len(text),
         imports=((0, "import os"),),
         headers=((text.index("class"), "class A:"), (text.index("def"), "def f(self):")),
     )
-    prompt, frame = build_fim(site, Layout.ANCHORED, Budget(300), engine.tokenizer)
-    assert frame.head > len(head)
-    assert frame.outside == "import os\nclass A:\n    def f(self):\n"
+    prompt, window = build_fim(context, Layout.ANCHORED, Budget(300), engine.tokenizer)
+    assert window.head > len(head)
+    assert window.outside == "import os\nclass A:\n    def f(self):\n"
     assert prompt.tokens <= 300
 
 
 def typed_one_by_one(engine: LlamaEngine, layout: Layout, before: str, typed: str, after: str) -> list[int]:
     """Tokens that each keystroke's prompt does not share with the one before it."""
-    fresh, last, frame = [], list[int](), None
+    fresh, last, window = [], list[int](), None
     for i in range(len(typed) + 1):
         text = before + typed[:i] + after
-        site = Site("a.py", text, len(before) + i)
-        prompt, frame = build_fim(site, layout, Budget(600), engine.tokenizer, heal=True, previous=frame)
+        context = CursorContext("a.py", text, len(before) + i)
+        prompt, window = build_fim(context, layout, Budget(600), engine.tokenizer, heal=True, previous=window)
         tokens = engine.tokenizer.tokens(prompt)
-        fresh.append(len(tokens) - common_prefix(tokens, last))
+        fresh.append(len(tokens) - common_prefix_length(tokens, last))
         last = tokens
     return fresh[1:]
 
@@ -176,10 +191,12 @@ def test_anchored_only_appends_while_one_types(engine: LlamaEngine) -> None:
 
 def test_moving_up_or_changing_what_was_shown_opens_a_new_window(engine: LlamaEngine) -> None:
     text = "a = 1\nb = 2\nc = 3\n"
-    _, frame = build_fim(Site("", text, 12), Layout.ANCHORED, Budget(100), engine.tokenizer)
-    assert frame.anchor == 12
-    _, moved = build_fim(Site("", text, 5), Layout.ANCHORED, Budget(100), engine.tokenizer, previous=frame)
+    _, window = build_fim(CursorContext("", text, 12), Layout.ANCHORED, Budget(100), engine.tokenizer)
+    assert window.anchor == 12
+    _, moved = build_fim(CursorContext("", text, 5), Layout.ANCHORED, Budget(100), engine.tokenizer, previous=window)
     assert moved.anchor == 0
     changed = "a = 9\nb = 2\nc = 3\n"
-    prompt, _ = build_fim(Site("", changed, 12), Layout.ANCHORED, Budget(100), engine.tokenizer, previous=frame)
+    prompt, _ = build_fim(
+        CursorContext("", changed, 12), Layout.ANCHORED, Budget(100), engine.tokenizer, previous=window
+    )
     assert "a = 9" in shown(prompt)

@@ -11,13 +11,23 @@ from pathlib import Path
 import pytest
 
 from codegemma_lsp.chat import Action, Target
-from codegemma_lsp.completion import Memory, Outcome, Query, complete
+from codegemma_lsp.completion import DocumentState, Outcome, Query, complete
 from codegemma_lsp.document import Document, Edit, Span
-from codegemma_lsp.engines.base import Options, Request
-from codegemma_lsp.engines.llama import LlamaEngine
-from codegemma_lsp.engines.llama_model import LlamaModel
-from codegemma_lsp.engines.native import Native
-from codegemma_lsp.prompt import CODEGEMMA, Budget, InfillFormat, Layout, Prompt, Site, Special, Text, build_fim
+from codegemma_lsp.engines.backends.llama_cpp import LlamaBackend
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.backends.llama_weights import LlamaModel
+from codegemma_lsp.engines.protocol import Options, Request
+from codegemma_lsp.prompt import (
+    CODEGEMMA,
+    Budget,
+    CursorContext,
+    InfillFormat,
+    Layout,
+    Prompt,
+    Special,
+    Text,
+    build_fim,
+)
 from codegemma_lsp.session.conversations import Conversations
 from codegemma_lsp.settings import Settings
 from tests.marks import at_cursor
@@ -36,12 +46,12 @@ def real(real_model: Path) -> Iterator[LlamaEngine]:
 def shown(engine: LlamaEngine, marked: str, name: str) -> Outcome:
     text, offset = at_cursor(marked)
     query = Query(Document(f"file:///{name}", text, ""), offset, name, explicit=True)
-    return asyncio.run(complete(query, Memory(), engine, Settings()))
+    return asyncio.run(complete(query, DocumentState(), engine, Settings()))
 
 
 def test_it_is_asked_as_its_family_was_trained(real: LlamaEngine) -> None:
     assert real.tokenizer.family.name == InfillFormat.QWEN
-    prompt, _ = build_fim(Site("", "ab", 1), Layout.PSM, Budget(99), real.tokenizer, heal=False)
+    prompt, _ = build_fim(CursorContext("", "ab", 1), Layout.PSM, Budget(99), real.tokenizer, heal=False)
     # The ids of Qwen's own README: prefix, a, suffix, b, middle; no BOS.
     assert real.tokenizer.tokens(prompt) == [151659, 64, 151661, 65, 151660]
     # And those that it says end an infill: end of text, end of turn, the infill tokens, padding, repository, file.
@@ -89,8 +99,8 @@ def test_no_text_becomes_a_special_token_and_counts_are_exact(real: LlamaEngine)
     assert not set(ids) & tokenizer.controls
     for offset in range(0, len(everything), len(everything) // 12):
         for layout in Layout:
-            site = Site("a/b.py", everything[:20_000], min(offset, 20_000))
-            prompt, _ = build_fim(site, layout, Budget(700), tokenizer)
+            context = CursorContext("a/b.py", everything[:20_000], min(offset, 20_000))
+            prompt, _ = build_fim(context, layout, Budget(700), tokenizer)
             assert prompt.tokens == len(tokenizer.tokens(prompt)) <= 700
 
 
@@ -103,17 +113,17 @@ def test_reuse_changes_no_token(real: LlamaEngine) -> None:
         assert weights(real) is weights(cold)
     finally:
         cold.close()
-    assert real.run(request_at(real, 400)).usage.generated
+    assert real.run(request_at(real, 400)).usage.completion_tokens
 
 
 async def test_a_keystroke_costs_what_was_typed(real: LlamaEngine) -> None:
     text, offset = at_cursor("def area(width, height):\n    <CURSOR>\n\n\nprint(area(2, 3))\n")
-    document, memory, read = Document("file:///area.py", text, "python", 1), Memory(), list[int]()
+    document, state, read = Document("file:///area.py", text, "python", 1), DocumentState(), list[int]()
     for at, key in enumerate("result = width"):
         document = document.with_edit(Edit(Span(offset + at, offset + at), key), at + 2)
-        memory.shown = memory.begun = ()
-        outcome = await complete(Query(document, offset + at + 1, "area.py"), memory, real, Settings())
-        read.append(outcome.usage.read)
+        state.suggestions = state.pending = ()
+        outcome = await complete(Query(document, offset + at + 1, "area.py"), state, real, Settings())
+        read.append(outcome.usage.prefill_tokens)
     assert max(read[1:]) <= 3, read
 
 
@@ -142,7 +152,7 @@ def test_it_documents_code_with_the_weights_that_complete(real: LlamaEngine, rea
 
 
 def weights(engine: LlamaEngine) -> LlamaModel:
-    assert isinstance(engine._backend, Native)
+    assert isinstance(engine._backend, LlamaBackend)
     return engine._backend.model
 
 

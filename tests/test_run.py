@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegemma_lsp.engines.base import Finish, Options, Priority, Progress, Request, Sampling
-from codegemma_lsp.engines.drafts import Lookup
-from codegemma_lsp.engines.llama import LlamaEngine
-from codegemma_lsp.engines.native import Native
+from codegemma_lsp.engines.backends.llama_cpp import LlamaBackend
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.prompt_lookup import PromptLookup
+from codegemma_lsp.engines.protocol import Finish, Options, Priority, Progress, Request, Sampling
 from codegemma_lsp.engines.threads import doublings, fastest
 from codegemma_lsp.models import BUNDLED, model_path
 from tests.traced import AT, SOURCE, check_same, prompt_at, request_at, traced
@@ -54,7 +54,7 @@ def test_a_cancelled_generation_goes_on_as_if_it_had_not_been(
         whole = traced(fresh_engine, request)
         # A draw may hang on rounding, which differs where a token is read by itself: here it does not.
         steady = fresh_engine.run(request).text == whole.generation.text
-        if whole.generation.usage.generated > after + 1 and steady:
+        if whole.generation.usage.completion_tokens > after + 1 and steady:
             break
     cancelled, progress = threading.Event(), Progress()
     begun = replace(request, on_text=stopping_after(after, cancelled), progress=progress)
@@ -63,8 +63,8 @@ def test_a_cancelled_generation_goes_on_as_if_it_had_not_been(
     assert whole.generation.text.startswith(progress.text)
     had = len(progress.tokens)
     rest = fresh_engine.run(replace(request, progress=progress))
-    assert rest.usage.read <= 1
-    assert rest.usage.generated == whole.generation.usage.generated - had
+    assert rest.usage.prefill_tokens <= 1
+    assert rest.usage.completion_tokens == whole.generation.usage.completion_tokens - had
     assert rest.text == whole.generation.text
     assert rest.logprobs == pytest.approx(whole.generation.logprobs, abs=0.3)
     assert rest.ends == whole.generation.ends
@@ -74,7 +74,7 @@ def test_a_finished_generation_is_not_made_again(engine: LlamaEngine) -> None:
     request = replace(request_at(engine), progress=Progress())
     first, again = engine.run(request), engine.run(request)
     assert (again.text, again.finish) == (first.text, first.finish)
-    assert (again.usage.read, again.usage.generated) == (0, 0)
+    assert (again.usage.prefill_tokens, again.usage.completion_tokens) == (0, 0)
 
 
 @pytest.mark.parametrize("heal", [False, True])
@@ -92,8 +92,8 @@ def test_drafts_change_no_token(
         guessed = traced(fresh_engine, replace(request, drafts=drafts, hint=plain.generation.text))
         check_same(plain, guessed)
         usage = guessed.generation.usage
-        assert usage.accepted <= usage.drafted
-        drafted, accepted = drafted + usage.drafted, accepted + usage.accepted
+        assert usage.accepted_draft_tokens <= usage.draft_tokens
+        drafted, accepted = drafted + usage.draft_tokens, accepted + usage.accepted_draft_tokens
         for slot in fresh_engine._slots.all:
             assert fresh_engine._backend.trim(slot.number, len(slot.tokens)) == len(slot.tokens)
     assert 2 * accepted > drafted > 0
@@ -103,7 +103,7 @@ def test_drafts_change_no_token(
 def test_a_guess_is_what_followed_the_longest_match(tokens: list[int], most: int) -> None:
     """Against a search in plain Python; ids that share bytes must not be mistaken for each other."""
     ids = [256 * token + token for token in tokens]
-    lookup = Lookup(ids[:10], most, cost=0.01)
+    lookup = PromptLookup(ids[:10], most, cost=0.01)
     for token in ids[10:]:
         lookup.add(token)
     expected: list[int] = []
@@ -121,7 +121,7 @@ def test_a_guess_is_what_followed_the_longest_match(tokens: list[int], most: int
     ("right", "cost", "length"), [(0.9, 0.2, 15), (0.9, 0.5, 6), (0.6, 0.2, 3), (0.5, 0.6, 0), (1.0, 0.5, 16)]
 )
 def test_guesses_are_as_long_as_pays(right: float, cost: float, length: int) -> None:
-    lookup = Lookup([1, 2, 3, *range(4, 40), 1, 2], 16, cost)
+    lookup = PromptLookup([1, 2, 3, *range(4, 40), 1, 2], 16, cost)
     lookup.add(3)
     lookup._right = right
     assert lookup.guess() == list(range(4, 40))[:length]
@@ -140,7 +140,7 @@ async def test_a_real_request_ends_what_runs_ahead(fresh_engine: LlamaEngine) ->
         running = asyncio.create_task(fresh_engine.generate(ahead))
         await asyncio.to_thread(started.wait, 10)
         real = await fresh_engine.generate(request_at(fresh_engine, AT + 8, max_tokens=4))
-        assert real.usage.generated
+        assert real.usage.completion_tokens
         first = await running
         assert (first.finish is Finish.CANCELLED) is gives_way
         assert fresh_engine.idle
@@ -149,8 +149,8 @@ async def test_a_real_request_ends_what_runs_ahead(fresh_engine: LlamaEngine) ->
 def test_reading_without_generating_makes_the_next_request_cheap(fresh_engine: LlamaEngine) -> None:
     request = request_at(fresh_engine)
     warm = fresh_engine.run(replace(request, max_tokens=0, priority=Priority.WARM_UP))
-    assert (warm.text, warm.usage.generated, warm.usage.read) == ("", 0, request.prompt.tokens)
-    assert fresh_engine.run(request).usage.read == 1
+    assert (warm.text, warm.usage.completion_tokens, warm.usage.prefill_tokens) == ("", 0, request.prompt.tokens)
+    assert fresh_engine.run(request).usage.prefill_tokens == 1
 
 
 def test_usage_adds_up_over_all_that_was_done(fresh_engine: LlamaEngine) -> None:
@@ -158,8 +158,8 @@ def test_usage_adds_up_over_all_that_was_done(fresh_engine: LlamaEngine) -> None
     request = request_at(fresh_engine)
     cut = fresh_engine.run(replace(request, on_text=stopping_after(3, cancelled)), cancelled)
     whole = fresh_engine.run(request)
-    assert cut.usage.generated >= 3
-    for name in ("prompt", "read", "generated"):
+    assert cut.usage.completion_tokens >= 3
+    for name in ("prompt_tokens", "prefill_tokens", "completion_tokens"):
         assert getattr(fresh_engine.usage, name) == getattr(cut.usage, name) + getattr(whole.usage, name)
 
 
@@ -202,7 +202,7 @@ def test_where_the_cache_cannot_be_cut_nothing_is_guessed(
 ) -> None:
     """Recurrent models can only drop all that a sequence holds."""
     native = fresh_engine._backend
-    assert isinstance(native, Native)
+    assert isinstance(native, LlamaBackend)
     assert native.draft_cost > 0  # measured: on a busy machine it may be anything
     trim = native.trim
     monkeypatch.setattr(native, "trim", lambda slot, length: min(0, trim(slot, length)))
@@ -210,13 +210,13 @@ def test_where_the_cache_cannot_be_cut_nothing_is_guessed(
     assert native.draft_cost == 1.0
     monkeypatch.undo()
     request = Request(prompt_at(fresh_engine, REPEATING, len(REPEATING)), 24, drafts=8)
-    assert fresh_engine.run(request).usage.drafted == 0
+    assert fresh_engine.run(request).usage.draft_tokens == 0
 
 
 def test_a_measurement_that_is_cut_short_harms_nothing(fresh_engine: LlamaEngine) -> None:
     """As on a machine that is busy: at every moment, from before the first token on."""
     native = fresh_engine._backend
-    assert isinstance(native, Native)
+    assert isinstance(native, LlamaBackend)
     for limit in (0.0, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.05):
         assert native._generating(1, limit) > 0
         assert native._reading(1, limit) > 0
@@ -225,7 +225,7 @@ def test_a_measurement_that_is_cut_short_harms_nothing(fresh_engine: LlamaEngine
     native._measure_drafts()
     native.measure(1, 1)
     assert not native._given_up()
-    assert fresh_engine.run(request_at(fresh_engine)).usage.generated
+    assert fresh_engine.run(request_at(fresh_engine)).usage.completion_tokens
 
 
 def test_measuring_ends_where_loading_is_given_up(tmp_path: Path) -> None:

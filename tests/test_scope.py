@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from codegemma_lsp.syntax import parse, scope_at
+from codegemma_lsp.syntax import cursor_scope, parse
 from tests.marks import at_cursor
 
 
 def check(language: str, marked: str, place: str, *, headers: tuple[str, ...] = (), opened: bool = False) -> None:
     text, offset = at_cursor(marked)
-    scope = scope_at(parse(text, language), offset)
+    scope = cursor_scope(parse(text, language), offset)
     found = tuple(text[span.start : span.end] for span in scope.headers)
-    assert (scope.place.name.lower(), found, scope.opened) == (place, headers, opened)
+    assert (scope.kind.name.lower(), found, scope.opened) == (place, headers, opened)
 
 
 def test_python() -> None:
@@ -171,9 +171,9 @@ def test_go() -> None:
 )
 def test_a_block_just_opened_in_the_other_languages(language: str, marked: str) -> None:
     text, offset = at_cursor(marked)
-    scope = scope_at(parse(text, language), offset)
+    scope = cursor_scope(parse(text, language), offset)
     assert scope.opened
-    assert scope.place.name == "STATEMENT"
+    assert scope.kind.name == "STATEMENT"
 
 
 @pytest.mark.parametrize("language", ["", "plaintext", "no-such-language", "markdown"])

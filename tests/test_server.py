@@ -95,7 +95,7 @@ async def test_a_keystroke_reads_only_what_was_typed() -> None:
         client.open(SOURCE[:at] + after)
         await type_and_ask(client, at, typed, random.Random(7))
         prompts = [report.tokens.prompt for report in client.completed if report.origin == "model"]
-        reads = sorted(report.tokens.read for report in client.completed)
+        reads = sorted(report.tokens.prefill for report in client.completed)
         assert len(reads) > KEYSTROKES // 2
         assert max(prompts) < 1024 < len(SOURCE) // 6
         assert statistics.median(reads) <= 4
@@ -121,7 +121,7 @@ async def test_typed_as_suggested_needs_no_model() -> None:
         (rest,) = await client.complete(len(text) + 1)
         assert rest.insert_text == suggested[1:]
         assert client.completed[-1].origin == "reuse"
-        assert client.completed[-1].tokens.read == 0
+        assert client.completed[-1].tokens.prefill == 0
         client.edit(Edit(Span(len(text), len(text) + 1), ""))
         (back,) = await client.complete(len(text))
         assert back.insert_text == suggested
@@ -224,7 +224,7 @@ async def test_settings_come_by_workspace_configuration() -> None:
     async with serving({"maxTokens": 16}, capabilities=capabilities, client=client):
         client.open("def add(a, b):\n    return ")
         await completes_until(client, lambda: bool(client.completed))
-        assert client.completed[-1].tokens.generated <= 16
+        assert client.completed[-1].tokens.completion <= 16
         answers[0] = {"enabled": False, "reportCompletions": True, "maxTokens": None}
         client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
         await completes_until(client, lambda: client.completed[-1].reason == "suggestions are off")

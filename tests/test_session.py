@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from codegemma_lsp import engines
-from codegemma_lsp.completion import Pace, Query
+from codegemma_lsp.completion import AdaptiveDebounce, Query
 from codegemma_lsp.document import Document
-from codegemma_lsp.engines.base import Engine, EngineFailed, ModelUnusable
+from codegemma_lsp.engines.protocol import Engine, EngineFailed, ModelUnusable
 from codegemma_lsp.session.engine_manager import Status
 from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import Settings
@@ -157,7 +157,7 @@ async def test_a_load_that_nobody_wants_any_more_is_given_up(monkeypatch: pytest
 async def test_an_engine_replaced_during_the_debounce_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = ScriptedEngine("1"), ScriptedEngine("2")
     session, _ = session_with(monkeypatch, first, second)
-    session.completions.debounce = Pace(deque([50.0]), deque([100.0, 100.0]))
+    session.completions.debounce = AdaptiveDebounce(deque([50.0]), deque([100.0, 100.0]))
     await session.load()
     running = asyncio.create_task(session.complete(Query(DOCUMENT, 4, "a.py")))
     await asyncio.sleep(0.01)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codegemma_lsp.completion import Memory, Query, complete
+from codegemma_lsp.completion import DocumentState, Query, complete
 from codegemma_lsp.document import Document
 from codegemma_lsp.settings import Settings
 from tests.marks import at_cursor
@@ -281,7 +281,7 @@ CASES: list[tuple[str, str, str, str | None]] = [
 async def test_what_is_accepted(language: str, marked: str, said: str, after: str | None) -> None:
     text, offset = at_cursor(marked)
     query = Query(Document("file:///a", text, language), offset, "a")
-    suggestion = (await complete(query, Memory(), ScriptedEngine(said), Settings())).suggestion
+    suggestion = (await complete(query, DocumentState(), ScriptedEngine(said), Settings())).suggestion
     got = suggestion and text[: suggestion.span.start] + suggestion.text + text[suggestion.span.end :]
     assert got == after
 
@@ -323,4 +323,4 @@ async def test_so_it_is_below_many_methods(language: str, marked: str, said: str
 async def test_half_a_character_beside_others() -> None:
     text = "é = '\ud83d' + "
     query = Query(Document("file:///a", text, "python"), len(text), "a")
-    assert await complete(query, Memory(), ScriptedEngine("x"), Settings()) is not None
+    assert await complete(query, DocumentState(), ScriptedEngine("x"), Settings()) is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from codegemma_lsp.syntax import Extent, excerpt, extent_at, find_language, is_complete, parse, scope_at
+from codegemma_lsp.syntax import Extent, completion_end, cursor_scope, excerpt, extent_at, find_language, parse
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = sorted((ROOT / "tests" / "data" / "samples").iterdir())
@@ -20,7 +20,7 @@ def test_every_cursor(path: Path) -> None:
     syntax = parse(text, language.name)
     assert syntax.error_count == 0
     for offset in range(len(text) + 1):
-        assert scope_at(syntax, offset) is not None
+        assert cursor_scope(syntax, offset) is not None
 
 
 @pytest.mark.parametrize("path", [*SAMPLES, ROOT / "tests/data/cart.js"], ids=lambda path: path.name)
@@ -32,8 +32,8 @@ def test_every_prefix(path: Path) -> None:
     for offset in range(len(text) + 1):
         part = excerpt(text[:offset], offset, language)
         syntax = parse(part.text, language.name, syntax)
-        scope = scope_at(syntax, part.offset)
+        scope = cursor_scope(syntax, part.offset)
         whole = parse(text, language.name)
         for extent in {extent_at(scope, text_follows=False), Extent.STATEMENT, Extent.BLOCK}:
-            end = is_complete(whole, offset, scope, extent)
+            end = completion_end(whole, offset, scope, extent)
             assert end is None or offset <= end <= len(text)

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from codegemma_lsp import engines
-from codegemma_lsp.engines.base import Finish, LoadCancelled, ModelNotFound, ModelUnusable, Options, Sampling
-from codegemma_lsp.engines.llama import LlamaEngine
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.protocol import Finish, LoadCancelled, ModelNotFound, ModelUnusable, Options, Sampling
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import CODEGEMMA, Special
 from codegemma_lsp.settings import Settings
@@ -54,7 +54,7 @@ def unquantised(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def both(unquantised: Path) -> Iterator[tuple[LlamaEngine, Any]]:
-    from codegemma_lsp.engines.transformers import TransformersEngine
+    from codegemma_lsp.engines.backends.transformers import TransformersEngine
 
     one, other = LlamaEngine(unquantised / "nano.gguf", OPTIONS), TransformersEngine(unquantised / "nano", OPTIONS)
     yield one, other
@@ -83,12 +83,12 @@ def test_greedy_tokens_are_those_of_llama_cpp(both: tuple[LlamaEngine, Any], off
 
 
 def test_what_is_cached_is_not_read_again_and_changes_nothing(both: tuple[LlamaEngine, Any], unquantised: Path) -> None:
-    from codegemma_lsp.engines.transformers import TransformersEngine
+    from codegemma_lsp.engines.backends.transformers import TransformersEngine
 
     _, engine = both
     warm = [traced(engine, request_at(engine, AT + step)) for step in (0, 9, 20, 9, 9)]
     usage = warm[-1].generation.usage
-    assert (usage.reused, usage.read) == (usage.prompt - 1, 1)
+    assert (usage.cached_tokens, usage.prefill_tokens) == (usage.prompt_tokens - 1, 1)
     cold = TransformersEngine(unquantised / "nano", OPTIONS)
     try:
         check_same(warm[1], traced(cold, request_at(cold, AT + 9)))
@@ -153,7 +153,7 @@ def test_a_folder_as_codegemmas_is(unquantised: Path, tmp_path: Path) -> None:
     try:
         assert engine.tokenizer.special(Special.FILE_SEPARATOR) == 70
         assert 6000 in engine.tokenizer.encode(f"({piece.strip(chr(0x2581))})") or piece.startswith("\u2581")
-        assert engine.run(request_at(engine)).usage.generated > 0  # type: ignore[arg-type, attr-defined]
+        assert engine.run(request_at(engine)).usage.completion_tokens > 0  # type: ignore[arg-type, attr-defined]
     finally:
         engine.close()
 
@@ -216,7 +216,7 @@ def test_a_folder_that_is_no_model_is_one_sentence(
 
 
 def test_loading_can_be_given_up_and_a_missing_folder_is_said(unquantised: Path) -> None:
-    from codegemma_lsp.engines.transformers import TransformersEngine
+    from codegemma_lsp.engines.backends.transformers import TransformersEngine
 
     for enough in (0.0, 1.0):
         with pytest.raises(LoadCancelled):

@@ -8,21 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codegemma_lsp.engines import run
-from codegemma_lsp.engines.base import Generation, Request, Sampling
-from codegemma_lsp.engines.loop import LoopEngine
+from codegemma_lsp.engines import generation
+from codegemma_lsp.engines.protocol import Generation, Request, Sampling
 from codegemma_lsp.engines.sampling import Choice, Ids, Logits, choose
-from codegemma_lsp.prompt import Budget, Layout, Prompt, Site, build_fim
+from codegemma_lsp.engines.scheduler import ScheduledEngine
+from codegemma_lsp.prompt import Budget, CursorContext, Layout, Prompt, build_fim
 
 SOURCE = (Path(__file__).parents[1] / "codegemma_lsp" / "document.py").read_text("utf-8")
 AT = SOURCE.index("    def line_text")
 
 
-def prompt_at(engine: LoopEngine, text: str, offset: int, *, heal: bool = True) -> Prompt:
-    return build_fim(Site("document.py", text, offset), Layout.ANCHORED, Budget(700), engine.tokenizer, heal)[0]
+def prompt_at(engine: ScheduledEngine, text: str, offset: int, *, heal: bool = True) -> Prompt:
+    return build_fim(CursorContext("document.py", text, offset), Layout.ANCHORED, Budget(700), engine.tokenizer, heal)[
+        0
+    ]
 
 
-def request_at(engine: LoopEngine, offset: int = AT, max_tokens: int = 24) -> Request:
+def request_at(engine: ScheduledEngine, offset: int = AT, max_tokens: int = 24) -> Request:
     return Request(prompt_at(engine, SOURCE, offset), max_tokens)
 
 
@@ -38,7 +40,7 @@ class Traced:
     choices: tuple[tuple[int, float], ...]
 
 
-def traced(engine: LoopEngine, request: Request) -> Traced:
+def traced(engine: ScheduledEngine, request: Request) -> Traced:
     choices: list[tuple[int, float]] = []
 
     def tracing(logits: Logits, sampling: Sampling, rng: np.random.Generator, candidates: Ids | None = None) -> Choice:
@@ -48,7 +50,7 @@ def traced(engine: LoopEngine, request: Request) -> Traced:
         return choice
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "choose", tracing)
+        patch.setattr(generation, "choose", tracing)
         return Traced(engine.run(request), tuple(choices))
 
 

@@ -23,8 +23,8 @@ from codegemma_lsp.bench.sessions import HERE, Rhythm, Session
 from codegemma_lsp.bench.summary import summarize
 from codegemma_lsp.chat import Action, Project, Refused, Target, propose
 from codegemma_lsp.document import Document, Span
-from codegemma_lsp.engines.base import Engine
-from codegemma_lsp.engines.quantize import as_bfloat16
+from codegemma_lsp.engines.backends.llama_quantize import as_bfloat16
+from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.engines.selection import select_chat
 from codegemma_lsp.settings import Settings
 
@@ -97,7 +97,7 @@ class Chatting(Ours):
             await self._chat
         while not (state := await self._state()).chat.idle:
             await asyncio.sleep(0.02)
-        self.chat_tokens = state.chat.usage.generated
+        self.chat_tokens = state.chat.usage.completion_tokens
 
 
 async def measure(settings: Settings, played: Sequence[Session], told: Told) -> Chats:
@@ -161,5 +161,8 @@ async def _edit(engine: Engine, chosen: Settings, number: int, drafts: int) -> _
     with suppress(Refused):
         await propose(Action.EDIT, target, Project(HERE, lambda _: None), engine, settings, said.append)
     after = engine.usage
-    made, right = after.generated - before.generated, after.accepted - before.accepted
+    made, right = (
+        after.completion_tokens - before.completion_tokens,
+        after.accepted_draft_tokens - before.accepted_draft_tokens,
+    )
     return _Edit(after.decode_ms - before.decode_ms, made, right, "".join(said))

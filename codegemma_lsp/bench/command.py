@@ -20,8 +20,8 @@ from codegemma_lsp.bench.plot import plot
 from codegemma_lsp.bench.run import Told, against_the_peer, as_options, mechanics
 from codegemma_lsp.bench.sessions import Rhythm, sessions
 from codegemma_lsp.bench.throughput import measure as measure_throughput
-from codegemma_lsp.engines.base import ModelNotFound
-from codegemma_lsp.engines.native import kernels
+from codegemma_lsp.engines.backends.llama_cpp import kernels
+from codegemma_lsp.engines.protocol import ModelNotFound
 from codegemma_lsp.engines.threads import processors
 from codegemma_lsp.models import model_path
 from codegemma_lsp.outputs import BadOutput, check_picture, check_writable

@@ -71,8 +71,8 @@ class Ours:
 
     def _on_completed(self, report: Any) -> None:
         self._origins[report.version] = (report.origin, report.reason)
-        self._count(report.version, report.total.read)
-        self._record.made[report.version] = report.tokens.generated
+        self._count(report.version, report.total.prefill)
+        self._record.made[report.version] = report.tokens.completion
         self.reports.append(report)
 
     def _count(self, version: int, total: int) -> None:
@@ -86,7 +86,7 @@ class Ours:
     async def open(self, document: Document, record: Record) -> None:
         self._record, self._uri, self._before = record, document.uri, document
         self._origins.clear()
-        self._seen = (await self._state()).engine.usage.read
+        self._seen = (await self._state()).engine.usage.prefill_tokens
         item = types.TextDocumentItem(document.uri, document.language, document.version, document.text)
         self._client.text_document_did_open(types.DidOpenTextDocumentParams(item))
 
@@ -158,7 +158,7 @@ class Ours:
         self._record.check()
         state = await self._until(idle=True, poll_s=_IDLE_POLL_S)
         if self._record.keys:
-            self._count(max(self._record.keys), state.engine.usage.read)
+            self._count(max(self._record.keys), state.engine.usage.prefill_tokens)
 
     async def _until(self, *, idle: bool, poll_s: float) -> Any:
         while (state := await self._state()).engine.idle is not idle:
@@ -168,8 +168,8 @@ class Ours:
     async def counters(self) -> Counters:
         usage, times = (await self._state()).engine.usage, self._process.cpu_times()
         rss = self._process.memory_info().rss / 1e6
-        rejected = usage.drafted - usage.accepted
-        return Counters(usage.read, usage.generated, rejected, times.user + times.system, rss)
+        rejected = usage.draft_tokens - usage.accepted_draft_tokens
+        return Counters(usage.prefill_tokens, usage.completion_tokens, rejected, times.user + times.system, rss)
 
     async def loop_ms(self) -> list[float]:
         """What each callback on the server's event loop took since it was last asked; only of a server that is
@@ -178,7 +178,7 @@ class Ours:
         return [float(ms) for ms in times]
 
     async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int | None] | None:
-        before = (await self._until(idle=True, poll_s=_POLL_S)).engine.usage.read_after_cancel
+        before = (await self._until(idle=True, poll_s=_POLL_S)).engine.usage.prefill_tokens_after_cancel
         request, task = self._ask(document, offset, types.InlineCompletionTriggerKind.Invoked)
         while (await self._state()).engine.idle and not task.done():
             await asyncio.sleep(_POLL_S)
@@ -190,7 +190,7 @@ class Ours:
         state = await self._until(idle=True, poll_s=_POLL_S)
         took = 1000 * (time.perf_counter() - began)
         await task
-        return took, state.engine.usage.read_after_cancel - before
+        return took, state.engine.usage.prefill_tokens_after_cancel - before
 
     async def stop(self) -> None:
         with suppress(JsonRpcException, RuntimeError, TimeoutError, OSError):

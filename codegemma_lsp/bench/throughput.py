@@ -12,7 +12,7 @@ from typing import Any
 from codegemma_lsp import engines
 from codegemma_lsp.bench.llama_server import LlamaServer
 from codegemma_lsp.bench.run import OURS
-from codegemma_lsp.engines.base import Engine, Request, Sampling
+from codegemma_lsp.engines.protocol import Engine, Request, Sampling
 from codegemma_lsp.models import model_path
 from codegemma_lsp.prompt import Prompt, Text
 from codegemma_lsp.settings import Settings
@@ -67,7 +67,7 @@ def _prompt(engine: Engine, number: int) -> str:
 async def _ours(engine: Engine, text: str) -> Speed:
     prompt = Prompt((Text(text, "prompt"),), len(engine.tokenizer.encode(text)))
     usage = (await engine.generate(Request(prompt, WRITTEN, Sampling()))).usage
-    return Speed(1000 * usage.read / usage.prefill_ms, 1000 * (usage.generated - 1) / usage.decode_ms)
+    return Speed(1000 * usage.prefill_tokens / usage.prefill_ms, 1000 * (usage.completion_tokens - 1) / usage.decode_ms)
 
 
 async def _peers(server: LlamaServer, text: str) -> Speed:

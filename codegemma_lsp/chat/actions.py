@@ -8,7 +8,7 @@ from codegemma_lsp.chat.cover import Project, cover
 from codegemma_lsp.chat.docs import document
 from codegemma_lsp.chat.rewrite import check_still, rewrite
 from codegemma_lsp.chat.types import Action, Proposal, Refused, Say, Target
-from codegemma_lsp.engines.base import Engine
+from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.settings import Settings
 
 TITLES = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from codegemma_lsp.chat.references import as_text
 from codegemma_lsp.chat.stream import generated, rooms
 from codegemma_lsp.chat.types import Answer, Reference, Refused, Say
-from codegemma_lsp.engines.base import Engine, Finish
+from codegemma_lsp.engines.protocol import Engine, Finish
 from codegemma_lsp.prompt import Message, Role
 from codegemma_lsp.settings import Settings
 

@@ -7,7 +7,7 @@ from math import gcd
 
 from codegemma_lsp.chat.types import Refused
 from codegemma_lsp.prompt import FAMILIES, unmistakable
-from codegemma_lsp.syntax import indentation
+from codegemma_lsp.text import indentation, line_start
 
 _UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd]"
 _TOKENS = {text for family in FAMILIES for text in unmistakable(family)}
@@ -103,7 +103,7 @@ def fitted(code: str, given: str, unit: str, depth: str = "") -> str:
 
 def depth_at(text: str, offset: int) -> str:
     """The indentation that an empty line calls for: its own, else the longer of those around it."""
-    start = text.rfind("\n", 0, offset) + 1
+    start = line_start(text, offset)
     if own := indentation(text[start : start + 1000].split("\n", 1)[0]):
         return own
     above = next((line for line in reversed(text[max(0, start - 4000) : start].split("\n")) if line.strip()), "")

@@ -9,7 +9,7 @@ from pathlib import Path
 from codegemma_lsp.chat.code import fenced
 from codegemma_lsp.chat.stream import generated, rooms
 from codegemma_lsp.chat.types import Answer, Refused, Say
-from codegemma_lsp.engines.base import Engine, Finish
+from codegemma_lsp.engines.protocol import Engine, Finish
 from codegemma_lsp.prompt import Message, Role
 from codegemma_lsp.settings import Settings
 

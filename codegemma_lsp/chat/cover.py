@@ -12,7 +12,7 @@ from codegemma_lsp.chat.code import fenced, indent_unit, one_line_end
 from codegemma_lsp.chat.rewrite import LONGEST_PARSED, check_syntax, definition_of, place_of, written
 from codegemma_lsp.chat.types import Proposal, Refused, Say, Target
 from codegemma_lsp.document import NOT_OPEN, Document, Edit, Span, file_path
-from codegemma_lsp.engines.base import Engine
+from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import parse
 

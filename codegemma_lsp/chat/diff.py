@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from codegemma_lsp.document import Edit, Span
+from codegemma_lsp.text import common_prefix_length, common_suffix_length
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|$)")
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
@@ -45,8 +46,8 @@ def minimal_edits(text: str, region: Span, new: str, newline: str) -> tuple[Edit
 def _opcodes(old: list[str], new: list[str], most: int) -> list[tuple[str, int, int, int, int]]:
     """As ``SequenceMatcher.get_opcodes``; where more than ``most`` differ between the common beginning and end, they
     are one replacement."""
-    head = _common(old, new)
-    tail = _common(old[head:][::-1], new[head:][::-1])
+    head = common_prefix_length(old, new)
+    tail = common_suffix_length(old, new, min(len(old), len(new)) - head)
     old_end, new_end = len(old) - tail, len(new) - tail
     if head < min(old_end, new_end) and max(old_end, new_end) - head > most:
         middle = [("replace", head, old_end, head, new_end)]
@@ -54,11 +55,6 @@ def _opcodes(old: list[str], new: list[str], most: int) -> list[tuple[str, int, 
         found = SequenceMatcher(None, old[head:old_end], new[head:new_end], False).get_opcodes()
         middle = [(tag, i1 + head, i2 + head, j1 + head, j2 + head) for tag, i1, i2, j1, j2 in found]
     return [("equal", 0, head, 0, head), *middle, ("equal", old_end, len(old), new_end, len(new))]
-
-
-def _common(old: list[str], new: list[str]) -> int:
-    """How many are the same at the beginning."""
-    return next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
 
 
 def _lines(text: str, region: Span) -> list[tuple[Span, int]]:

@@ -12,10 +12,11 @@ from codegemma_lsp.chat.rewrite import Place, check_still, definition_of, insert
 from codegemma_lsp.chat.stream import generated
 from codegemma_lsp.chat.types import Proposal, Refused, Say, Target
 from codegemma_lsp.document import Edit, Span
-from codegemma_lsp.engines.base import Engine, Finish
+from codegemma_lsp.engines.protocol import Engine, Finish
 from codegemma_lsp.prompt import Message, Role
 from codegemma_lsp.settings import Settings
-from codegemma_lsp.syntax import Definition, indentation
+from codegemma_lsp.syntax import Definition
+from codegemma_lsp.text import indentation, line_start
 
 _WIDTH, _NARROWEST = 88, 40
 _MOST_TOKENS = 256
@@ -97,7 +98,7 @@ def _placed(place: Place, found: Definition, language: str, style: Style, text: 
         assert found.body is not None
         return _docstring(source, found, found.body, text)
     at = found.documentation.start if found.documentation is not None else found.head
-    indent = indentation(source[source.rfind("\n", 0, at) + 1 :])
+    indent = indentation(source[line_start(source, at) :])
     comment = _comment(style, _wrapped(text, indent + style.line), indent)
     if found.documentation is not None:
         return Edit(found.documentation, comment.removeprefix(indent))
@@ -111,8 +112,8 @@ def _comment(style: Style, lines: list[str], indent: str) -> str:
 
 
 def _docstring(source: str, found: Definition, body: Span, text: str) -> Edit:
-    own = indentation(source[source.rfind("\n", 0, found.span.start) + 1 :])
-    line = source[source.rfind("\n", 0, body.start) + 1 : body.start]
+    own = indentation(source[line_start(source, found.span.start) :])
+    line = source[line_start(source, body.start) : body.start]
     indent = own + "    " if line.strip() else line
     safe = text.replace('"""', "'''")
     raw = "r" if "\\" in safe else ""

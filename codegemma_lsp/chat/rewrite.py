@@ -20,7 +20,7 @@ from codegemma_lsp.chat.diff import apply, minimal_edits
 from codegemma_lsp.chat.stream import generated
 from codegemma_lsp.chat.types import Proposal, Refused, Say, Target
 from codegemma_lsp.document import Document, Edit, Span
-from codegemma_lsp.engines.base import Engine, Finish
+from codegemma_lsp.engines.protocol import Engine, Finish
 from codegemma_lsp.prompt import LONGEST_PIECE, Message, Role
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Definition, Syntax, definition_at, language_name, parse, region_at

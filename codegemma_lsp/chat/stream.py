@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from codegemma_lsp.chat.types import Refused, Say
-from codegemma_lsp.engines.base import Engine, Generation, Priority, Request, Sampling
+from codegemma_lsp.engines.protocol import Engine, Generation, Priority, Request, Sampling
 from codegemma_lsp.prompt import ChatImpossible, Message, build_chat
 from codegemma_lsp.settings import Settings
 

@@ -15,7 +15,7 @@ from codegemma_lsp import __version__
 from codegemma_lsp.bench.sessions import Rhythm
 from codegemma_lsp.cli.common import ChatModel, Failure, Model, Settings_, Usage, leave, read_settings
 from codegemma_lsp.cli.models import models
-from codegemma_lsp.engines.base import EngineError
+from codegemma_lsp.engines.protocol import EngineError
 from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.evaluate.reference import EMPTY, ORACLE
 from codegemma_lsp.evaluate.tasks import Split

@@ -1,38 +1,39 @@
 """Code at the cursor: a query in, a suggestion that is safe to accept out."""
 
 from codegemma_lsp.completion.alternatives import alternatives
-from codegemma_lsp.completion.pace import Pace
-from codegemma_lsp.completion.pipeline import (
-    accepted,
-    ask,
-    complete,
-    in_hand,
-    may_join,
-    plan_completion,
-    prefetch,
-    warm_up,
+from codegemma_lsp.completion.cache import LONG_TEXT
+from codegemma_lsp.completion.debounce import AdaptiveDebounce
+from codegemma_lsp.completion.pipeline import Completer, accepted, complete, lookup, may_join
+from codegemma_lsp.completion.planning import plan_completion
+from codegemma_lsp.completion.types import (
+    CachedSuggestion,
+    DocumentState,
+    Origin,
+    Outcome,
+    Plan,
+    Planning,
+    Query,
+    Selected,
+    Suggestion,
 )
-from codegemma_lsp.completion.reuse import LONG_TEXT
-from codegemma_lsp.completion.types import Memory, Origin, Outcome, Plan, Query, Selected, Shown, Suggestion
 
 __all__ = [
     "LONG_TEXT",
-    "Memory",
+    "AdaptiveDebounce",
+    "CachedSuggestion",
+    "Completer",
+    "DocumentState",
     "Origin",
     "Outcome",
-    "Pace",
     "Plan",
+    "Planning",
     "Query",
     "Selected",
-    "Shown",
     "Suggestion",
     "accepted",
     "alternatives",
-    "ask",
     "complete",
-    "in_hand",
+    "lookup",
     "may_join",
     "plan_completion",
-    "prefetch",
-    "warm_up",
 ]

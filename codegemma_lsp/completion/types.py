@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from codegemma_lsp.document import Document, Span
-from codegemma_lsp.engines.base import Progress, Request, Usage
-from codegemma_lsp.prompt import Frame, OtherFile, Prompt
-from codegemma_lsp.syntax import Excerpt, Scope, Syntax
+from codegemma_lsp.engines.protocol import Progress, Request, Usage
+from codegemma_lsp.prompt import OtherFile, Prompt, PromptWindow
+from codegemma_lsp.syntax import CursorScope, Excerpt, Syntax
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Origin(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``reason`` says why there is no suggestion. Milliseconds by stage; ``own`` is all that is not the model's. Where
-    the model was asked twice, ``usage`` sums both, but for ``prompt`` and ``reused``, which are the last one's.
-    ``said`` is what the model wrote, before clean-up."""
+    the model was asked twice, ``usage`` sums both, except for ``prompt_tokens`` and ``cached_tokens``, which are the
+    last one's. ``said`` is what the model wrote, before postprocessing."""
 
     suggestion: Suggestion | None
     origin: Origin
@@ -67,8 +67,8 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A suggestion in hand: ``insert`` was offered at ``offset`` of ``text``, over ``overwrites`` characters after
+class CachedSuggestion:
+    """``insert`` was offered at ``offset`` of ``text``, over ``overwrites`` characters after
     it; empty where there was nothing."""
 
     text: str
@@ -86,12 +86,12 @@ class Plan:
     prompt: Prompt
     syntax: Syntax
     offset: int
-    scope: Scope
+    scope: CursorScope
     specials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class PendingRequest:
     """A request made at ``offset`` of ``text``; ``progress``, which is the request's, tells how far it has come."""
 
     text: str
@@ -101,19 +101,26 @@ class Begun:
     progress: Progress
 
 
-@dataclass
-class Memory:
-    """What is kept of one document between its requests: its last trees and window, which the planning thread writes,
-    and its last suggestions and the requests not answered to the end, which the event loop does."""
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What one plan leaves to the next one for the same document: trees to parse from, and the prompt's window."""
 
     excerpt: Excerpt | None = None
     syntax: Syntax | None = None
     head: Syntax | None = None
-    frame: Frame | None = None
-    shown: tuple[Shown, ...] = ()
-    begun: tuple[Begun, ...] = ()
+    window: PromptWindow | None = None
 
-    def without_answers(self) -> Memory:
+
+@dataclass
+class DocumentState:
+    """What is kept of one document between its requests. Only the event loop writes it."""
+
+    planning: Planning = Planning()
+    suggestions: tuple[CachedSuggestion, ...] = ()
+    pending: tuple[PendingRequest, ...] = ()
+    """Requests that were not answered to the end."""
+
+    def without_answers(self) -> DocumentState:
         """For when another model, or other settings, would answer otherwise. Another object, so that what still runs
         writes to the old one."""
-        return replace(self, shown=(), begun=())
+        return replace(self, suggestions=(), pending=())

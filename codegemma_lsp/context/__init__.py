@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from codegemma_lsp.context.imported import ReadFile, imported_definitions
+from codegemma_lsp.context.imports import ReadFile, imported_definitions
 from codegemma_lsp.context.workspace import NotAllowed, Workspace, looks_secret, on_disk
-from codegemma_lsp.prompt import OtherFile, Site
-from codegemma_lsp.syntax import Excerpt, Scope, Syntax, imports
+from codegemma_lsp.prompt import CursorContext, OtherFile
+from codegemma_lsp.syntax import CursorScope, Excerpt, Syntax, imports
 
-__all__ = ["NotAllowed", "ReadFile", "Workspace", "imported_definitions", "looks_secret", "on_disk", "site_at"]
+__all__ = ["NotAllowed", "ReadFile", "Workspace", "cursor_context", "imported_definitions", "looks_secret", "on_disk"]
 
 
-def site_at(
+def cursor_context(
     excerpt: Excerpt,
     offset: int,
-    scope: Scope,
+    scope: CursorScope,
     head: Syntax,
     path: str,
     other_files: tuple[OtherFile, ...] = (),
     repository: str = "",
-) -> Site:
-    """The cursor's site: the file's text, its imports, and the headers of the definitions around the cursor.
+) -> CursorContext:
+    """The cursor's context: the file's text, its imports, and the headers of the definitions around the cursor.
 
     ``scope`` is that of the cursor in ``excerpt``; ``head`` is the syntax of the file's head.
     """
-    return Site(
+    return CursorContext(
         path,
         excerpt.source,
         offset,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegemma_lsp.engines.base import Engine, ModelUnusable, OnProgress
-from codegemma_lsp.engines.order import Order
+from codegemma_lsp.engines.priority_gate import PriorityGate
+from codegemma_lsp.engines.protocol import Engine, ModelUnusable, OnProgress
 from codegemma_lsp.models import model_path
 from codegemma_lsp.settings import Settings
 
 if TYPE_CHECKING:
-    from codegemma_lsp.engines.llama import LlamaEngine
-    from codegemma_lsp.engines.transformers import TransformersEngine
+    from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+    from codegemma_lsp.engines.backends.transformers import TransformersEngine
 
 __all__ = ["Engine", "load"]
 
@@ -21,14 +21,14 @@ def load(
     settings: Settings,
     on_progress: OnProgress = lambda _: True,
     *,
-    order: Order | None = None,
+    gate: PriorityGate | None = None,
 ) -> Engine:
     """Loads a model; blocks, so call it in a thread. Engines on the same file share its weights; those with the same
-    ``order`` make way for what is more urgent on each other.
+    ``gate`` make way for what is more urgent on each other.
 
     Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``.
     """
-    from codegemma_lsp.engines.base import Options
+    from codegemma_lsp.engines.protocol import Options
 
     options = Options(
         context_tokens=settings.context_tokens,
@@ -41,17 +41,17 @@ def load(
         kv_cache=settings.kv_cache,
     )
     path = model_path(settings.model)
-    return _kind(path)(path, options, on_progress, order)
+    return _kind(path)(path, options, on_progress, gate)
 
 
 def _kind(path: Path) -> type[LlamaEngine] | type[TransformersEngine]:
     """The engine for a model: a folder is Hugging Face's format, a file GGUF. Raises ``ModelUnusable``."""
     if not path.is_dir():
-        from codegemma_lsp.engines.llama import LlamaEngine
+        from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 
         return LlamaEngine
     try:
-        from codegemma_lsp.engines.transformers import TransformersEngine
+        from codegemma_lsp.engines.backends.transformers import TransformersEngine
     except ImportError as error:
         raise ModelUnusable(
             f"{path} is a folder, which needs the package {error.name}; install it with:"

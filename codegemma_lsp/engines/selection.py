@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from codegemma_lsp.engines.base import ModelNotFound
+from codegemma_lsp.engines.protocol import ModelNotFound
 from codegemma_lsp.models import CHAT_SLOTS, Choice, ModelError, chat_model, completion_model
 from codegemma_lsp.settings import Settings
 

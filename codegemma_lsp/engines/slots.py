@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from codegemma_lsp.text import common_prefix_length
+
 
 @dataclass
 class Slot:
@@ -29,17 +31,9 @@ class Slots:
         (the file's path, its imports) is worth less than the other prompt that it would cost.
         """
         self._clock += 1
-        shared = {slot.number: common_prefix(slot.tokens, tokens) for slot in self.all}
+        shared = {slot.number: common_prefix_length(slot.tokens, tokens) for slot in self.all}
         best = max(self.all, key=lambda slot: (shared[slot.number], slot.used_at))
         if 2 * shared[best.number] < min(len(best.tokens), len(tokens)):
             best = min(self.all, key=lambda slot: (bool(slot.tokens), slot.used_at))
         best.used_at = self._clock
         return best, shared[best.number]
-
-
-def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """Length of the longest common prefix."""
-    for i, (x, y) in enumerate(zip(a, b, strict=False)):
-        if x != y:
-            return i
-    return min(len(a), len(b))

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from codegemma_lsp.engines.base import ModelUnusable
+from codegemma_lsp.engines.protocol import ModelUnusable
 from codegemma_lsp.engines.sampling import Ids
 from codegemma_lsp.prompt import CODEGEMMA, Family, Markup, Prompt, Special, Text
 

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from codegemma_lsp.completion import Memory, Query, complete
+from codegemma_lsp.completion import DocumentState, Query, complete
 from codegemma_lsp.document import Document
-from codegemma_lsp.engines.base import Engine, Request, Sampling, Usage
+from codegemma_lsp.engines.protocol import Engine, Request, Sampling, Usage
 from codegemma_lsp.evaluate.tasks import Task
-from codegemma_lsp.prompt import Budget, Layout, Site, build_fim
+from codegemma_lsp.prompt import Budget, CursorContext, Layout, build_fim
 from codegemma_lsp.settings import Settings
 
 
@@ -70,7 +70,7 @@ async def _generated(task: Task, engine: Engine, settings: Settings, mode: Mode)
     room = min(settings.context_tokens, engine.context_tokens)
     most = min(settings.max_tokens, room // 2)
     room -= most
-    site = Site(
+    context = CursorContext(
         task.path,
         task.prefix + task.suffix,
         len(task.prefix),
@@ -79,7 +79,7 @@ async def _generated(task: Task, engine: Engine, settings: Settings, mode: Mode)
     )
     # Pieces of vocabularies that were not made for infilling often begin with the newline that the cursor cuts off.
     heal, layout = (True, Layout.PSM) if mode is Mode.PREFIX else (settings.heal, settings.layout)
-    prompt, _ = build_fim(site, layout, Budget(room), engine.tokenizer, heal)
+    prompt, _ = build_fim(context, layout, Budget(room), engine.tokenizer, heal)
     sampling = Sampling(settings.temperature, seed=settings.seed)
     generation = await engine.generate(Request(prompt, most, sampling, on_text=ends))
     text = generation.text
@@ -98,7 +98,7 @@ async def _suggested(task: Task, engine: Engine, settings: Settings) -> Answer:
     query = Query(
         document, len(task.prefix), task.path, explicit=True, other_files=task.other_files, repository=task.repository
     )
-    outcome = await complete(query, Memory(), engine, settings)
+    outcome = await complete(query, DocumentState(), engine, settings)
     ms = 1000 * (time.perf_counter() - began)
     if outcome.suggestion is None:
         return Answer("", 0, after, outcome.usage, ms, outcome.reason, outcome.said, outcome.mean_logprob)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from codegemma_lsp import engines
-from codegemma_lsp.engines.base import Engine
+from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.evaluate import report
 from codegemma_lsp.evaluate.answers import Mode, mode_for

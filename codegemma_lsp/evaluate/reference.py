@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codegemma_lsp.engines.base import Finish, Generation, Request, Usage
+from codegemma_lsp.engines.protocol import Finish, Generation, Request, Usage
 from codegemma_lsp.evaluate.tasks import Task
 from codegemma_lsp.prompt import CODEGEMMA, Special, Text
 
@@ -54,7 +54,7 @@ class ReferenceEngine:
 
     async def generate(self, request: Request) -> Generation:
         parts = {s.reason: s.text for s in request.prompt.segments if isinstance(s, Text)}
-        prefix = parts.get("prefix", "") + parts.get("middle so far", "") + request.prompt.spell.decode()
+        prefix = parts.get("prefix", "") + parts.get("middle so far", "") + request.prompt.forced_prefix.decode()
         suffix = parts.get("suffix", "")
         # An editor's empty line is what the task's whole lines stand for.
         middle = self._middles.get((prefix, suffix)) or self._middles.get((prefix, suffix.removeprefix("\n")), "")
@@ -63,7 +63,9 @@ class ReferenceEngine:
             text = middle[:end]
             if request.on_text is not None and request.on_text(text):
                 break
-        used = Usage(prompt=request.prompt.tokens, read=request.prompt.tokens, generated=len(text))
+        used = Usage(
+            prompt_tokens=request.prompt.tokens, prefill_tokens=request.prompt.tokens, completion_tokens=len(text)
+        )
         return Generation(text, Finish.STOP_TOKEN, used, (0.0,) * len(text))
 
     def close(self) -> None: ...

@@ -15,7 +15,7 @@ from rich.text import Text
 from codegemma_lsp.evaluate import confidence
 from codegemma_lsp.evaluate.run import Result, Setup
 
-COLUMNS = ("pass@1", "exact", "similar", "shown", "breaks", "repeats", "read", "made", "p50 ms", "p95 ms")
+COLUMNS = ("pass@1", "exact", "similar", "shown", "breaks", "repeats", "prefill", "completion", "p50 ms", "p95 ms")
 WIDTH = 132
 """Columns of a table that is not shown in a terminal."""
 
@@ -63,7 +63,7 @@ def percentile(values: Sequence[float], share: int) -> float:
 
 def table(summaries: Sequence[dict[str, Any]]) -> Table:
     """A row for each run. shown: tasks with an answer; of these, breaks: adds syntax errors, repeats: repeats what
-    follows; read, made: tokens a task."""
+    follows; prefill, completion: tokens a task."""
     shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("model", "split", "n", "how"):
         shown.add_column(name, no_wrap=name != "how", justify="right" if name == "n" else "left")

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from codegemma_lsp.engines.base import Engine
+from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.evaluate import sandbox
 from codegemma_lsp.evaluate.answers import Answer, Mode, answer
 from codegemma_lsp.evaluate.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
@@ -172,9 +172,9 @@ def judge(task: Task, given: Answer) -> Result:
         similarity=round(edit_similarity(task, given), 4),
         breaks_syntax=breaks_syntax(task, given),
         duplicates_suffix=duplicates_suffix(task, given),
-        prompt=usage.prompt,
-        read=usage.read,
-        generated=usage.generated,
+        prompt=usage.prompt_tokens,
+        read=usage.prefill_tokens,
+        generated=usage.completion_tokens,
         ms=round(given.ms, 2),
         said=given.said,
         confidence=round(given.confidence, 4),

@@ -1,19 +1,19 @@
 """Prompts: the only package that knows special tokens, and how infills and conversations are laid out."""
 
-from codegemma_lsp.prompt.chat import ChatImpossible, Message, Role, build_chat
+from codegemma_lsp.prompt.chat_template import ChatImpossible, Message, Role, build_chat
 from codegemma_lsp.prompt.detect import About, family_of
 from codegemma_lsp.prompt.families import BY_NAME, CODEGEMMA, FAMILIES, PREFIX_ONLY, UNKNOWN, InfillFormat, unmistakable
-from codegemma_lsp.prompt.fim import (
+from codegemma_lsp.prompt.layouts import (
     LONGEST_LINE,
     LONGEST_PIECE,
     Budget,
-    Frame,
+    CursorContext,
     OtherFile,
-    Site,
+    PromptWindow,
     before_suffix,
     build_fim,
 )
-from codegemma_lsp.prompt.types import (
+from codegemma_lsp.prompt.segments import (
     BudgetTooSmall,
     Family,
     Layout,
@@ -39,17 +39,17 @@ __all__ = [
     "Budget",
     "BudgetTooSmall",
     "ChatImpossible",
+    "CursorContext",
     "Family",
-    "Frame",
     "InfillFormat",
     "Layout",
     "Markup",
     "Message",
     "OtherFile",
     "Prompt",
+    "PromptWindow",
     "Role",
     "Segment",
-    "Site",
     "Slot",
     "Special",
     "Text",

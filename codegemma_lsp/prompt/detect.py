@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from codegemma_lsp.prompt import families
-from codegemma_lsp.prompt.types import Family, Special
+from codegemma_lsp.prompt.segments import Family, Special
 
 _LOOKS = {Special.FIM_PREFIX: "pre|begin", Special.FIM_SUFFIX: "suf|hole", Special.FIM_MIDDLE: "mid|end"}
 """Converters have written the ids of infill tokens into files of models that have other tokens there."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
-from codegemma_lsp.prompt.types import Family, Slot, Special
+from codegemma_lsp.prompt.segments import Family, Slot, Special
 
 _PRE, _SUF, _MID = Special.FIM_PREFIX, Special.FIM_SUFFIX, Special.FIM_MIDDLE
 _FILE, _REPOSITORY, _BOS, _EOS = Special.FILE_SEPARATOR, Special.REPOSITORY, Special.BOS, Special.EOS

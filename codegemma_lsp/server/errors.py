@@ -10,7 +10,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from codegemma_lsp.chat import Refused
-from codegemma_lsp.engines.base import EngineError
+from codegemma_lsp.engines.protocol import EngineError
 from codegemma_lsp.server.params import MalformedParams
 
 

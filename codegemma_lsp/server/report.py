@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codegemma_lsp.completion import Outcome, Query
-from codegemma_lsp.engines.base import Usage
+from codegemma_lsp.engines.protocol import Usage
 from codegemma_lsp.server.app import server
 
 COMPLETED = "codegemma/completed"
@@ -29,13 +29,13 @@ def report(query: Query, outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "meanLogprob": outcome.mean_logprob,
         "tokens": {
-            "prompt": usage.prompt,
-            "reused": usage.reused,
-            "read": usage.read,
-            "generated": usage.generated,
-            "drafted": usage.drafted,
-            "accepted": usage.accepted,
+            "prompt": usage.prompt_tokens,
+            "cached": usage.cached_tokens,
+            "prefill": usage.prefill_tokens,
+            "completion": usage.completion_tokens,
+            "draft": usage.draft_tokens,
+            "acceptedDraft": usage.accepted_draft_tokens,
         },
-        "total": {"read": total.read, "generated": total.generated},
+        "total": {"prefill": total.prefill_tokens, "completion": total.completion_tokens},
         "ms": {name: round(value, 3) for name, value in outcome.ms.items()},
     }

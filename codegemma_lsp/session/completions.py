@@ -8,9 +8,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from codegemma_lsp.completion import Memory, Origin, Outcome, Pace, Query, alternatives, ask, in_hand, may_join
+from codegemma_lsp.completion import (
+    AdaptiveDebounce,
+    Completer,
+    DocumentState,
+    Origin,
+    Outcome,
+    Query,
+    alternatives,
+    lookup,
+    may_join,
+)
 from codegemma_lsp.document import Document
-from codegemma_lsp.engines.base import Engine, EngineError
+from codegemma_lsp.engines.protocol import Engine, EngineError
 from codegemma_lsp.session.engine_manager import EngineManager
 from codegemma_lsp.session.prefetcher import Prefetcher
 from codegemma_lsp.settings import Settings
@@ -24,17 +34,17 @@ class Completions:
 
     def __init__(self, manager: EngineManager) -> None:
         self._manager = manager
-        self._states: dict[str, Memory] = {}
+        self._states: dict[str, DocumentState] = {}
         self._planner = ThreadPoolExecutor(1, "codegemma-plan")
         """Parses, builds prompts and cleans up, one request after the other, so that the event loop never waits."""
-        self.prefetcher = Prefetcher(self._planner)
-        self.debounce = Pace()
+        self.prefetcher = Prefetcher()
+        self.debounce = AdaptiveDebounce()
         self._running: dict[tuple[str, str], asyncio.Task[Outcome]] = {}
         self._awaiting_model: dict[str, tuple[Query, bool]] = {}
 
     def open(self, document: Document) -> None:
         """Begins to keep state for a document."""
-        self._states[document.uri] = Memory()
+        self._states[document.uri] = DocumentState()
         # In a long file the line index takes long for the event loop; so it is there before the first change.
         self._planner.submit(lambda: document.starts)
 
@@ -62,7 +72,7 @@ class Completions:
         if engine is None:
             self._awaiting_model[uri] = (query, opened)
         else:
-            self.prefetcher.warm_up(query, self._states[uri], engine, settings, prefix_only=opened)
+            self.prefetcher.warm_up(query, self._states[uri], self._completer(engine, settings), prefix_only=opened)
 
     def on_loaded(self, settings: Settings) -> None:
         """Another engine answers from now on."""
@@ -78,7 +88,7 @@ class Completions:
         reason = why_off(query, settings) or ("" if self._manager.engine is not None else self._manager.status.message)
         if reason:
             return Outcome(None, Origin.NONE, reason=reason)
-        state = self._states.get(query.document.uri) or Memory()
+        state = self._states.get(query.document.uri) or DocumentState()
         task = asyncio.create_task(self._complete(query, state, settings))
         self._running[key] = task
         try:
@@ -92,11 +102,11 @@ class Completions:
             if self._running.get(key) is task:
                 del self._running[key]
 
-    async def _complete(self, query: Query, state: Memory, settings: Settings) -> Outcome:
+    async def _complete(self, query: Query, state: DocumentState, settings: Settings) -> Outcome:
         if not query.explicit:
             self.debounce.keystroke((query.document.uri, query.document.version), 1000 * time.perf_counter())
         try:
-            outcome = in_hand(query, state) or await self._ask(query, state, settings)
+            outcome = lookup(query, state) or await self._ask(query, state, settings)
         except EngineError as error:
             log.warning("a completion failed: %s", error)
             return Outcome(None, Origin.NONE, reason=str(error))
@@ -107,33 +117,27 @@ class Completions:
         engine = self._manager.engine
         if (first := outcome.suggestion) is None or engine is None:
             return outcome
+        completer = self._completer(engine, settings)
         if query.explicit and settings.alternatives:
-            outcome = await self._with_alternatives(query, outcome, state, engine, settings)
+            outcome = await _with_alternatives(query, outcome, state, completer)
         if settings.prefetch:
-            self.prefetcher.prefetch_after(query, first, state, engine, settings)
+            self.prefetcher.prefetch_after(query, first, state, completer)
         return outcome
 
-    async def _with_alternatives(
-        self, query: Query, outcome: Outcome, state: Memory, engine: Engine, settings: Settings
-    ) -> Outcome:
-        try:
-            others = await alternatives(query, outcome, state, engine, settings, self._planner)
-        except EngineError as error:
-            log.warning("no alternatives: %s", error)
-            return outcome
-        return replace(outcome, others=others)
+    def _completer(self, engine: Engine, settings: Settings) -> Completer:
+        return Completer(engine, settings, self._planner)
 
-    async def _ask(self, query: Query, state: Memory, settings: Settings) -> Outcome:
+    async def _ask(self, query: Query, state: DocumentState, settings: Settings) -> Outcome:
         if not query.explicit and not may_join(query, state, settings):
             wait_ms = self.debounce.wait_ms(settings.debounce_ms)
             if wait_ms:
                 await asyncio.sleep(wait_ms / 1000)
-                if (known := in_hand(query, state)) is not None:
+                if (known := lookup(query, state)) is not None:
                     return known
         began = time.perf_counter()
         with self._manager.using() as engine:
             try:
-                outcome = await ask(query, state, engine, settings, self._planner)
+                outcome = await self._completer(engine, settings).ask(query, state)
             except asyncio.CancelledError:
                 self.debounce.cancelled(1000 * (time.perf_counter() - began))
                 raise
@@ -156,6 +160,14 @@ class Completions:
     def close_planner(self) -> None:
         """Waits for nothing; the model must be closed before."""
         self._planner.shutdown(wait=False, cancel_futures=True)
+
+
+async def _with_alternatives(query: Query, first: Outcome, state: DocumentState, completer: Completer) -> Outcome:
+    try:
+        return replace(first, others=await alternatives(query, first, state, completer))
+    except EngineError as error:
+        log.warning("no alternatives: %s", error)
+        return first
 
 
 def why_off(query: Query, settings: Settings) -> str:

@@ -32,8 +32,8 @@ from codegemma_lsp.chat import (
 )
 from codegemma_lsp.context import NotAllowed, Workspace
 from codegemma_lsp.document import Document, file_path
-from codegemma_lsp.engines.base import Engine
-from codegemma_lsp.engines.order import Order
+from codegemma_lsp.engines.priority_gate import PriorityGate
+from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.engines.selection import CHAT
 from codegemma_lsp.models import DEMO_CHAT
 from codegemma_lsp.session.engine_manager import EngineManager, Status
@@ -42,16 +42,16 @@ from codegemma_lsp.settings import Settings
 
 class Conversations:
     """Runs on the event loop. ``publish`` is told how loading goes; ``settings`` and ``documents`` are asked whenever
-    they are needed, ``order`` is shared with the completion engine."""
+    they are needed, ``gate`` is shared with the completion engine."""
 
     def __init__(
         self,
         settings: Callable[[], Settings],
         documents: Callable[[], dict[str, Document]],
         publish: Callable[[Status], None] = lambda _: None,
-        order: Order | None = None,
+        gate: PriorityGate | None = None,
     ) -> None:
-        self.manager = EngineManager(CHAT, publish, order)
+        self.manager = EngineManager(CHAT, publish, gate)
         self.store = ConversationStore()
         self.folders: tuple[Path, ...] = ()
         self._settings, self._documents = settings, documents

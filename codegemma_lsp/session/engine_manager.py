@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from codegemma_lsp import engines
-from codegemma_lsp.engines.base import Engine, EngineError, EngineFailed, EngineUnavailable, LoadCancelled, OnProgress
-from codegemma_lsp.engines.order import Order
+from codegemma_lsp.engines.priority_gate import PriorityGate
+from codegemma_lsp.engines.protocol import (
+    Engine,
+    EngineError,
+    EngineFailed,
+    EngineUnavailable,
+    LoadCancelled,
+    OnProgress,
+)
 from codegemma_lsp.engines.selection import LOADED_BY, Selection, Selector
 from codegemma_lsp.models import BUNDLED, Choice
 from codegemma_lsp.settings import Settings
@@ -41,10 +48,10 @@ class EngineManager:
         self,
         selector: Selector,
         publish: Callable[[Status], None],
-        order: Order | None = None,
+        gate: PriorityGate | None = None,
         on_loaded: Callable[[], None] = lambda: None,
     ) -> None:
-        self._selector, self._publish, self._order, self._on_loaded = selector, publish, order, on_loaded
+        self._selector, self._publish, self._gate, self._on_loaded = selector, publish, gate, on_loaded
         self.engine: Engine | None = None
         self.choice: Choice | None = None
         self.status = Status("Starting", "Inactive")
@@ -114,7 +121,7 @@ class EngineManager:
 
     def _load_in_thread(self, settings: Settings, progress: OnProgress, given_up: threading.Event) -> Engine:
         """Closes at once an engine that nobody wants any more when it is there."""
-        engine = engines.load(settings, progress, order=self._order)
+        engine = engines.load(settings, progress, gate=self._gate)
         if given_up.is_set():
             engine.close()
             raise LoadCancelled("Loading was given up.")

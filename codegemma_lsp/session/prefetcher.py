@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import Executor
 
-from codegemma_lsp.completion import LONG_TEXT, Memory, Query, Suggestion, accepted, prefetch, warm_up
-from codegemma_lsp.engines.base import Engine
+from codegemma_lsp.completion import LONG_TEXT, Completer, DocumentState, Query, Suggestion, accepted
 from codegemma_lsp.settings import Settings
+from codegemma_lsp.text import line_start
 
 log = logging.getLogger(__name__)
 
@@ -20,15 +19,12 @@ class Prefetcher:
     """At most one prefetch for each document, and one warm-up in all: the file that was opened last is the one that is
     looked at. Runs on the event loop; failures are logged at ``debug``: a real request meets them again."""
 
-    def __init__(self, planner: Executor) -> None:
-        self._planner = planner
+    def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._targets: dict[str, tuple[str, int]] = {}
         self._warming: tuple[str, asyncio.Task[None]] | None = None
 
-    def prefetch_after(
-        self, query: Query, suggestion: Suggestion, memory: Memory, engine: Engine, settings: Settings
-    ) -> None:
+    def prefetch_after(self, query: Query, suggestion: Suggestion, state: DocumentState, completer: Completer) -> None:
         """Has the next suggestion ready for when this one is accepted; keeps at it while it is typed, and begins again
         where it had to give way."""
         if len(query.document.text) + len(suggestion.text) > LONG_TEXT:
@@ -38,18 +34,16 @@ class Prefetcher:
         if self._targets.get(uri) != target:
             self.stop(uri)
             self._targets[uri] = target
-            self._tasks[uri] = asyncio.create_task(self._fetch(after, target, memory, engine, settings))
+            self._tasks[uri] = asyncio.create_task(self._fetch(after, target, state, completer))
 
-    def warm_up(
-        self, query: Query, memory: Memory, engine: Engine, settings: Settings, *, prefix_only: bool = False
-    ) -> None:
+    def warm_up(self, query: Query, state: DocumentState, completer: Completer, *, prefix_only: bool = False) -> None:
         """Reads the prompt for a query, or its beginning, unless the document is at work already."""
         uri = query.document.uri
         if (task := self._tasks.get(uri)) is not None and not task.done():
             return
         if self._warming is not None:
             self._warming[1].cancel()
-        self._warming = (uri, asyncio.create_task(self._warm(query, memory, engine, settings, prefix_only)))
+        self._warming = (uri, asyncio.create_task(self._warm(query, state, completer, prefix_only)))
 
     @property
     def idle(self) -> bool:
@@ -66,21 +60,19 @@ class Prefetcher:
             self._warming[1].cancel()
             self._warming = None
 
-    async def _fetch(
-        self, after: Query, target: tuple[str, int], memory: Memory, engine: Engine, settings: Settings
-    ) -> None:
+    async def _fetch(self, after: Query, target: tuple[str, int], state: DocumentState, completer: Completer) -> None:
         done = False
         try:
-            done = await prefetch(after, memory, engine, settings, self._planner)
+            done = await completer.prefetch(after, state)
         except Exception as error:
             log.debug("a prefetch failed", exc_info=error)
         finally:
             if not done and self._targets.get(after.document.uri) == target:
                 del self._targets[after.document.uri]
 
-    async def _warm(self, query: Query, memory: Memory, engine: Engine, settings: Settings, prefix_only: bool) -> None:
+    async def _warm(self, query: Query, state: DocumentState, completer: Completer, prefix_only: bool) -> None:
         try:
-            await warm_up(query, memory, engine, settings, self._planner, prefix_only=prefix_only)
+            await completer.warm_up(query, state, prefix_only=prefix_only)
         except Exception as error:
             log.debug("a warm-up failed", exc_info=error)
 
@@ -89,4 +81,4 @@ def opening_offset(text: str, settings: Settings) -> int:
     """A cursor whose window begins at the file's head, as that of any cursor near it does: the start of what a first
     request in a file of that size has in common with it. Code points."""
     most = settings.context_tokens * 3 // 2
-    return len(text) if len(text) <= most else text.rfind("\n", 0, most) + 1
+    return len(text) if len(text) <= most else line_start(text, most)

@@ -10,8 +10,8 @@ from typing import Any
 
 from codegemma_lsp.completion import Outcome, Query
 from codegemma_lsp.document import Document, Encoding
-from codegemma_lsp.engines.base import Engine
-from codegemma_lsp.engines.order import Order
+from codegemma_lsp.engines.priority_gate import PriorityGate
+from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.engines.selection import COMPLETION
 from codegemma_lsp.session.completions import Completions
 from codegemma_lsp.session.configuration import Configuration
@@ -40,10 +40,10 @@ class Session:
         self.encoding = Encoding.UTF16
         self.acceptance = Acceptance()
         self._configuration = Configuration()
-        order = Order()
-        self.manager = EngineManager(COMPLETION, publish, order, self._on_loaded)
+        gate = PriorityGate()
+        self.manager = EngineManager(COMPLETION, publish, gate, self._on_loaded)
         self.completions = Completions(self.manager)
-        self.conversations = Conversations(lambda: self.settings, lambda: self.documents, publish_chat, order)
+        self.conversations = Conversations(lambda: self.settings, lambda: self.documents, publish_chat, gate)
 
     @property
     def settings(self) -> Settings:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from codegemma_lsp.syntax.brackets import scan
 from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
+from codegemma_lsp.text import line_start
 
 WHOLE_FILE_LINES = 300
 ABOVE, BELOW = 120, 40
@@ -51,7 +52,7 @@ class Excerpt:
         if offset >= self.lead:
             return self.start + offset - self.lead
         line = self.text.count("\n", 0, offset)
-        return self.origins[line] + offset - (self.text.rfind("\n", 0, offset) + 1)
+        return self.origins[line] + offset - (line_start(self.text, offset))
 
 
 def excerpt(
@@ -96,17 +97,17 @@ def _still_starts(previous: Excerpt, source: str, offset: int) -> bool:
 
 def _php_opener(source: str, start: int, language: Language) -> tuple[int, ...]:
     """The line with the tag without which nothing after it is PHP."""
-    tag = source.rfind("<?php", 0, start) if language.name == "php" else -1
-    return (source.rfind("\n", 0, tag) + 1,) if tag > source.rfind("?>", 0, start) else ()
+    tag = source.rfind(language.code_begins, 0, start) if language.code_begins else -1
+    return (line_start(source, tag),) if tag > source.rfind("?>", 0, start) else ()
 
 
 def _starts_above(source: str, offset: int, count: int) -> list[int]:
     """Starts of the cursor's line and of ``count`` lines before it, ascending."""
-    starts = [source.rfind("\n", 0, offset) + 1]
+    starts = [line_start(source, offset)]
     for _ in range(count):
         if starts[-1] == 0:
             break
-        starts.append(source.rfind("\n", 0, starts[-1] - 1) + 1)
+        starts.append(line_start(source, starts[-1] - 1))
     starts.reverse()
     return starts
 
@@ -171,7 +172,7 @@ def _headers(source: str, first: int, at: int, indent: int, language: Language) 
     while indent > 0 and len(found) < _MOST_HEADERS:
         match, size = None, 4096
         while match is None:
-            begin = source.rfind("\n", 0, max(first, at - size)) + 1
+            begin = line_start(source, max(first, at - size))
             for match in _less_indented(indent - 1).finditer(source, max(first, begin), at):  # noqa: B007
                 pass
             if begin <= first or size > _SEARCH_BACK:
@@ -193,7 +194,7 @@ def _declaration(source: str, start: int, first: int) -> int:
     for _ in range(_LONGEST_HEADER):
         if above <= first:
             break
-        above = source.rfind("\n", 0, above - 1) + 1
+        above = line_start(source, above - 1)
         here = _indent(source, above)
         if here is not None and here <= indent:
             return above

@@ -20,6 +20,7 @@ class Blocks(Enum):
     TAG = auto()
 
 
+DEFAULT_QUOTES = "\"'`"
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -29,7 +30,13 @@ def _words(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Language:
-    """Node types are those of the grammar's ``node-types.json``; ``openers`` and ``closers`` are leaf types."""
+    """Node types are those of the grammar's ``node-types.json``; ``openers`` and ``closers`` are leaf types.
+
+    ``semicolons`` end statements; where ``line_ends_statement``, a line end does whatever follows. ``quotes`` delimit
+    strings. ``code_begins`` is what a file's code begins with where text may stand before it. A ``colon_opens_block``
+    only in some languages that group statements by indentation, and where ``checks_blocks`` their grammar accepts
+    blocks without statements and statements at any depth, which therefore have to be counted apart.
+    """
 
     name: str
     package: str
@@ -46,6 +53,11 @@ class Language:
     openers: frozenset[str] = frozenset()
     closers: frozenset[str] = frozenset()
     semicolons: bool = False
+    line_ends_statement: bool = False
+    quotes: str = DEFAULT_QUOTES
+    code_begins: str = ""
+    colon_opens_block: bool = False
+    checks_blocks: bool = False
 
     @property
     def definitions(self) -> frozenset[str]:
@@ -89,6 +101,8 @@ LANGUAGES: tuple[Language, ...] = (
         functions=_words("function_definition"),
         classes=_words("class_definition"),
         imports=_words("import_statement import_from_statement future_import_statement"),
+        colon_opens_block=True,
+        checks_blocks=True,
     ),
     _JAVASCRIPT,
     _TYPESCRIPT,
@@ -171,6 +185,7 @@ LANGUAGES: tuple[Language, ...] = (
         comments=_words("line_comment block_comment"),
         strings=_words("string_literal raw_string_literal char_literal"),
         literals=_words("field_initializer_list use_list"),
+        quotes='"',
     ),
     Language(
         "go",
@@ -181,6 +196,7 @@ LANGUAGES: tuple[Language, ...] = (
         imports=_words("import_declaration package_clause"),
         strings=_words("interpreted_string_literal raw_string_literal rune_literal"),
         literals=_words("literal_value"),
+        line_ends_statement=True,
     ),
     Language(
         "ruby",
@@ -204,6 +220,7 @@ LANGUAGES: tuple[Language, ...] = (
         imports=_words("namespace_use_declaration"),
         strings=_words("string encapsed_string heredoc nowdoc"),
         semicolons=True,
+        code_begins="<?php",
     ),
     Language(
         "shellscript",

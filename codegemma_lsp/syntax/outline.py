@@ -6,6 +6,7 @@ import tree_sitter
 
 from codegemma_lsp.document import Span
 from codegemma_lsp.syntax.tree import Syntax
+from codegemma_lsp.text import line_start
 
 _MOST_NODES = 400
 """Top-level nodes looked at: imports stand at a file's head."""
@@ -17,7 +18,7 @@ HEAD_CHARS = 6_000
 
 def head_of(text: str) -> str:
     """The lines at a file's head in which imports are looked for."""
-    return text[: text.rfind("\n", 0, HEAD_CHARS) + 1] if len(text) > HEAD_CHARS else text
+    return text[: line_start(text, HEAD_CHARS)] if len(text) > HEAD_CHARS else text
 
 
 def imports(syntax: Syntax) -> tuple[Span, ...]:

@@ -10,8 +10,8 @@ import tree_sitter
 
 from codegemma_lsp.document import Span
 from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
-from codegemma_lsp.syntax.lines import indentation
 from codegemma_lsp.syntax.tree import Leaf, Syntax
+from codegemma_lsp.text import indentation, line_start
 
 _LOOK_BACK = 3_000
 """Bytes before the cursor in which open brackets are looked for, where no definition starts nearer."""
@@ -28,7 +28,7 @@ _BEFORE_PATTERNS = frozenset({"import", "export", "const", "let", "var"})
 _NEXT_FILLED_LINE = re.compile(r"(?:[ \t\r\f]*\n)*([ \t]*)\S")
 
 
-class Place(Enum):
+class CursorKind(Enum):
     """What kind of text the cursor is in."""
 
     STATEMENT = auto()
@@ -40,39 +40,39 @@ class Place(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class CursorScope:
     """``headers``: of the enclosing classes and functions, outermost first, without their bodies. ``opened``: the
     block the cursor is in has just been opened and holds nothing yet; ``opener_indent`` is the indentation, in code
     points, of the line that opened it."""
 
-    place: Place
+    kind: CursorKind
     headers: tuple[Span, ...] = ()
     opened: bool = False
     opener_indent: int = 0
 
 
-def scope_at(syntax: Syntax, offset: int) -> Scope:
+def cursor_scope(syntax: Syntax, offset: int) -> CursorScope:
     """The scope at an offset in code points. Never fails; a text without a grammar has statements only."""
     text = syntax.text
-    line_start = text.rfind("\n", 0, offset) + 1
-    before = text[line_start:offset]
+    start = line_start(text, offset)
+    before = text[start:offset]
     if syntax.tree is None or syntax.language is None:
-        return Scope(Place.EXPRESSION if before.strip() else Place.STATEMENT)
+        return CursorScope(CursorKind.EXPRESSION if before.strip() else CursorKind.STATEMENT)
     byte = syntax.byte(offset)
     headers = definition_headers(syntax, byte)
     inside = _inside_token(syntax, syntax.language, byte)
     if inside is not None:
-        return Scope(inside, headers)
+        return CursorScope(inside, headers)
     region = max(syntax.byte(headers[-1].start) if headers else 0, byte - _LOOK_BACK)
     leaves = [leaf for leaf in syntax.leaves(region, byte) if leaf.type not in syntax.language.comments]
     open_brackets = unclosed(leaves, syntax.language)
     in_brackets = bool(open_brackets) and not is_block(open_brackets[-1], syntax.language)
     opened = not in_brackets and _opens_block(syntax, syntax.language, leaves, offset)
     at_start = not before.strip() and not in_brackets
-    place = Place.STATEMENT if at_start else Place.EXPRESSION
+    place = CursorKind.STATEMENT if at_start else CursorKind.EXPRESSION
     if not opened:
-        return Scope(place, headers)
-    return Scope(place, headers, True, len(indentation(_line_of(text, syntax.char(leaves[-1].start)))))
+        return CursorScope(place, headers)
+    return CursorScope(place, headers, True, len(indentation(_line_of(text, syntax.char(leaves[-1].start)))))
 
 
 def definition_headers(syntax: Syntax, byte: int) -> tuple[Span, ...]:
@@ -147,24 +147,24 @@ def _bracket(leaf: Leaf, language: Language) -> str:
     return leaf.type.lstrip("$#") if language.blocks is not Blocks.TAG else ""
 
 
-def _inside_token(syntax: Syntax, language: Language, byte: int) -> Place | None:
+def _inside_token(syntax: Syntax, language: Language, byte: int) -> CursorKind | None:
     for node in syntax.ancestors(max(0, byte - 1)):
         if node.start_byte >= byte:
             continue
         if node.type in language.comments:
             closed = syntax.source[node.start_byte : node.end_byte].endswith((b"*/", b"-->"))
-            return None if closed and byte == node.end_byte else Place.COMMENT
+            return None if closed and byte == node.end_byte else CursorKind.COMMENT
         if node.type in language.strings and byte < node.end_byte:
-            return Place.STRING
+            return CursorKind.STRING
     line_start = syntax.source.rfind(b"\n", 0, byte) + 1
     if any(node.start_byte <= byte and node.end_byte >= line_start for node in syntax.errors()):
         return _inside_by_quotes(syntax.source[line_start:byte].decode(errors="ignore"), language)
     return None
 
 
-def _inside_by_quotes(before: str, language: Language) -> Place | None:
+def _inside_by_quotes(before: str, language: Language) -> CursorKind | None:
     """For a line that does not parse: whether a quote is open in it before the cursor."""
-    quotes = '"' if language.name == "rust" else "\"'`"
+    quotes = language.quotes
     quote, escaped = "", False
     for char in before:
         if escaped:
@@ -175,7 +175,7 @@ def _inside_by_quotes(before: str, language: Language) -> Place | None:
             quote = "" if char == quote else quote
         elif char in quotes:
             quote = char
-    return Place.STRING if quote else None
+    return CursorKind.STRING if quote else None
 
 
 def _opens_block(syntax: Syntax, language: Language, leaves: list[Leaf], offset: int) -> bool:
@@ -205,6 +205,6 @@ def _empty_below(text: str, offset: int, opener_indent: int) -> bool:
 
 
 def _line_of(text: str, offset: int) -> str:
-    start = text.rfind("\n", 0, offset) + 1
+    start = line_start(text, offset)
     end = text.find("\n", offset)
     return text[start : len(text) if end < 0 else end]

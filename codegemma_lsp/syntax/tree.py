@@ -9,6 +9,7 @@ from functools import cached_property
 import tree_sitter
 
 from codegemma_lsp.syntax.languages import Language, find_language, grammar
+from codegemma_lsp.text import common_prefix_length, common_suffix_length
 
 MAX_CHARS = 65_536
 """Longer texts are treated as plain text. Excerpts are shorter, but for lines of unusual length."""
@@ -58,6 +59,15 @@ class Syntax:
         """How many places the grammar could not make sense of: error nodes, and tokens it had to invent."""
         return sum(1 for _ in self.errors())
 
+    @property
+    def colon_opens_block(self) -> bool:
+        return self.language is not None and self.language.colon_opens_block
+
+    @property
+    def checks_blocks(self) -> bool:
+        """Whether ``faults`` count more than the grammar's errors."""
+        return self.language is not None and self.language.checks_blocks
+
     @cached_property
     def faults(self) -> tuple[int, int]:
         """``error_count``, and the same with what the grammar lets pass and Python does not: blocks without a
@@ -69,7 +79,7 @@ class Syntax:
         return all(ours <= theirs for ours, theirs in zip(self.faults, other.faults, strict=True))
 
     def _misplaced(self) -> int:
-        if self.tree is None or self.language_name != "python":
+        if self.tree is None or not self.checks_blocks:
             return 0
         count, pending = 0, [self.tree.root_node]
         while pending:
@@ -151,8 +161,8 @@ def reparse(syntax: Syntax, text: str) -> Syntax:
 
 def _edited(previous: Syntax, source: bytes) -> tree_sitter.Tree:
     old = previous.source
-    start = common_prefix(old, source)
-    tail = common_suffix(old, source, min(len(old), len(source)) - start)
+    start = common_prefix_length(old, source)
+    tail = common_suffix_length(old, source, min(len(old), len(source)) - start)
     assert previous.tree is not None
     tree = previous.tree.copy()
     old_end, new_end = len(old) - tail, len(source) - tail
@@ -162,27 +172,3 @@ def _edited(previous: Syntax, source: bytes) -> tree_sitter.Tree:
 
 def _point(source: bytes, byte: int) -> tuple[int, int]:
     return source.count(b"\n", 0, byte), byte - (source.rfind(b"\n", 0, byte) + 1)
-
-
-def common_prefix(a: bytes, b: bytes) -> int:
-    """Length of the longest common prefix, by bisection over whole-slice comparisons."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def common_suffix(a: bytes, b: bytes, limit: int) -> int:
-    """Length of the longest common suffix, at most ``limit``."""
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

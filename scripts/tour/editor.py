@@ -30,9 +30,9 @@ class Cost:
     """What an answer took: milliseconds as the editor sees them, and tokens."""
 
     ms: float
-    read: int
-    reused: int
-    written: int
+    prefill: int
+    cached: int
+    completion: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class Editor:
         )
         ms = 1000 * (time.perf_counter() - began)
         report = await asyncio.wait_for(self._reports.get(), 10)
-        cost = Cost(ms, report.tokens.read, report.tokens.reused, report.tokens.generated)
+        cost = Cost(ms, report.tokens.prefill, report.tokens.cached, report.tokens.completion)
         items = answer.items if isinstance(answer, types.InlineCompletionList) else []
         if not items or items[0].range is None:
             return Ghost(Span(offset, offset), "", cost, report.reason)
@@ -233,7 +233,7 @@ def _plain(position: types.Position) -> dict[str, int]:
 
 def _chat_usage(state: Any) -> tuple[int, int, int]:
     usage = state.chat.usage if state.chat is not None else None
-    return (usage.read, usage.reused, usage.generated) if usage is not None else (0, 0, 0)
+    return (usage.prefill_tokens, usage.cached_tokens, usage.completion_tokens) if usage is not None else (0, 0, 0)
 
 
 def _difference(old: str, new: str) -> Edit:

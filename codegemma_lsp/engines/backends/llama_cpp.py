@@ -14,9 +14,9 @@ from typing import Any
 import llama_cpp as llama
 import numpy as np
 
-from codegemma_lsp.engines.base import EngineFailed, ModelUnusable, OnProgress, Options
-from codegemma_lsp.engines.llama_model import LlamaModel, Measured
-from codegemma_lsp.engines.run import Decoded
+from codegemma_lsp.engines.backends.llama_weights import LlamaModel, Measured
+from codegemma_lsp.engines.generation import Decoded
+from codegemma_lsp.engines.protocol import EngineFailed, ModelUnusable, OnProgress, Options
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.engines.threads import fastest, processors
 from codegemma_lsp.settings import KvCache
@@ -34,7 +34,7 @@ _NUMBERS = {KvCache.F16: llama.GGML_TYPE_F16, KvCache.Q8_0: llama.GGML_TYPE_Q8_0
 _NEVER = llama.ggml_abort_callback()
 
 
-class Native:
+class LlamaBackend:
     """A context on a model. ``slots`` sequences of ``context_tokens`` each; batches of at most ``batch_tokens``.
 
     Raises ``ModelUnusable``; closing it leaves the model to whoever borrowed it.

@@ -8,9 +8,9 @@ from enum import Enum, auto
 
 from codegemma_lsp.syntax.brackets import depth_change, scan
 from codegemma_lsp.syntax.languages import Blocks, Language
-from codegemma_lsp.syntax.lines import indentation
-from codegemma_lsp.syntax.scope import Place, Scope
+from codegemma_lsp.syntax.scope import CursorKind, CursorScope
 from codegemma_lsp.syntax.tree import Leaf, Syntax, reparse
+from codegemma_lsp.text import indentation, line_start
 
 _CONTINUES = frozenset(
     "= += -= *= /= + - * / % , . -> => :: ? : && || & | ^ < ( [ and or not in is if else :=".split()  # noqa: SIM905
@@ -38,16 +38,16 @@ class Extent(Enum):
     """The statements of the block that has just been opened."""
 
 
-def extent_at(scope: Scope, text_follows: bool) -> Extent:
+def extent_at(scope: CursorScope, text_follows: bool) -> Extent:
     """Several lines where a block has just been opened, one statement on an empty line, else the statement's rest.
 
     ``text_follows``: something other than closing brackets stands between the cursor and the end of its line.
     """
-    if text_follows or scope.place in (Place.COMMENT, Place.STRING):
+    if text_follows or scope.kind in (CursorKind.COMMENT, CursorKind.STRING):
         return Extent.LINE
     if scope.opened:
         return Extent.BLOCK
-    return Extent.STATEMENT if scope.place is Place.STATEMENT else Extent.REST
+    return Extent.STATEMENT if scope.kind is CursorKind.STATEMENT else Extent.REST
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class _State:
     """Start of the first token that closed something opened before the cursor, in bytes."""
 
 
-def is_complete(
-    grown: Syntax, offset: int, scope: Scope, extent: Extent, whole: Syntax | None = None, since: int = 0
+def completion_end(
+    grown: Syntax, offset: int, scope: CursorScope, extent: Extent, whole: Syntax | None = None, since: int = 0
 ) -> int | None:
     """Where in ``grown.text`` (code points) the generated text is complete, or None where it is not yet.
 
@@ -137,25 +137,32 @@ def _closed(grown: Syntax, language: Language, offset: int, extent: Extent, at: 
 
 
 def _ends_here(
-    grown: Syntax, language: Language, offset: int, scope: Scope, extent: Extent, at: int, state: _State, closers: bool
+    grown: Syntax,
+    language: Language,
+    offset: int,
+    scope: CursorScope,
+    extent: Extent,
+    at: int,
+    state: _State,
+    closers: bool,
 ) -> bool:
     """Whether a line's end, with every bracket closed, is the end of what was asked for. ``closers``: closing
     brackets follow the cursor on its line, so that nothing below can belong to the statement."""
-    first = grown.text[grown.text.rfind("\n", 0, offset) + 1 : at]
+    first = grown.text[line_start(grown.text, offset) : at]
     if closers and state.closed_at is None and grown.text[offset:at].lstrip(" \t").startswith("\n"):
         return False  # begun on a line of its own within the brackets, it ends where they do
     following, last = _next_filled(grown.text, at + 1), state.last
     if language.blocks is Blocks.INDENT:
         kind = last.type if last is not None else ""
-        opener_here = bool(grown.text[grown.text.rfind("\n", 0, offset) + 1 : offset].strip())
-        opens = (kind == ":" and language.name != "yaml") or (kind == "," and closers)
+        opener_here = bool(grown.text[line_start(grown.text, offset) : offset].strip())
+        opens = (kind == ":" and language.colon_opens_block) or (kind == "," and closers)
         return not opens and _ends_by_indent(first, scope, extent, following, opener_here)
-    line = grown.text[max(offset, grown.text.rfind("\n", 0, at) + 1) : at]
+    line = grown.text[max(offset, line_start(grown.text, at)) : at]
     if extent is Extent.BLOCK or last is None or last.type in _CONTINUES or _PREFIX_LINE.match(line):
         return False
     if extent is Extent.STATEMENT and language.semicolons and not _may_end(last, language):
         return False
-    if closers or language.name == "go":
+    if closers or language.line_ends_statement:
         return True
     branches = last.type == "}" or bool(_STARTS_BRANCHES.match(first))
     sure = last.type in {";", ","} or (language.semicolons and extent is Extent.REST)
@@ -170,7 +177,7 @@ def _may_end(last: Leaf, language: Language) -> bool:
     return last.type in {";", "}", ":", ">"} or last.type in language.comments
 
 
-def _ends_by_indent(first: str, scope: Scope, extent: Extent, following: str | None, opener_here: bool) -> bool:
+def _ends_by_indent(first: str, scope: CursorScope, extent: Extent, following: str | None, opener_here: bool) -> bool:
     """Complete at the end of the last line before one that is indented too little to belong. ``opener_here``: the
     cursor's line is itself the one that opened the block."""
     begun = [line for line in first.split("\n") if line.strip()]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import llama_cpp as llama
 
-from codegemma_lsp.engines.base import ModelUnusable
+from codegemma_lsp.engines.protocol import ModelUnusable
 
 _quiet = llama.llama_log_callback(lambda level, text, data: None)
 

@@ -133,12 +133,12 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """``spell``: bytes left out of the end of the text before the cursor, which generation must begin by spelling
-    (token healing); empty where generation is free. ``tokens``: exact count of what the segments encode to."""
+    """``forced_prefix``: bytes left out of the end of the text before the cursor, which generation must begin by
+    spelling (token healing); empty where generation is free. ``tokens``: exact count of what the segments encode to."""
 
     segments: tuple[Segment, ...]
     tokens: int
-    spell: bytes = b""
+    forced_prefix: bytes = b""
 
 
 def count_tokens(segments: Sequence[Segment], tokenizer: Tokenizer) -> int:

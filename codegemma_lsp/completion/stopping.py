@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from codegemma_lsp.syntax import Extent, Scope, Syntax, indentation, is_complete, reparse
+from codegemma_lsp.syntax import CursorScope, Extent, Syntax, completion_end, reparse
+from codegemma_lsp.text import indentation
 
 _SAME_LINES = 3
 _ONE_UNIT = re.compile(r"(?:(.{3,24}?)\1{3,}|(.{1,2}?)\2{29,})\W*$")
@@ -14,11 +15,11 @@ _FIRST_WORD = 12
 """Characters of a new line within which its first word ends, on which may depend whether the last line was the end."""
 
 
-class Stopper:
+class StoppingCriteria:
     """An ``OnText`` for one generation. Looks only where a line has ended or the next one has got its first
     character: nothing else can complete a piece."""
 
-    def __init__(self, whole: Syntax, offset: int, scope: Scope, extent: Extent, next_line: str) -> None:
+    def __init__(self, whole: Syntax, offset: int, scope: CursorScope, extent: Extent, next_line: str) -> None:
         """``whole`` is the text as it stands; ``next_line`` the first line below the cursor with something on it,
         empty where there is none."""
         self._whole, self._grown = whole, whole
@@ -44,7 +45,7 @@ class Stopper:
         lines = generated[: generated.rfind("\n") + 1].rstrip()
         since = self._offset + max(0, lines.rfind("\n"))
         grown, whole = self._grown, self._whole
-        return is_complete(grown, self._offset, self._scope, self._extent, whole, since) is not None
+        return completion_end(grown, self._offset, self._scope, self._extent, whole, since) is not None
 
     def _heads_what_follows(self, generated: str) -> bool:
         before = self._prefix[self._prefix.rfind("\n") + 1 :]
@@ -60,7 +61,7 @@ def heads_what_follows(text: str, next_line: str, syntax: Syntax) -> bool:
     """Whether a text's first line is the header of a block in Python whose statements stand below already, where they
     are nothing's. ``syntax`` is of the text as it stands: without a fault in it, what is below has a header."""
     first = text.split("\n", 1)[0].rstrip()
-    if syntax.language_name != "python" or not first.endswith(":") or not any(syntax.faults):
+    if not syntax.checks_blocks or not first.endswith(":") or not any(syntax.faults):
         return False
     return len(indentation(next_line)) > len(indentation(first))
 

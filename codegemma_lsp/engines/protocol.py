@@ -105,9 +105,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One generation. ``max_tokens`` counts generated tokens, those that spell ``prompt.spell`` included; 0 only reads
-    the prompt. ``drafts``: most tokens guessed at a time, from what was written before and from ``hint``. ``progress``:
-    where a request was cancelled, the same one goes on from what it had made."""
+    """One generation. ``max_tokens`` counts generated tokens, those that spell ``prompt.forced_prefix`` included; 0
+    only reads the prompt. ``drafts`` is the most tokens guessed at a time, from the text so far and from ``hint``.
+    Where a request with a ``progress`` was cancelled, the same one goes on from there."""
 
     prompt: Prompt
     max_tokens: int
@@ -121,17 +121,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts and milliseconds. ``prompt == reused + read``, unless it was cancelled before it was read whole;
-    where a generation goes on, what was generated before belongs to the prompt. ``drafted`` tokens were guessed, of
-    which ``accepted`` were right. ``read_after_cancel``: prompt tokens still read once it was cancelled."""
+    """Token counts and milliseconds. ``prompt_tokens == cached_tokens + prefill_tokens``, unless the request was
+    cancelled during prefill. Where a generation is resumed, what was generated before belongs to the prompt. Of the
+    ``draft_tokens``, the ``accepted_draft_tokens`` were right. ``prefill_tokens_after_cancel`` were still read after
+    the cancellation."""
 
-    prompt: int = 0
-    reused: int = 0
-    read: int = 0
-    generated: int = 0
-    drafted: int = 0
-    accepted: int = 0
-    read_after_cancel: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    prefill_tokens: int = 0
+    completion_tokens: int = 0
+    draft_tokens: int = 0
+    accepted_draft_tokens: int = 0
+    prefill_tokens_after_cancel: int = 0
     queue_ms: float = 0.0
     prefill_ms: float = 0.0
     decode_ms: float = 0.0

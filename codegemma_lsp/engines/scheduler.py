@@ -12,7 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from codegemma_lsp.engines.base import (
+from codegemma_lsp.engines.generation import Backend, Generating, as_generation
+from codegemma_lsp.engines.priority_gate import PriorityGate
+from codegemma_lsp.engines.protocol import (
     EngineError,
     EngineFailed,
     Finish,
@@ -22,8 +24,6 @@ from codegemma_lsp.engines.base import (
     Usage,
     total,
 )
-from codegemma_lsp.engines.order import Order
-from codegemma_lsp.engines.run import Backend, Run
 from codegemma_lsp.engines.slots import Slots
 from codegemma_lsp.engines.vocabulary import Vocabulary
 
@@ -42,17 +42,17 @@ class _Job:
     queued_at: float = field(default_factory=time.perf_counter)
 
 
-class LoopEngine:
+class ScheduledEngine:
     """An ``Engine`` on a backend. Greedy output is the same whatever the cache holds: tokens are only ever reused where
     they are equal.
 
     Subclasses make the backend in ``_open``, which may ask ``_should_stop`` from the engine's thread while it decodes.
     """
 
-    def __init__(self, name: str, slots: int, order: Order | None = None) -> None:
-        """``order`` is what it shares with the other engines of the machine. Raises what ``_open`` raises."""
+    def __init__(self, name: str, slots: int, gate: PriorityGate | None = None) -> None:
+        """``gate`` is what it shares with the other engines of the machine. Raises what ``_open`` raises."""
         self.name = name
-        self._order = order or Order()
+        self._gate = gate or PriorityGate()
         self._running: _Job | None = None
         self._jobs: queue.PriorityQueue[tuple[int, int, _Job | None]] = queue.PriorityQueue()
         self._numbers = itertools.count()
@@ -145,9 +145,9 @@ class LoopEngine:
             return self._closed.is_set()
         priority = job.request.priority
         if priority is Priority.CHAT:
-            self._order.wait(self, priority, lambda: job.cancelled.is_set() or self._closed.is_set())
+            self._gate.wait(self, priority, lambda: job.cancelled.is_set() or self._closed.is_set())
         gives_way = priority > Priority.CHAT and (
-            self._order.comes_after(self, priority) or (bool(waiting) and waiting[0][0] < priority)
+            self._gate.comes_after(self, priority) or (bool(waiting) and waiting[0][0] < priority)
         )
         return gives_way or job.cancelled.is_set()
 
@@ -178,9 +178,12 @@ class LoopEngine:
                 left.done(EngineFailed(_CLOSED))
 
     def _run(self, job: _Job) -> Generation:
-        run = Run(job.request, self._backend, self._vocabulary, self._slots, self._should_stop)
+        progress = job.request.progress
+        if progress is not None and progress.finish is not None:
+            return as_generation(progress, progress.finish, Usage())
+        running = Generating(job.request, self._backend, self._vocabulary, self._slots, self._should_stop)
         try:
-            with self._order.running(self, job.request.priority):
-                return run.generation(job.queued_at)
+            with self._gate.running(self, job.request.priority):
+                return running.generation(job.queued_at)
         finally:
-            self.usage = total((self.usage, run.usage))
+            self.usage = total((self.usage, running.usage))

@@ -20,7 +20,7 @@ def _latest() -> deque[float]:
 
 
 @dataclass
-class Pace:
+class AdaptiveDebounce:
     """The last gaps between keystrokes, and the last times that the model took; milliseconds."""
 
     gaps: deque[float] = field(default_factory=_latest)

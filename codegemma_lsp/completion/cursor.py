@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from codegemma_lsp.completion.types import Query
@@ -10,8 +11,23 @@ from codegemma_lsp.completion.types import Query
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
-def as_if_accepted(query: Query) -> tuple[str, int, str]:
-    """The text, the cursor in it, and the file's own line end."""
+@dataclass(frozen=True, slots=True)
+class CursorText:
+    """A text with LF line ends, the cursor in it, and the file's own line end."""
+
+    text: str
+    offset: int
+    newline: str
+
+    @property
+    def at_line_end(self) -> bool:
+        """Whether nothing but blanks follows the cursor on its line."""
+        end = self.text.find("\n", self.offset)
+        return not self.text[self.offset : len(self.text) if end < 0 else end].strip()
+
+
+def cursor_text(query: Query) -> CursorText:
+    """The text that a query is about, as if the entry selected in the completion list were accepted."""
     text, offset, newline = query.document.text, query.offset, "\n"
     if query.selected is not None and usable(query):
         span = query.selected.span
@@ -21,7 +37,7 @@ def as_if_accepted(query: Query) -> tuple[str, int, str]:
         newline = _line_end(text, offset)
         offset -= text.count("\r\n", 0, offset)
         text = _lf(text)
-    return text, offset, newline
+    return CursorText(text, offset, newline)
 
 
 def usable(query: Query) -> bool:

@@ -15,7 +15,7 @@ from functools import lru_cache
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from codegemma_lsp.prompt.types import Markup, Prompt, Segment, Special, Text, Tokenizer, count_tokens
+from codegemma_lsp.prompt.segments import Markup, Prompt, Segment, Special, Text, Tokenizer, count_tokens
 
 GEMMA = """\
 {{ bos_token }}

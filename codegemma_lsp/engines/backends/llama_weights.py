@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import llama_cpp as llama
 
-from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress
+from codegemma_lsp.engines.protocol import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress
 from codegemma_lsp.engines.vocabulary import Vocabulary
 from codegemma_lsp.prompt import BY_NAME, About, Family, InfillFormat, Special, family_of
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from codegemma_lsp.engines.base import EngineError, Finish, Generation, Progress, PromptTooLong, Request, Usage
-from codegemma_lsp.engines.drafts import Lookup
+from codegemma_lsp.engines.prompt_lookup import PromptLookup
+from codegemma_lsp.engines.protocol import EngineError, Finish, Generation, Progress, PromptTooLong, Request, Usage
 from codegemma_lsp.engines.sampling import Choice, Logits, choose
 from codegemma_lsp.engines.slots import Slot, Slots
 from codegemma_lsp.engines.vocabulary import Vocabulary
@@ -71,8 +71,8 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
-class Run:
-    """Goes on where ``request.progress`` stands, and leaves it where a later run can go on.
+class Generating:
+    """One request that runs. Goes on where ``request.progress`` stands, and leaves it where a later run can go on.
 
     Drafts: guessed tokens are read in one batch with the last chosen one; those that are what would have been chosen
     are kept, the others dropped from the cache (Leviathan et al. 2023, arXiv:2211.17192, for greedy choice).
@@ -92,17 +92,17 @@ class Run:
                 " shorten it, or raise contextTokens."
             )
         self.max_tokens = min(request.max_tokens, room)
-        self.usage = Usage()
-        if self.progress.finish is not None:
-            return
         self.tokens = prompt + self.progress.tokens
         self.slot, shared = slots.pick(self.tokens)
         # The last token is always read: its logits choose the next one.
-        self.reused = min(shared, len(self.tokens) - 1)
-        self.usage = Usage(prompt=len(self.tokens), reused=self.reused)
-        self.spell, self.decoder = request.prompt.spell, codecs.getincrementaldecoder("utf-8")("replace")
+        self.cached = min(shared, len(self.tokens) - 1)
+        self.usage = Usage(prompt_tokens=len(self.tokens), cached_tokens=self.cached)
+        self.forced_prefix, self.decoder = (
+            request.prompt.forced_prefix,
+            codecs.getincrementaldecoder("utf-8")("replace"),
+        )
         self.rng = np.random.default_rng(request.sampling.seed)
-        self.lookup: Lookup | None = None
+        self.lookup: PromptLookup | None = None
         self.ahead: list[int] = []
         """Guessed tokens in the cache behind the last chosen one."""
         self._replay()
@@ -116,19 +116,17 @@ class Run:
         elif self.request.drafts:
             hint = self.vocabulary.encode(self.request.hint) if self.request.hint else []
             most = min(self.request.drafts, self.backend.batch_tokens - 1)
-            self.lookup = Lookup(hint + self.tokens, most, self.backend.draft_cost)
+            self.lookup = PromptLookup(hint + self.tokens, most, self.backend.draft_cost)
 
     def generation(self, queued_at: float) -> Generation:
         """``queued_at``: by ``time.perf_counter``. Raises ``EngineFailed``."""
         started = time.perf_counter()
         self.usage = replace(self.usage, queue_ms=1000 * (started - queued_at))
-        if self.progress.finish is not None:
-            return self._result(self.progress.finish)
-        cut_to(self.slot, self.backend, self.reused)
-        self.reused = len(self.slot.tokens)
+        cut_to(self.slot, self.backend, self.cached)
+        self.cached = len(self.slot.tokens)
         self._prefill()
         read_at = time.perf_counter()
-        self.usage = replace(self.usage, reused=self.reused, prefill_ms=1000 * (read_at - started))
+        self.usage = replace(self.usage, cached_tokens=self.cached, prefill_ms=1000 * (read_at - started))
         if self.stopped():
             return self._result(Finish.CANCELLED)
         finish = self._decode()
@@ -138,18 +136,17 @@ class Run:
         return self._result(finish)
 
     def _result(self, finish: Finish) -> Generation:
-        progress = self.progress
-        return Generation(progress.text, finish, self.usage, tuple(progress.logprobs), tuple(progress.ends))
+        return as_generation(self.progress, finish, self.usage)
 
     def _prefill(self) -> None:
-        at, read, late = self.reused, 0, 0
+        at, read, late = self.cached, 0, 0
         while at < len(self.tokens) and not self.stopped():
             batch = self.tokens[at : at + self.backend.batch_tokens]
             done = self._read(batch)
             read += done
             late += done if self.stopped() else 0
             at += done
-        self.usage = replace(self.usage, read=read, read_after_cancel=late)
+        self.usage = replace(self.usage, prefill_tokens=read, prefill_tokens_after_cancel=late)
 
     def _read(self, batch: list[int], scored: int = 1) -> int:
         """Reads tokens into the slot; returns how many the cache holds of them, fewer where it was aborted."""
@@ -175,7 +172,7 @@ class Run:
 
     def _choose(self) -> Choice:
         logits = self.backend.logits(len(self.ahead))
-        candidates = self.vocabulary.candidates(self.spell) if self.spell else None
+        candidates = self.vocabulary.candidates(self.forced_prefix) if self.forced_prefix else None
         if candidates is not None and not len(candidates):
             raise EngineError("The model's vocabulary cannot spell the text before the cursor; set heal to false.")
         return choose(logits, self.request.sampling, self.rng, candidates)
@@ -183,11 +180,11 @@ class Run:
     def _take(self, choice: Choice) -> Finish | None:
         """Adds a token to what was generated, and says whether that ends it."""
         self.progress.tokens.append(choice.token)
-        self.usage = replace(self.usage, generated=self.usage.generated + 1)
+        self.usage = replace(self.usage, completion_tokens=self.usage.completion_tokens + 1)
         if choice.token in self.vocabulary.controls:
             return Finish.STOP_TOKEN
         piece = self.vocabulary.piece(choice.token)
-        is_text = len(piece) > len(self.spell)
+        is_text = len(piece) > len(self.forced_prefix)
         new = self._spelled(piece)
         self.progress.text += new
         if is_text:
@@ -197,8 +194,8 @@ class Run:
 
     def _spelled(self, piece: bytes) -> str:
         """What a piece adds to the text, once the part that was left to spell is off."""
-        spelled = min(len(self.spell), len(piece))
-        self.spell = self.spell[spelled:]
+        spelled = min(len(self.forced_prefix), len(piece))
+        self.forced_prefix = self.forced_prefix[spelled:]
         return self.decoder.decode(piece[spelled:])
 
     def _wants_to_stop(self) -> bool:
@@ -215,19 +212,23 @@ class Run:
             self.lookup.add(token)
         if self.ahead and self.ahead[0] == token:
             del self.ahead[0]
-            self.usage = replace(self.usage, accepted=self.usage.accepted + 1)
+            self.usage = replace(self.usage, accepted_draft_tokens=self.usage.accepted_draft_tokens + 1)
             return True
         if self.ahead:
             cut_to(self.slot, self.backend, len(self.slot.tokens) - len(self.ahead))
         self.ahead = self._guess()
-        self.usage = replace(self.usage, drafted=self.usage.drafted + len(self.ahead))
+        self.usage = replace(self.usage, draft_tokens=self.usage.draft_tokens + len(self.ahead))
         return self._read([token, *self.ahead], 1 + len(self.ahead)) > 0
 
     def _guess(self) -> list[int]:
         """What may follow, as far as it may be generated at all."""
-        if self.lookup is None or self.spell:
+        if self.lookup is None or self.forced_prefix:
             return []
         return self.lookup.guess()[: max(0, self.max_tokens - len(self.progress.tokens) - 1)]
+
+
+def as_generation(progress: Progress, finish: Finish, usage: Usage) -> Generation:
+    return Generation(progress.text, finish, usage, tuple(progress.logprobs), tuple(progress.ends))
 
 
 def cut_to(slot: Slot, backend: Backend, length: int) -> None:

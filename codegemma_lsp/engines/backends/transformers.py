@@ -19,11 +19,18 @@ from tokenizers import Tokenizer
 from transformers import AutoConfig, DynamicCache, GemmaForCausalLM
 from transformers.utils import logging as transformers_logging
 
-from codegemma_lsp.engines.base import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress, Options
-from codegemma_lsp.engines.loop import LoopEngine
-from codegemma_lsp.engines.order import Order
-from codegemma_lsp.engines.run import Backend, Decoded
+from codegemma_lsp.engines.generation import Backend, Decoded
+from codegemma_lsp.engines.priority_gate import PriorityGate
+from codegemma_lsp.engines.protocol import (
+    EngineFailed,
+    LoadCancelled,
+    ModelNotFound,
+    ModelUnusable,
+    OnProgress,
+    Options,
+)
 from codegemma_lsp.engines.sampling import Logits
+from codegemma_lsp.engines.scheduler import ScheduledEngine
 from codegemma_lsp.engines.vocabulary import Vocabulary
 from codegemma_lsp.prompt import BY_NAME, About, Family, InfillFormat, Special, family_of
 
@@ -33,7 +40,7 @@ _DRAFT_COST = 0.2
 _UNUSED = re.compile(r"<unused\d+>|<pad>|<unk>|<mask>|<2mass>|\[@BOS@\]")
 
 
-class TransformersEngine(LoopEngine):
+class TransformersEngine(ScheduledEngine):
     """An ``Engine`` on a folder as ``save_pretrained`` writes it. Making one blocks until the model is in memory."""
 
     def __init__(
@@ -41,11 +48,11 @@ class TransformersEngine(LoopEngine):
         path: Path,
         options: Options,
         on_progress: OnProgress = lambda _: True,
-        order: Order | None = None,
+        gate: PriorityGate | None = None,
     ) -> None:
         """Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``."""
         self._path, self._options, self._on_progress = path, options, on_progress
-        super().__init__(path.name, options.slots, order)
+        super().__init__(path.name, options.slots, gate)
 
     def _open(self) -> tuple[Backend, Vocabulary]:
         check_folder(self._path)

@@ -1,7 +1,7 @@
 """Guesses at the next tokens, taken from what was written before: code repeats itself.
 
 Source: prompt lookup decoding (Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding). A guess is verified in one
-batch, so what is generated does not depend on it. How far to guess is ours: see ``Lookup.guess``.
+batch, so what is generated does not depend on it. How far to guess is ours: see ``PromptLookup.guess``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PRIOR, _WEIGHT = 0.5, 0.2
 _WIDTH = 4
 
 
-class Lookup:
+class PromptLookup:
     """The tokens so far, and what followed their like before. Tokens are kept as bytes, so that finding is C's."""
 
     def __init__(self, tokens: Sequence[int], most: int, cost: float) -> None:

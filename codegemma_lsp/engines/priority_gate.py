@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from codegemma_lsp.engines.base import Priority
+from codegemma_lsp.engines.protocol import Priority
 
 _LOOK_AGAIN_S = 0.05
 """Seconds after which a wait looks whether it was given up."""
 
 
-class Order:
+class PriorityGate:
     """What runs on the engines that share it. Called by their threads."""
 
     def __init__(self) -> None:

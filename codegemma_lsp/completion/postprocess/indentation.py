@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from codegemma_lsp.syntax import Place as Kind
-from codegemma_lsp.syntax import Syntax, indentation, reparse
-
-if TYPE_CHECKING:
-    from codegemma_lsp.completion.clean import Place
-
+from codegemma_lsp.completion.postprocess.insertion_point import InsertionPoint
+from codegemma_lsp.syntax import CursorKind, Syntax, reparse
+from codegemma_lsp.text import indentation
 
 _LINES = ("pass", "if x:", "try:", "except:")
 """What may be missing of a file that a line would mend: a block's statement, a header of one that has lost its own."""
@@ -18,69 +14,69 @@ _FILES_END = re.compile(r"if __name__\b")
 """What stands at the file's own level or nowhere."""
 
 
-def at_a_level_that_fits(text: str, place: Place) -> str:
+def at_a_level_that_fits(text: str, point: InsertionPoint) -> str:
     """In Python, at the level that leaves the fewest faults between the lines around it, of several the nearest to
     the model's own: a small model knows the statement better than its depth. Nothing, where it is the file's end and
     something is unfinished above."""
     own = indentation(text)
-    if not _is_open(place) or place.before or "\t" in own + place.indent_around:
+    if not _is_open(point) or point.before or "\t" in own + point.indent_around:
         return text
 
     def faults(level: int) -> tuple[tuple[int, int], int]:
-        return _with(place, moved(text, level - len(own))).faults, abs(level - len(own))
+        return _with(point, moved(text, level - len(own))).faults, abs(level - len(own))
 
-    level = min(_levels(place) | {len(own)}, key=faults)
-    if _FILES_END.match(text.lstrip()) and (level or _is_unfinished(place)):
+    level = min(_levels(point) | {len(own)}, key=faults)
+    if _FILES_END.match(text.lstrip()) and (level or _is_unfinished(point)):
         return ""
     return moved(text, level - len(own))
 
 
-def _fills(text: str, place: Place) -> bool:
+def _fills(text: str, point: InsertionPoint) -> bool:
     """Whether a text stands within the block that the line above has opened and that holds nothing yet."""
-    level = len(indentation(place.line_above))
-    filled = bool(place.below) and len(indentation(place.below[0])) > level
-    return place.line_above.rstrip().endswith(":") and not filled and len(place.before) + len(indentation(text)) > level
+    level = len(indentation(point.line_above))
+    filled = bool(point.below) and len(indentation(point.below[0])) > level
+    return point.line_above.rstrip().endswith(":") and not filled and len(point.before) + len(indentation(text)) > level
 
 
-def _is_unfinished(place: Place) -> bool:
+def _is_unfinished(point: InsertionPoint) -> bool:
     """Whether the line above is a header, or ends the documentation of a function that has nothing else yet."""
-    above = place.line_above
+    above = point.line_above
     if above.rstrip().endswith(":"):
         return True
     if not above.rstrip().endswith(('"""', "'''")):
         return False
-    lines = place.syntax.text[max(0, place.offset - 4000) : place.offset].split("\n")
+    lines = point.syntax.text[max(0, point.offset - 4000) : point.offset].split("\n")
     outer = (line for line in reversed(lines) if line.strip() and len(indentation(line)) < len(indentation(above)))
     return next(outer, "").lstrip().startswith(("def ", "async def "))
 
 
-def attainable(place: Place, text: str) -> Syntax:
+def attainable(point: InsertionPoint, text: str) -> Syntax:
     """The file as good as one line here could make it, by which a suggestion is judged: where a block lacks its
     statement or its header, one that leaves it so is no worse than before, and still wrong. Where ``text`` begins a
     block that is empty yet, with a comment or a header of its own, more is to come."""
-    if not _is_open(place) or not any(place.syntax.faults) or _fills(text, place):
-        return place.syntax
-    column = len(place.before)
-    mended = (_with(place, " " * (level - column) + line) for level in _levels(place) for line in _LINES)
-    return min((place.syntax, *mended), key=lambda syntax: syntax.faults)
+    if not _is_open(point) or not any(point.syntax.faults) or _fills(text, point):
+        return point.syntax
+    column = len(point.before)
+    mended = (_with(point, " " * (level - column) + line) for level in _levels(point) for line in _LINES)
+    return min((point.syntax, *mended), key=lambda syntax: syntax.faults)
 
 
-def _is_open(place: Place) -> bool:
+def _is_open(point: InsertionPoint) -> bool:
     """Whether a statement of Python belongs here, on a line with nothing else on it."""
-    is_statement = place.syntax.language_name == "python" and place.scope.place is Kind.STATEMENT
-    return is_statement and not (place.before.strip() or place.rest.strip())
+    is_statement = point.syntax.checks_blocks and point.scope.kind is CursorKind.STATEMENT
+    return is_statement and not (point.before.strip() or point.rest.strip())
 
 
-def _levels(place: Place) -> set[int]:
+def _levels(point: InsertionPoint) -> set[int]:
     """Columns at which a statement may begin, by the lines above and below."""
-    above, column = len(indentation(place.line_above)), len(place.before)
-    around = {above, above + place.indent_width, *(len(indentation(line)) for line in place.below[:1])}
+    above, column = len(indentation(point.line_above)), len(point.before)
+    around = {above, above + point.indent_width, *(len(indentation(line)) for line in point.below[:1])}
     return {level for level in around if level >= column}
 
 
-def _with(place: Place, text: str) -> Syntax:
-    before, after = place.syntax.text[: place.offset], place.syntax.text[place.offset :]
-    return reparse(place.syntax, before + text + after)
+def _with(point: InsertionPoint, text: str) -> Syntax:
+    before, after = point.syntax.text[: point.offset], point.syntax.text[point.offset :]
+    return reparse(point.syntax, before + text + after)
 
 
 def moved(text: str, by: int) -> str:

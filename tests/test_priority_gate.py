@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from codegemma_lsp.engines.base import Finish, Options, Priority, Request
-from codegemma_lsp.engines.llama import LlamaEngine
-from codegemma_lsp.engines.order import Order
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.priority_gate import PriorityGate
+from codegemma_lsp.engines.protocol import Finish, Options, Priority, Request
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import Prompt, Special, Text
 
@@ -19,39 +19,41 @@ PROMPT = Prompt((Special.BOS, Text("def f():\n" * 200, "")), 1801)
 
 
 @pytest.fixture
-def order() -> Order:
-    return Order()
+def gate() -> PriorityGate:
+    return PriorityGate()
 
 
 @pytest.fixture
-def talker(order: Order) -> Iterator[LlamaEngine]:
-    engine = LlamaEngine(model_path(BUNDLED), Options(threads=1, context_tokens=4096), order=order)
+def talker(gate: PriorityGate) -> Iterator[LlamaEngine]:
+    engine = LlamaEngine(model_path(BUNDLED), Options(threads=1, context_tokens=4096), gate=gate)
     yield engine
     engine.close()
 
 
-async def test_chat_waits_while_a_completion_runs_elsewhere_and_then_goes_on(order: Order, talker: LlamaEngine) -> None:
+async def test_chat_waits_while_a_completion_runs_elsewhere_and_then_goes_on(
+    gate: PriorityGate, talker: LlamaEngine
+) -> None:
     said: list[str] = []
 
     def on_text(text: str) -> bool:
         said.append(text)
         return False
 
-    with order.running("elsewhere", Priority.COMPLETION):
+    with gate.running("elsewhere", Priority.COMPLETION):
         running = asyncio.create_task(talker.generate(Request(PROMPT, 30, priority=Priority.CHAT, on_text=on_text)))
         await asyncio.sleep(0.4)
         assert not said
         assert not running.done()
         # What is as urgent does not wait, nor what runs on the engine itself.
-        assert not order.comes_after("elsewhere", Priority.CHAT)
+        assert not gate.comes_after("elsewhere", Priority.CHAT)
     generation = await asyncio.wait_for(running, 30)
-    assert generation.usage.generated == len(generation.logprobs) + (generation.finish is Finish.STOP_TOKEN)
+    assert generation.usage.completion_tokens == len(generation.logprobs) + (generation.finish is Finish.STOP_TOKEN)
     alone = await talker.generate(Request(PROMPT, 30, priority=Priority.CHAT))
     assert alone.text == generation.text
 
 
-async def test_a_chat_that_waits_can_be_cancelled_and_closed(order: Order, talker: LlamaEngine) -> None:
-    with order.running("elsewhere", Priority.COMPLETION):
+async def test_a_chat_that_waits_can_be_cancelled_and_closed(gate: PriorityGate, talker: LlamaEngine) -> None:
+    with gate.running("elsewhere", Priority.COMPLETION):
         running = asyncio.create_task(talker.generate(Request(PROMPT, 30, priority=Priority.CHAT)))
         await asyncio.sleep(0.1)
         running.cancel()
@@ -64,22 +66,22 @@ async def test_a_chat_that_waits_can_be_cancelled_and_closed(order: Order, talke
         assert isinstance((await asyncio.gather(again, return_exceptions=True))[0], Exception)
 
 
-async def test_work_ahead_gives_way_to_chat_elsewhere(order: Order, talker: LlamaEngine) -> None:
-    with order.running("elsewhere", Priority.CHAT):
+async def test_work_ahead_gives_way_to_chat_elsewhere(gate: PriorityGate, talker: LlamaEngine) -> None:
+    with gate.running("elsewhere", Priority.CHAT):
         assert (await talker.generate(Request(PROMPT, 5, priority=Priority.PREFETCH))).finish is Finish.CANCELLED
-        assert (await talker.generate(Request(PROMPT, 5))).usage.generated == 5
-    assert (await talker.generate(Request(PROMPT, 5, priority=Priority.PREFETCH))).usage.generated == 5
+        assert (await talker.generate(Request(PROMPT, 5))).usage.completion_tokens == 5
+    assert (await talker.generate(Request(PROMPT, 5, priority=Priority.PREFETCH))).usage.completion_tokens == 5
 
 
-def test_waiting_ends_with_the_last_that_is_more_urgent(order: Order) -> None:
+def test_waiting_ends_with_the_last_that_is_more_urgent(gate: PriorityGate) -> None:
     ended: list[float] = []
 
     def wait() -> None:
-        order.wait("me", Priority.CHAT, lambda: False)
+        gate.wait("me", Priority.CHAT, lambda: False)
         ended.append(time.perf_counter())
 
-    with order.running("a", Priority.COMPLETION), order.running("me", Priority.CHAT):
-        with order.running("b", Priority.COMPLETION):
+    with gate.running("a", Priority.COMPLETION), gate.running("me", Priority.CHAT):
+        with gate.running("b", Priority.COMPLETION):
             thread = threading.Thread(target=wait)
             thread.start()
             time.sleep(0.1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from codegemma_lsp.prompt.types import Tokenizer
+from codegemma_lsp.prompt.segments import Tokenizer
+from codegemma_lsp.text import line_start
 
 
 def healed(text: str, tokenizer: Tokenizer) -> tuple[str, bytes]:
@@ -10,16 +11,12 @@ def healed(text: str, tokenizer: Tokenizer) -> tuple[str, bytes]:
     line = line_start(text, len(text))
     line = line if line < len(text) else line_start(text, max(0, len(text) - 1))
     tokens = tokenizer.encode(text[line:])
-    spell = b""
+    forced_prefix = b""
     while tokens:
-        spell = tokenizer.piece(tokens.pop()) + spell
+        forced_prefix = tokenizer.piece(tokens.pop()) + forced_prefix
         try:
-            size = len(spell.decode())
+            size = len(forced_prefix.decode())
         except UnicodeDecodeError:
             continue
-        return (text[:-size], spell) if text.endswith(spell.decode()) else (text, b"")
+        return (text[:-size], forced_prefix) if text.endswith(forced_prefix.decode()) else (text, b"")
     return text, b""
-
-
-def line_start(text: str, offset: int) -> int:
-    return text.rfind("\n", 0, offset) + 1

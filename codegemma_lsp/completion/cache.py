@@ -1,12 +1,13 @@
-"""Answers from the suggestions in hand: typed as suggested, deleted back into, or accepted in part."""
+"""Answers from cached suggestions: typed as suggested, deleted back into, or accepted in part."""
 
 from __future__ import annotations
 
-from codegemma_lsp.completion.clean import Cleaned
-from codegemma_lsp.completion.types import Begun, Shown
+from codegemma_lsp.completion.postprocess import Insertion
+from codegemma_lsp.completion.types import CachedSuggestion, PendingRequest
 from codegemma_lsp.syntax import scan
+from codegemma_lsp.text import line_start
 
-_MOST_IN_HAND = 8
+_MOST_CACHED = 8
 _AUTO_CLOSED = frozenset(")]}>\"'`")
 _LONGEST_AUTO_CLOSED = 4
 LONG_TEXT = 500_000
@@ -15,31 +16,31 @@ _NEAR = 200
 """Code points before the cursor that are compared first, because long texts take long to compare."""
 
 
-def remainder(shown: tuple[Shown, ...], text: str, offset: int) -> Cleaned | None:
+def remainder(suggestions: tuple[CachedSuggestion, ...], text: str, offset: int) -> Insertion | None:
     """What is left of the latest suggestion that the document has grown into; an empty text where it is known that
     there is nothing to suggest here; None where the model has to be asked."""
-    for entry in reversed(shown):
+    for entry in reversed(suggestions):
         rest = _remainder_of(entry, text, offset)
         if rest is not None:
             return rest
     return None
 
 
-def remember(shown: tuple[Shown, ...], entry: Shown) -> tuple[Shown, ...]:
+def remember(suggestions: tuple[CachedSuggestion, ...], entry: CachedSuggestion) -> tuple[CachedSuggestion, ...]:
     """With ``entry`` as the latest; of a very long text only one is kept."""
-    kept = shown[1 - _MOST_IN_HAND :] if len(entry.text) <= LONG_TEXT else ()
+    kept = suggestions[1 - _MOST_CACHED :] if len(entry.text) <= LONG_TEXT else ()
     return (*kept, entry)
 
 
-def joined(begun: tuple[Begun, ...], text: str, offset: int) -> Begun | None:
+def joined(pending: tuple[PendingRequest, ...], text: str, offset: int) -> PendingRequest | None:
     """The latest request whose text so far is what was typed since it was made."""
-    for entry in reversed(begun):
-        if _added(Shown(entry.text, entry.offset, entry.progress.text), text, offset) is not None:
+    for entry in reversed(pending):
+        if _added(CachedSuggestion(entry.text, entry.offset, entry.progress.text), text, offset) is not None:
             return entry
     return None
 
 
-def _added(entry: Shown, text: str, offset: int) -> int | None:
+def _added(entry: CachedSuggestion, text: str, offset: int) -> int | None:
     """How many closing brackets the editor has added after the cursor since, where the document has otherwise only
     grown by a part of ``entry.insert``; else None."""
     typed = offset - entry.offset
@@ -52,17 +53,17 @@ def _added(entry: Shown, text: str, offset: int) -> int | None:
     return added if added is not None and text[: entry.offset] == entry.text[: entry.offset] else None
 
 
-def _remainder_of(entry: Shown, text: str, offset: int) -> Cleaned | None:
+def _remainder_of(entry: CachedSuggestion, text: str, offset: int) -> Insertion | None:
     typed = offset - entry.offset
     added = _added(entry, text, offset)
     if added is None or (typed == len(entry.insert) and entry.insert):
         return None
     rest, overwrites = entry.insert[typed:], entry.overwrites + added
-    if added > 0 and not _brings(rest, text[text.rfind("\n", 0, offset) + 1 : offset], text[offset : offset + added]):
+    if added > 0 and not _brings(rest, text[line_start(text, offset) : offset], text[offset : offset + added]):
         return None
     if entry.insert and rest == text[offset : offset + overwrites]:
-        return Cleaned("")
-    return Cleaned(rest, overwrites) if rest.strip() or not entry.insert else None
+        return Insertion("")
+    return Insertion(rest, overwrites) if rest.strip() or not entry.insert else None
 
 
 def _brings(rest: str, before: str, closers: str) -> bool:
@@ -72,7 +73,7 @@ def _brings(rest: str, before: str, closers: str) -> bool:
     return all(any(char == closer for _, char in unmatched) for closer in closers)
 
 
-def _added_after(entry: Shown, text: str, offset: int) -> int | None:
+def _added_after(entry: CachedSuggestion, text: str, offset: int) -> int | None:
     """How many closing brackets the editor has put after the cursor since, or taken away when they were typed over;
     None where what follows the cursor has changed otherwise."""
     added = (len(text) - offset) - (len(entry.text) - entry.offset)

@@ -1,0 +1,53 @@
+"""Postprocessing: what the model wrote becomes something safe to accept, or nothing.
+
+Each filter takes the text and the insertion point, and returns a text that is no longer; an empty one ends the chain.
+The order matters. The rules follow Tabby, llama.vim and Continue, with the syntax tree where those guess by
+indentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from codegemma_lsp.completion.postprocess.characters import printable
+from codegemma_lsp.completion.postprocess.closing_brackets import only_closers
+from codegemma_lsp.completion.postprocess.extent import (
+    within_extent,
+    without_a_block_that_is_there,
+    without_unfinished_line,
+)
+from codegemma_lsp.completion.postprocess.indentation import at_a_level_that_fits
+from codegemma_lsp.completion.postprocess.insertion_point import Insertion, InsertionPoint
+from codegemma_lsp.completion.postprocess.repetition import not_already_below, without_lines_below, without_loops
+from codegemma_lsp.completion.postprocess.rest_of_line import fitted_to_the_rest
+from codegemma_lsp.completion.postprocess.syntax_errors import without_new_errors
+from codegemma_lsp.completion.postprocess.whitespace import edges, from_the_cursors_column, indented_as_the_file
+
+__all__ = ["FILTERS", "Filter", "Insertion", "InsertionPoint", "only_closers", "postprocess"]
+
+Filter: TypeAlias = Callable[[str, InsertionPoint], str]
+
+FILTERS: tuple[Filter, ...] = (
+    printable,
+    from_the_cursors_column,
+    within_extent,
+    without_a_block_that_is_there,
+    without_unfinished_line,
+    without_loops,
+    at_a_level_that_fits,
+    not_already_below,
+    without_lines_below,
+    fitted_to_the_rest,
+    edges,
+    indented_as_the_file,
+)
+
+
+def postprocess(text: str, point: InsertionPoint) -> Insertion:
+    """What of a model's text may be inserted at ``point``."""
+    for apply in FILTERS:
+        text = apply(text, point)
+        if not text.strip():
+            return Insertion("")
+    return without_new_errors(text, point)

@@ -1,0 +1,36 @@
+"""How much of the text is suggested: what the cursor's position asks for, and no line that is unfinished."""
+
+from __future__ import annotations
+
+from codegemma_lsp.completion.postprocess.insertion_point import InsertionPoint
+from codegemma_lsp.completion.stopping import heads_what_follows
+from codegemma_lsp.syntax import CursorKind, Extent, completion_end, reparse
+
+
+def within_extent(text: str, point: InsertionPoint) -> str:
+    """The line, the statement or the block that the cursor's position asks for, and nothing of what comes after."""
+    if point.extent is Extent.LINE:
+        return text.split("\n", 1)[0]
+    ending = "" if point.cut_off else "\n"
+    grown = reparse(point.syntax, point.syntax.text[: point.offset] + text + ending)
+    end = completion_end(grown, point.offset, point.scope, point.extent, point.syntax)
+    return text if end is None else text[: end - point.offset]
+
+
+def without_a_block_that_is_there(text: str, point: InsertionPoint) -> str:
+    """The header alone, where the statements of the block that it opens stand below already."""
+    if point.scope.kind is not CursorKind.STATEMENT or not point.below:
+        return text
+    return text.split("\n", 1)[0] if heads_what_follows(point.before + text, point.below[0], point.syntax) else text
+
+
+def without_unfinished_line(text: str, point: InsertionPoint) -> str:
+    """Without a last line that was cut off, or that opens a block and then has nothing to put in it."""
+    lines = text.split("\n")
+    if point.cut_off and len(lines) > 1:
+        lines.pop()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if len(lines) > 1 and lines[-1].rstrip().endswith(":") and point.syntax.colon_opens_block:
+        lines.pop()
+    return "\n".join(lines)

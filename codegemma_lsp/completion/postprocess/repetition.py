@@ -1,0 +1,48 @@
+"""What is said twice: within the suggestion, or by what stands below the cursor already."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+
+from codegemma_lsp.completion.postprocess.insertion_point import InsertionPoint
+from codegemma_lsp.completion.stopping import loops, repeats
+from codegemma_lsp.syntax import scan
+
+_SIMILAR = 0.95
+
+
+def without_loops(text: str, point: InsertionPoint) -> str:
+    """Up to the first of several equal lines, and without a last line that is one unit over and over."""
+    lines = text.split("\n")
+    for end in range(3, len(lines) + 1):
+        if repeats("\n".join(lines[:end]) + "\n"):
+            lines = lines[: end - 2]
+            break
+    if loops(lines[-1]):
+        lines.pop()
+    return "\n".join(lines)
+
+
+def not_already_below(text: str, point: InsertionPoint) -> str:
+    """Nothing, where the suggestion says again what the next lines say: exactly, or nearly so if it is long. The same
+    at another depth is something else."""
+    said = [line.rstrip() for line in (point.before + text).split("\n") if line.strip()]
+    if not point.below or len(said[0].strip()) < 4:
+        return text
+    stands = [line.rstrip() for line in point.below[: len(said)]]
+    if len(said) < 3:
+        return "" if said == stands else text
+    matcher = SequenceMatcher(None, "\n".join(said), "\n".join(stands), autojunk=False)
+    return "" if matcher.ratio() >= _SIMILAR else text
+
+
+def without_lines_below(text: str, point: InsertionPoint) -> str:
+    """Without last lines that are the very lines that follow, as a closing bracket that is already there; but not
+    without what closes a bracket that the suggestion itself opens."""
+    lines = text.split("\n")
+    for count in range(min(len(lines) - 1, len(point.below)), 0, -1):
+        if [line.rstrip() for line in lines[-count:]] == [line.rstrip() for line in point.below[:count]]:
+            kept = "\n".join(lines[:-count])
+            if len(scan(kept, "", point.quotes).unclosed) <= len(scan(text, "", point.quotes).unclosed):
+                return kept
+    return text

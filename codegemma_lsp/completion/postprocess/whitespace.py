@@ -1,0 +1,58 @@
+"""Blanks around the suggestion, and indentation in the file's own unit."""
+
+from __future__ import annotations
+
+import re
+
+from codegemma_lsp.completion.postprocess.closing_brackets import only_closers
+from codegemma_lsp.completion.postprocess.insertion_point import InsertionPoint
+from codegemma_lsp.syntax import CursorKind
+from codegemma_lsp.text import indentation
+
+_STRING_OVER_LINES = re.compile(r"\"\"\"|'''|`")
+
+
+def from_the_cursors_column(text: str, point: InsertionPoint) -> str:
+    """Without indentation on top of what the cursor already has, or what the lines around it have where the cursor
+    is at the line's start; where a block has just been opened, it may be deeper."""
+    before = point.before
+    deeper = point.scope.opened and len(before) <= point.scope.opener_indent
+    indent = indentation(text)
+    extra = indent[len(point.indent_around) :] if not before else indent
+    if before.strip() or not extra or deeper or point.scope.kind is not CursorKind.STATEMENT:
+        return text
+    kept = indent[: len(indent) - len(extra)]
+    lines = text[len(indent) :].split("\n")
+    column = before + kept
+    return "\n".join([kept + lines[0], *(line.replace(column + extra, column, 1) for line in lines[1:])])
+
+
+def edges(text: str, point: InsertionPoint) -> str:
+    """Without blanks at the end, unless they keep two words apart, and without a first blank where the line already
+    ends in one."""
+    if not point.rest or point.rest[0].isspace() or only_closers(point.rest):
+        text = text.rstrip()
+    if point.before.strip() and point.before[-1:].isspace():
+        return text.lstrip(" \t")
+    return text
+
+
+def indented_as_the_file(text: str, point: InsertionPoint) -> str:
+    """Indentation in the file's own unit: tabs where it uses tabs, spaces where it does not. A remainder smaller
+    than one level, as before the ``*`` of a comment, stays; so does a text with strings over several lines."""
+    tabs = point.indents_with_tabs
+    if tabs is None or _STRING_OVER_LINES.search(text):
+        return text
+    lines = text.split("\n")
+    start = 0 if not point.before.strip() else 1
+    spaces = [len(line) - len(line.lstrip(" ")) for line in lines[start:] if line.strip()]
+    width = 4 if all(n % 4 < 2 for n in spaces) else 2
+    for i in range(start, len(lines)):
+        indent = indentation(lines[i])
+        body = lines[i][len(indent) :]
+        if tabs and indent.strip(" ") == "":
+            indent = "\t" * (len(indent) // width) + " " * (len(indent) % width)
+        elif not tabs and indent.strip("\t") == "":
+            indent = " " * (point.indent_width * len(indent))
+        lines[i] = indent + body if body else ""
+    return "\n".join(lines)
