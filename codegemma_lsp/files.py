@@ -1,73 +1,54 @@
-"""Files named on the command line: read as documents, and written back whole or not at all."""
+"""Files that are written: whole or not at all, and whether they can be, looked at before an hour's work."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import shutil
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from codegemma_lsp.document import Document
-from codegemma_lsp.outputs import replace_whole
-from codegemma_lsp.syntax import language_name
 
-_BOM = b"\xef\xbb\xbf"
+class BadOutput(Exception):
+    """Nothing can be written there; ``str()`` is a sentence that says what to do."""
 
 
-class BadPlace(ValueError):
-    """Not a place in a file, or one that the file does not have."""
+def check_writable(*paths: Path | None) -> None:
+    """Raises ``BadOutput``."""
+    for path in paths:
+        if path is not None and not path.absolute().parent.is_dir():
+            raise BadOutput(f"There is no folder {path.absolute().parent}; make it first, or name another file.")
+        if path is not None and path.is_dir():
+            raise BadOutput(f"{path} is a folder; name a file.")
 
 
-class UnreadableFile(Exception):
-    """A file that is no text."""
-
-
-class NotWritten(Exception):
-    """A file that could not be written, and is as it was; ``str()`` is one sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file's document, and the bytes that it was read from."""
-
-    path: Path
-    document: Document
-    raw: bytes
-
-
-def read(path: Path) -> File:
-    """Raises ``BadPlace`` and ``UnreadableFile``."""
+def check_picture(path: Path | None, extra: str) -> None:
+    """Raises ``BadOutput`` where matplotlib is missing, which ``extra`` brings, or cannot write such a file."""
+    if path is None:
+        return
     try:
-        raw = path.read_bytes()
-        text = raw.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise BadPlace(f"There is no file {path}.") from None
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(
-            f"{path} is not UTF-8 (byte {error.start + 1} is no text); convert it, or choose another file."
-        ) from None
-    except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from None
-    language = language_name("", path.name) or "plaintext"
-    return File(path, Document(path.resolve().as_uri(), text, language), raw)
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError:
+        raise BadOutput(f"The package matplotlib is missing; pip install 'codegemma-lsp[{extra}]' brings it.") from None
+    if path.suffix.removeprefix(".") not in FigureCanvasBase.get_supported_filetypes():
+        raise BadOutput(f"A plot cannot be written as {path.name}; name a file that ends in .png, .svg or .pdf.")
 
 
-def shown_path(path: Path, folder: Path) -> str:
-    """A path as the model and the user see it: relative to ``folder`` where it is below it, else the name."""
-    resolved = path.resolve()
-    return resolved.relative_to(folder).as_posix() if resolved.is_relative_to(folder) else resolved.name
-
-
-def write(path: Path, text: str, expected: bytes | None) -> None:
-    """Replaces a file's text in one step; a byte order mark, permissions and links stay. ``expected`` are the bytes
-    that it must have now, None where it must not exist. Raises ``NotWritten``."""
-    target = path.resolve()
+def replace_whole(target: Path, content: bytes) -> None:
+    """Puts ``content`` in a file's place in one step; permissions stay, a new file may be read by everybody. Raises
+    ``OSError``, with the file as it was."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        if expected is None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as new:
-                new.write(text.encode())
-            return
-        if target.read_bytes() != expected:
-            raise NotWritten(f"{path} has changed meanwhile, so it was left alone; do it again.")
-        replace_whole(target, (_BOM if expected.startswith(_BOM) else b"") + text.encode())
-    except OSError as error:
-        raise NotWritten(f"{path} cannot be written ({error.strerror}); it is as it was.") from None
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, name)
+        else:
+            Path(name).chmod(0o644)
+        Path(name).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -11,8 +11,8 @@ import pytest
 from lsprotocol import types
 
 from codegemma_lsp import engines
-from codegemma_lsp.chat import Action, Proposal, Refused, Target
-from codegemma_lsp.chat.cover import Project, cover
+from codegemma_lsp.chat import Action, Proposal, RequestRefused, Target
+from codegemma_lsp.chat.write_tests import Project, write_tests
 from codegemma_lsp.document import NOT_OPEN, Document, Edit, Encoding, Span
 from codegemma_lsp.engines.protocol import EngineUnavailable
 from codegemma_lsp.server import conversions
@@ -130,8 +130,8 @@ def test_a_new_file_is_created_and_none_overwritten() -> None:
 async def test_tests_for_what_is_in_no_file_are_refused() -> None:
     document = Document("untitled:Untitled-1", "def f():\n    return 1\n", "python", 1)
     target = Target(document, Span(10, 10), "Untitled-1")
-    with pytest.raises(Refused, match="save it"):
-        await cover(target, Project(Path("/"), lambda _: None), ScriptedEngine("x"), SETTINGS, lambda _: None)
+    with pytest.raises(RequestRefused, match="save it"):
+        await write_tests(target, Project(Path("/"), lambda _: None), ScriptedEngine("x"), SETTINGS, lambda _: None)
 
 
 async def test_tests_never_go_outside_the_workspace(tmp_path: Path) -> None:
@@ -143,10 +143,10 @@ async def test_tests_never_go_outside_the_workspace(tmp_path: Path) -> None:
     conversations.folders = (tmp_path / "w",)
     target = Target(document, Span(10, 10), "a.py")
     read = conversations._project(document).read
-    with pytest.raises(Refused, match="outside"):
+    with pytest.raises(RequestRefused, match="outside"):
         read(tmp_path / "w" / "tests" / "test_a.py")
     engine = ScriptedEngine("def test_f():\n    assert f() == 1\n```")
-    made = await cover(target, conversations._project(document), engine, SETTINGS, lambda _: None)
+    made = await write_tests(target, conversations._project(document), engine, SETTINGS, lambda _: None)
     assert made.document.uri == (tmp_path / "w" / "test_a.py").as_uri()
     assert made.creates
     assert Action.TESTS in Action

@@ -14,15 +14,15 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from codegemma_lsp.bench import peer, report
-from codegemma_lsp.bench.lengths import measure
-from codegemma_lsp.bench.ours import Ours
-from codegemma_lsp.bench.peer import LlamaVim
-from codegemma_lsp.bench.replay import Answer, Counters, Pressed, Record, play
-from codegemma_lsp.bench.run import MECHANICS, OURS, beside
-from codegemma_lsp.bench.sessions import Act, Key, Rhythm, Session, session, sessions, sources
-from codegemma_lsp.bench.summary import Measured, percentile, summarize
-from codegemma_lsp.cli import app
+from codegemma_lsp.benchmarks.typing import peer, report
+from codegemma_lsp.benchmarks.typing.lengths import measure
+from codegemma_lsp.benchmarks.typing.ours import Ours
+from codegemma_lsp.benchmarks.typing.peer import LlamaVim
+from codegemma_lsp.benchmarks.typing.replay import Answer, Counters, Pressed, Record, play
+from codegemma_lsp.benchmarks.typing.run import MECHANICS, OURS, beside
+from codegemma_lsp.benchmarks.typing.sessions import Act, Key, Rhythm, Session, session, sessions, sources
+from codegemma_lsp.benchmarks.typing.summary import Measured, percentile, summarize
+from codegemma_lsp.cli.app import app
 from codegemma_lsp.document import Document, Edit, Span
 from codegemma_lsp.settings import Settings, parse
 

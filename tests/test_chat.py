@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from codegemma_lsp.chat import Action, Conversation, Project, Proposal, Refused, Target, ask, propose
+from codegemma_lsp.chat import Action, Conversation, Project, Proposal, RequestRefused, Target, ask, propose
 from codegemma_lsp.chat.actions import parse_command
 from codegemma_lsp.chat.code import code_so_far, fitted, indent_unit
-from codegemma_lsp.chat.cover import test_file as file_of_tests
 from codegemma_lsp.chat.diff import apply, minimal_edits
-from codegemma_lsp.chat.docs import prose
+from codegemma_lsp.chat.documentation import prose
+from codegemma_lsp.chat.write_tests import test_file as file_of_tests
 from codegemma_lsp.document import Document, Span
 from codegemma_lsp.engines.protocol import Finish, Priority
 from codegemma_lsp.prompt import Text
@@ -58,7 +58,7 @@ def check(answer: str, marked: str = PYTHON, *, action: Action = Action.EDIT, la
     """The text that accepting would leave, or why nothing is offered."""
     try:
         return proposed(action, answer, target(marked, language)).after
-    except Refused as error:
+    except RequestRefused as error:
         return f"refused: {error}"
 
 
@@ -117,7 +117,7 @@ def test_any_output_is_a_safe_edit_or_a_sentence(
     at = target(SOURCES[language], language, newline)
     try:
         proposal = proposed(action, output, at, finish)
-    except Refused as error:
+    except RequestRefused as error:
         check_sentence(str(error))
         return
     before, after, region = proposal.document.text, proposal.after, proposal.region
@@ -202,7 +202,7 @@ if (a) {\r
     ],
 )
 def test_what_is_not_offered(answer: str, finish: Finish, said: str) -> None:
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(RequestRefused, match=said):
         proposed(Action.EDIT, answer, target(PYTHON), finish)
 
 
@@ -309,7 +309,7 @@ def test_a_document_that_changed_is_refused_and_the_model_stopped() -> None:
     at = target(PYTHON)
     engine = ScriptedEngine("return 1\n" * 100)
     stale = Target(at.document, at.selection, at.path, at.instruction, still=lambda: False)
-    with pytest.raises(Refused, match="changed") as caught:
+    with pytest.raises(RequestRefused, match="changed") as caught:
         asyncio.run(propose(Action.EDIT, stale, Project(Path("/"), lambda _: None), engine, SETTINGS, lambda _: None))
     assert caught.value.stale
 

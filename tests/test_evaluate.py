@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
+from codegemma_lsp.benchmarks.infilling import confidence, report, sandbox
+from codegemma_lsp.benchmarks.infilling.answers import Answer, Mode, answer, mode_for
+from codegemma_lsp.benchmarks.infilling.bench import Plan, carry_out, pick
+from codegemma_lsp.benchmarks.infilling.folder import folder_tasks, reader, source_files, with_other_files
+from codegemma_lsp.benchmarks.infilling.humaneval import humaneval_tasks
+from codegemma_lsp.benchmarks.infilling.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
+from codegemma_lsp.benchmarks.infilling.reference import ReferenceEngine
+from codegemma_lsp.benchmarks.infilling.run import Result, Setup, run
+from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Split, Task
 from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 from codegemma_lsp.engines.protocol import Generation, Options, Request
-from codegemma_lsp.evaluate import confidence, report, sandbox
-from codegemma_lsp.evaluate.answers import Answer, Mode, answer, mode_for
-from codegemma_lsp.evaluate.bench import Plan, carry_out, pick
-from codegemma_lsp.evaluate.folder import folder_tasks, reader, source_files, with_other_files
-from codegemma_lsp.evaluate.humaneval import humaneval_tasks
-from codegemma_lsp.evaluate.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
-from codegemma_lsp.evaluate.reference import ReferenceEngine
-from codegemma_lsp.evaluate.run import Result, Setup, run
-from codegemma_lsp.evaluate.tasks import BadTasks, Split, Task
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import InfillFormat, Layout
 from codegemma_lsp.settings import Settings
@@ -218,7 +218,7 @@ def test_another_question_never_goes_on_with_a_run(tmp_path: Path) -> None:
 
 
 def test_answers_with_odd_line_ends_are_read_back(tmp_path: Path) -> None:
-    from codegemma_lsp.evaluate.run import read
+    from codegemma_lsp.benchmarks.infilling.run import read
 
     tasks = [replace(LINE, id=str(n), middle="    y = '\u2028\x85'\n") for n in range(2)]
     summaries("oracle", tasks, True, tmp_path)
@@ -239,7 +239,7 @@ def test_every_right_answer_is_measured_as_right(split: Split) -> None:
 
 
 def test_a_file_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
-    from codegemma_lsp.evaluate.run import read
+    from codegemma_lsp.benchmarks.infilling.run import read
 
     (tmp_path / "x.jsonl").write_text("not json\n")
     with pytest.raises(BadTasks, match="is not a run of this program"):

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from codegemma_lsp.layers import NotSaved, save, settings_from
 from codegemma_lsp.prompt import Layout
 from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import Settings, parse
+from codegemma_lsp.settings.sources import NotSaved, save, settings_from
 
 
 def check(raw: object, *problems: str, **expected: object) -> None:

@@ -10,13 +10,13 @@ import pytest
 from inline_snapshot import snapshot
 from rich.console import Console
 
-from codegemma_lsp import files
-from codegemma_lsp.chat import Proposal, Refused
+from codegemma_lsp.chat import Proposal, RequestRefused
+from codegemma_lsp.cli import source_files
+from codegemma_lsp.cli.chat import Terminal, difference, parse_lines
+from codegemma_lsp.cli.source_files import BadPlace, NotWritten
 from codegemma_lsp.document import Edit, Span
-from codegemma_lsp.files import BadPlace, NotWritten
 from codegemma_lsp.models.packaged import NotPackaged, packaged_path
 from codegemma_lsp.settings import Settings
-from codegemma_lsp.terminal import Terminal, difference, parse_lines
 
 try:
     packaged_path("smollm2-135m")
@@ -81,11 +81,11 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(NotWritten, match="No space"):
-        files.write(path, "new\n", b"old\n")
+        source_files.write(path, "new\n", b"old\n")
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(NotWritten, match="exist"):
-        files.write(path, "new\n", None)
+        source_files.write(path, "new\n", None)
 
 
 def test_a_conversation_by_pipe(folder: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_difference_of_a_file_without_a_last_line_end(tmp_path: Path) -> Non
 def test_slash_commands_that_are_none(folder: Path) -> None:
     terminal = Terminal(Settings(threads=1), Console(), folder)
     try:
-        with pytest.raises(Refused, match="/explain"):
+        with pytest.raises(RequestRefused, match="/explain"):
             terminal.edit(str(folder / "shapes.py:1"), "/nonsense")
     finally:
         terminal.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codegemma_lsp.chat import Refused
+from codegemma_lsp.chat import RequestRefused
 from codegemma_lsp.chat.commit import staged
 from codegemma_lsp.context import NotAllowed, Workspace, looks_secret
 from codegemma_lsp.document import Document
@@ -112,5 +112,5 @@ def test_a_repositorys_configuration_runs_no_program(tmp_path: Path) -> None:
 
 def test_where_git_cannot_tell_is_a_sentence(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none", Path("a\0b")):
-        with pytest.raises(Refused, match=r"^git cannot .*\.$"):
+        with pytest.raises(RequestRefused, match=r"^git cannot .*\.$"):
             asyncio.run(staged(folder))

@@ -1,12 +1,12 @@
 """Chat and edits: questions in, streams of text out; selections in, proposals out that a user may accept."""
 
 from codegemma_lsp.chat.actions import EDITS, TITLES, parse_command, propose
-from codegemma_lsp.chat.ask import EXPLAIN, Conversation, ConversationStore, ask
 from codegemma_lsp.chat.code import fenced
 from codegemma_lsp.chat.commit import commit_message
-from codegemma_lsp.chat.cover import Project
+from codegemma_lsp.chat.conversation import EXPLAIN, Conversation, ConversationStore, ask
 from codegemma_lsp.chat.references import file_reference, selection_reference, symbol_reference, written_in
-from codegemma_lsp.chat.types import Action, Answer, Proposal, Reference, Refused, Say, Target
+from codegemma_lsp.chat.types import Action, Answer, OnDelta, Proposal, Reference, RequestRefused, Target
+from codegemma_lsp.chat.write_tests import Project
 
 __all__ = [
     "EDITS",
@@ -16,11 +16,11 @@ __all__ = [
     "Answer",
     "Conversation",
     "ConversationStore",
+    "OnDelta",
     "Project",
     "Proposal",
     "Reference",
-    "Refused",
-    "Say",
+    "RequestRefused",
     "Target",
     "ask",
     "commit_message",

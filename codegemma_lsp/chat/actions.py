@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from codegemma_lsp.chat.cover import Project, cover
-from codegemma_lsp.chat.docs import document
-from codegemma_lsp.chat.rewrite import check_still, rewrite
-from codegemma_lsp.chat.types import Action, Proposal, Refused, Say, Target
+from codegemma_lsp.chat.documentation import document
+from codegemma_lsp.chat.edit import check_still, rewrite
+from codegemma_lsp.chat.types import Action, OnDelta, Proposal, RequestRefused, Target
+from codegemma_lsp.chat.write_tests import Project, write_tests
 from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.settings import Settings
 
@@ -25,8 +25,8 @@ EDITS = frozenset({Action.FIX, Action.DOCUMENT, Action.TESTS, Action.EDIT})
 
 
 def parse_command(text: str) -> tuple[Action | None, str]:
-    """The action and the rest of a text such as ``/fix the loop``; None for one that is no command. Raises ``Refused``
-    where there is no such command."""
+    """The action and the rest of a text such as ``/fix the loop``; None for one that is no command. Raises
+    ``RequestRefused`` where there is no such command."""
     match = _COMMAND.match(text)
     if match is None:
         return None, text
@@ -35,32 +35,32 @@ def parse_command(text: str) -> tuple[Action | None, str]:
         return Action(name.lower()), text[match.end() :].strip()
     except ValueError:
         known = ", ".join(f"/{action}" for action in Action)
-        raise Refused(f"There is no command /{name}; there are {known}.") from None
+        raise RequestRefused(f"There is no command /{name}; there are {known}.") from None
 
 
 async def propose(
-    action: Action, target: Target, project: Project, engine: Engine, settings: Settings, say: Say
+    action: Action, target: Target, project: Project, engine: Engine, settings: Settings, on_delta: OnDelta
 ) -> Proposal:
-    """What an action of ``EDITS`` would change. Raises ``Refused``, and what ``Engine.generate`` raises."""
-    proposal = await _proposed(action, target, project, engine, settings, say)
+    """What an action of ``EDITS`` would change. Raises ``RequestRefused``, and what ``Engine.generate`` raises."""
+    proposal = await _proposed(action, target, project, engine, settings, on_delta)
     check_still(target)
     return proposal
 
 
 async def _proposed(
-    action: Action, target: Target, project: Project, engine: Engine, settings: Settings, say: Say
+    action: Action, target: Target, project: Project, engine: Engine, settings: Settings, on_delta: OnDelta
 ) -> Proposal:
     if action is Action.DOCUMENT:
-        return await document(target, engine, settings, say)
+        return await document(target, engine, settings, on_delta)
     if action is Action.TESTS:
-        return await cover(target, project, engine, settings, say)
+        return await write_tests(target, project, engine, settings, on_delta)
     if action is Action.FIX:
-        return await rewrite(target, _fixing(target), "Fix", engine, settings, say)
+        return await rewrite(target, _fixing(target), "Fix", engine, settings, on_delta)
     if not target.instruction.strip():
-        raise Refused("Say what to change: an edit needs an instruction.")
+        raise RequestRefused("Say what to change: an edit needs an instruction.")
     label = target.instruction.strip().split("\n")[0]
     label = label if len(label) <= 60 else f"{label[:59]}…"
-    return await rewrite(target, f"Rewrite this code: {target.instruction.strip()}", label, engine, settings, say)
+    return await rewrite(target, f"Rewrite this code: {target.instruction.strip()}", label, engine, settings, on_delta)
 
 
 def _fixing(target: Target) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from math import gcd
 
-from codegemma_lsp.chat.types import Refused
+from codegemma_lsp.chat.types import RequestRefused
 from codegemma_lsp.prompt import FAMILIES, unmistakable
 from codegemma_lsp.text import indentation, line_start
 
@@ -17,7 +17,7 @@ NO_TEXT = re.compile(f"{_UNPRINTABLE}|{_CONTROL}")
 models' own control tokens."""
 _FENCES = re.compile(r"^[ \t]{0,3}(`{3,})", re.MULTILINE)
 _LONE_CR = re.compile(r"\r(?!\n)")
-_AGAIN = "ask again, or say more exactly what you want"
+_AGAIN = "ask again, or on_delta more exactly what you want"
 
 
 def fence_for(*texts: str) -> str:
@@ -50,20 +50,20 @@ def _may_close(line: str) -> bool:
 
 def finished_code(answer: str, fence: str, *, complete: bool, given: str) -> str:
     """The code of a whole answer, LF-only. ``complete``: the model ended by itself; ``given`` is what it was asked to
-    rewrite. Raises ``Refused`` where it is not fit to be put into a file."""
+    rewrite. Raises ``RequestRefused`` where it is not fit to be put into a file."""
     code, closed = code_so_far(answer, fence)
     if not closed and not complete:
-        raise Refused("The answer was cut off before its end; select less, or raise chatMaxTokens.")
+        raise RequestRefused("The answer was cut off before its end; select less, or raise chatMaxTokens.")
     lines = code.split("\n")
     if not _FENCES.match(given) and re.fullmatch(r"[ \t]{0,3}`{3,}[\w+#.-]*[ \t]*", lines[0]):
         lines = lines[1:]
     code = _without_empty_ends(lines)
     if not code.strip():
-        raise Refused(f"The model answered with no code; {_AGAIN}.")
+        raise RequestRefused(f"The model answered with no code; {_AGAIN}.")
     if any(match.group() not in given for match in NO_TEXT.finditer(code)):
-        raise Refused(f"The model's answer holds control characters or tokens; {_AGAIN}.")
+        raise RequestRefused(f"The model's answer holds control characters or tokens; {_AGAIN}.")
     if len(_FENCES.findall(code)) % 2 != len(_FENCES.findall(given)) % 2:
-        raise Refused(f"The model's answer has an unbalanced code fence; {_AGAIN}.")
+        raise RequestRefused(f"The model's answer has an unbalanced code fence; {_AGAIN}.")
     return code
 
 
@@ -73,9 +73,11 @@ def _without_empty_ends(lines: list[str]) -> str:
 
 
 def one_line_end(text: str) -> str:
-    """The line end of a text, LF where it has none; raises ``Refused`` where a lone CR is one."""
+    """The line end of a text, LF where it has none; raises ``RequestRefused`` where a lone CR is one."""
     if _LONE_CR.search(text):
-        raise Refused("This file has lone carriage returns as line ends, which cannot be edited safely; convert them.")
+        raise RequestRefused(
+            "This file has lone carriage returns as line ends, which cannot be edited safely; convert them."
+        )
     return "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
 
 

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from codegemma_lsp.chat.code import fenced
-from codegemma_lsp.chat.stream import generated, rooms
-from codegemma_lsp.chat.types import Answer, Refused, Say
+from codegemma_lsp.chat.generate import generated, rooms
+from codegemma_lsp.chat.types import Answer, OnDelta, RequestRefused
 from codegemma_lsp.engines.protocol import Engine, Finish
 from codegemma_lsp.prompt import Message, Role
 from codegemma_lsp.settings import Settings
@@ -20,28 +20,28 @@ _DIFF = ("diff", "--cached", "--no-ext-diff", "--no-textconv", "--no-color", "--
 _ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
 
 
-async def commit_message(folder: Path, engine: Engine, settings: Settings, say: Say) -> Answer:
-    """A message for what is staged in the repository of a folder. Raises ``Refused``, and what ``Engine.generate``
-    raises."""
+async def commit_message(folder: Path, engine: Engine, settings: Settings, on_delta: OnDelta) -> Answer:
+    """A message for what is staged in the repository of a folder. Raises ``RequestRefused``, and what
+    ``Engine.generate`` raises."""
     diff = await staged(folder)
     if not diff.strip():
-        raise Refused("Nothing is staged; stage what belongs together with git add, and ask again.")
+        raise RequestRefused("Nothing is staged; stage what belongs together with git add, and ask again.")
     room, _ = rooms(engine, settings)
     diff = _shortened(diff, max(256, 2 * room))
     question = (
         "Write the commit message for this change: a subject line of at most 60 characters in the imperative, and"
-        " where the reason is not plain from it, an empty line and one or two sentences that say why.\n\n"
+        " where the reason is not plain from it, an empty line and one or two sentences that on_delta why.\n\n"
         f"{fenced(diff, 'diff')}\n\nAnswer with the message only."
     )
-    generation = await generated([Message(Role.USER, question)], engine, settings, say)
+    generation = await generated([Message(Role.USER, question)], engine, settings, on_delta)
     text = generation.text.strip().strip("`").strip()
     if not text:
-        raise Refused("The model had nothing to say about this change; ask again.")
+        raise RequestRefused("The model had nothing to on_delta about this change; ask again.")
     return Answer(text, complete=generation.finish is Finish.STOP_TOKEN)
 
 
 async def staged(folder: Path) -> str:
-    """The staged diff. Raises ``Refused``."""
+    """The staged diff. Raises ``RequestRefused``."""
     try:
         git = await asyncio.create_subprocess_exec(
             *_GIT,
@@ -54,7 +54,7 @@ async def staged(folder: Path) -> str:
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise Refused(f"git cannot be run in {folder} ({reason}); install it, or open the folder.") from None
+        raise RequestRefused(f"git cannot be run in {folder} ({reason}); install it, or open the folder.") from None
     try:
         out, problem = await asyncio.wait_for(git.communicate(), _TIMEOUT_S)
     except (TimeoutError, asyncio.CancelledError) as error:
@@ -62,10 +62,12 @@ async def staged(folder: Path) -> str:
         await git.wait()
         if isinstance(error, asyncio.CancelledError):
             raise
-        raise Refused(f"git took more than {_TIMEOUT_S:.0f} seconds to say what is staged; ask again.") from None
+        raise RequestRefused(
+            f"git took more than {_TIMEOUT_S:.0f} seconds to on_delta what is staged; ask again."
+        ) from None
     if git.returncode:
         reason = problem.decode(errors="replace").strip().split("\n")[0] or f"code {git.returncode}"
-        raise Refused(f"git cannot say what is staged in {folder} ({reason}).")
+        raise RequestRefused(f"git cannot on_delta what is staged in {folder} ({reason}).")
     return out.decode(errors="replace")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from codegemma_lsp.chat.code import fenced
-from codegemma_lsp.chat.types import Reference, Refused
+from codegemma_lsp.chat.types import Reference, RequestRefused
 from codegemma_lsp.context import NotAllowed, Workspace, looks_secret
 from codegemma_lsp.document import Document, Span, file_path
 from codegemma_lsp.prompt import LONGEST_PIECE, Tokenizer
@@ -19,7 +19,7 @@ _MOST = 16
 
 
 def written_in(text: str, workspace: Workspace, documents: Iterable[Document]) -> list[Reference]:
-    """The files and symbols that a question names by ``#file:path`` and ``#symbol:name``. Raises ``Refused``."""
+    """The files and symbols that a question names by ``#file:path`` and ``#symbol:name``. Raises ``RequestRefused``."""
     paths, names = _FILE.findall(text), _SYMBOL.findall(text)
     _check_count(len(paths) + len(names))
     files = [file_reference(quoted or plain, workspace) for quoted, plain in paths]
@@ -30,7 +30,7 @@ def file_reference(path: str, workspace: Workspace) -> Reference:
     try:
         document, shown = workspace.find(path)
     except NotAllowed as error:
-        raise Refused(str(error)) from None
+        raise RequestRefused(str(error)) from None
     return Reference(shown, document.text, language_name(document.language, shown))
 
 
@@ -44,7 +44,7 @@ def symbol_reference(name: str, documents: Iterable[Document]) -> Reference:
         found = named(parse(document.text, language_name(document.language, shown)), short)
         if found is not None:
             return selection_reference(document, found, shown)
-    raise Refused(f"There is no definition of {name} in the open files; open the file that has it.")
+    raise RequestRefused(f"There is no definition of {name} in the open files; open the file that has it.")
 
 
 def selection_reference(document: Document, span: Span, path: str) -> Reference:
@@ -56,7 +56,7 @@ def selection_reference(document: Document, span: Span, path: str) -> Reference:
 
 def as_text(references: Sequence[Reference], tokens: int, tokenizer: Tokenizer) -> str:
     """References as Markdown of about ``tokens`` tokens at most, which they share; each one that does not fit is cut
-    after a whole line, and says so. Raises ``Refused`` where there are too many."""
+    after a whole line, and says so. Raises ``RequestRefused`` where there are too many."""
     _check_count(len(references))
     left, blocks = tokens, []
     for i, reference in enumerate(references):
@@ -70,7 +70,7 @@ def as_text(references: Sequence[Reference], tokens: int, tokenizer: Tokenizer) 
 
 def _check_count(count: int) -> None:
     if count > _MOST:
-        raise Refused(f"A question can refer to {_MOST} things at most; leave some out.")
+        raise RequestRefused(f"A question can refer to {_MOST} things at most; leave some out.")
 
 
 def _cut(text: str, tokens: int, tokenizer: Tokenizer) -> tuple[str, int]:

@@ -10,11 +10,11 @@ from typing import TypeAlias
 from codegemma_lsp.chat.diff import apply
 from codegemma_lsp.document import Document, Edit, Span
 
-Say: TypeAlias = Callable[[str], None]
+OnDelta: TypeAlias = Callable[[str], None]
 """Called on the event loop with each further piece of text, in order."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """Nothing is offered; ``str()`` is one sentence that says why, and what to do. ``stale``: the document changed."""
 
     def __init__(self, message: str, *, stale: bool = False) -> None:

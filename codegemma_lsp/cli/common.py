@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from codegemma_lsp.layers import settings_from, value_of
 from codegemma_lsp.models import AUTO, BUNDLED, model_path
 from codegemma_lsp.models.catalogue import did_you_mean
 from codegemma_lsp.models.store import is_name, known_names
 from codegemma_lsp.settings import Settings, parse
+from codegemma_lsp.settings.sources import settings_from, value_of
 
 Model = Annotated[
     str | None,

@@ -14,14 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from codegemma_lsp import layers
 from codegemma_lsp.cli.common import Failure, Usage, read_settings
 from codegemma_lsp.models import AUTO, BUNDLED, CATALOGUE, CHAT_SLOTS, ModelError, chat_model, completion_model
 from codegemma_lsp.models import store as kept
 from codegemma_lsp.models.catalogue import Model, Purpose, did_you_mean
 from codegemma_lsp.models.machine import this_machine
 from codegemma_lsp.models.packaged import PACKAGED
-from codegemma_lsp.settings import Settings
+from codegemma_lsp.settings import Settings, sources
 
 models = typer.Typer(help="Which models there are, and which one is used.", no_args_is_help=True)
 
@@ -168,10 +167,10 @@ def use(
     if name != AUTO:
         _must_be_here(name)
     try:
-        path = layers.save(setting, name)
-    except layers.NotSaved as error:
+        path = sources.save(setting, name)
+    except sources.NotSaved as error:
         raise Failure(str(error)) from None
-    settings, _, _ = layers.settings_from({})
+    settings, _, _ = sources.settings_from({})
     effective = settings.chat_model if chat else settings.model
     typer.echo(f"{setting} is {name} now, in {path}; editors that are open take it when the server starts again.")
     if effective != name:
@@ -237,12 +236,12 @@ def remove(name: Name) -> None:
     except OSError as error:
         raise Failure(f"{name} cannot be deleted ({error.strerror}).") from None
     typer.echo(f"{name} is deleted: {_gigabytes(size)} are free again.")
-    below, _ = layers.below()
+    below, _ = sources.below()
     for setting, value in (("model", below.get("model")), ("chatModel", below.get("chat_model"))):
         if value == name:
             try:
-                layers.save(setting, AUTO)
-            except layers.NotSaved as error:
+                sources.save(setting, AUTO)
+            except sources.NotSaved as error:
                 raise Failure(str(error)) from None
             typer.echo(f"{setting} is auto again.")
 

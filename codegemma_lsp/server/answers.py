@@ -6,13 +6,13 @@ from typing import Any
 
 from lsprotocol import types
 
-from codegemma_lsp.chat import Answer, Proposal, Refused, Say
+from codegemma_lsp.chat import Answer, OnDelta, Proposal, RequestRefused
 from codegemma_lsp.document import file_path
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.app import server
 
 
-def on_delta(token: str | int | None) -> Say:
+def on_delta(token: str | int | None) -> OnDelta:
     if token is None:
         return lambda _: None
     return lambda text: server.protocol.notify(types.PROGRESS, types.ProgressParams(token, {"text": text}))
@@ -27,7 +27,7 @@ def proposal_json(proposal: Proposal) -> dict[str, Any]:
     session = server.session
     if proposal.creates and not conversions.creates_files(server.client_capabilities):
         name = file_path(proposal.document.uri)
-        raise Refused(f"The editor cannot create {name} for an edit; create and open it, and ask again.")
+        raise RequestRefused(f"The editor cannot create {name} for an edit; create and open it, and ask again.")
     return {
         "label": proposal.label,
         "uri": proposal.document.uri,

@@ -8,7 +8,7 @@ from difflib import unified_diff
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from codegemma_lsp.chat import Proposal, Refused
+from codegemma_lsp.chat import Proposal, RequestRefused
 from codegemma_lsp.document import NOT_OPEN, file_path
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.app import Server
@@ -19,19 +19,20 @@ _MOST_LINES = 30
 
 async def offer(server: Server, proposal: Proposal) -> bool:
     """Whether the proposal was accepted and applied. The client asks for confirmation where it can show an edit before
-    it is made; else the user is shown the difference in a message. Raises ``Refused`` where the document changed."""
+    it is made; else the user is shown the difference in a message. Raises ``RequestRefused`` where the document
+    changed."""
     if not conversions.confirms(server.client_capabilities) and not await _agreed(server, proposal):
         return False
     known = server.session.documents.get(proposal.document.uri)
     if known is not proposal.document and (known is not None or proposal.document.version != NOT_OPEN):
-        raise Refused("The document changed while the edit was shown; ask again.", stale=True)
+        raise RequestRefused("The document changed while the edit was shown; ask again.", stale=True)
     edit = conversions.workspace_edit(proposal, server.session.encoding, server.client_capabilities)
     try:
         # Shielded: pygls has no place for an answer to what was cancelled.
         params = types.ApplyWorkspaceEditParams(edit, proposal.label)
         answer = await asyncio.shield(server.workspace_apply_edit_async(params))
     except JsonRpcException as error:
-        raise Refused(f"The editor could not apply the edit ({error.message}).") from None
+        raise RequestRefused(f"The editor could not apply the edit ({error.message}).") from None
     return answer.applied
 
 

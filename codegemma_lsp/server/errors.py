@@ -9,7 +9,7 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from codegemma_lsp.chat import Refused
+from codegemma_lsp.chat import RequestRefused
 from codegemma_lsp.engines.protocol import EngineError
 from codegemma_lsp.server.params import MalformedParams
 
@@ -30,7 +30,7 @@ def translates_errors(handler: Callable[[Any], Awaitable[Any]]) -> Callable[[Any
             return await handler(raw)
         except MalformedParams as error:
             raise RequestFailed(str(error), code=types.ErrorCodes.InvalidParams.value) from None
-        except Refused as error:
+        except RequestRefused as error:
             code = types.LSPErrorCodes.ContentModified if error.stale else types.LSPErrorCodes.RequestFailed
             raise RequestFailed(str(error), code=code.value) from None
         except EngineError as error:

@@ -6,7 +6,7 @@ from codegemma_lsp.chat import (
     EDITS,
     Action,
     Reference,
-    Refused,
+    RequestRefused,
     Target,
     file_reference,
     selection_reference,
@@ -27,9 +27,9 @@ def edit_action(name: str) -> Action:
 def open_document(uri: str, version: int | None) -> Document:
     document = server.session.documents.get(uri)
     if document is None:
-        raise Refused(f"{file_path(uri).name} is not open; open it in the editor first.")
+        raise RequestRefused(f"{file_path(uri).name} is not open; open it in the editor first.")
     if version is not None and version != document.version:
-        raise Refused("The document has changed since this was asked; ask again.", stale=True)
+        raise RequestRefused("The document has changed since this was asked; ask again.", stale=True)
     return document
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from codegemma_lsp.layers import settings_from
 from codegemma_lsp.settings import Settings, section
+from codegemma_lsp.settings.sources import settings_from
 
 
 class Configuration:

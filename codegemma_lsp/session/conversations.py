@@ -16,11 +16,11 @@ from codegemma_lsp.chat import (
     Answer,
     Conversation,
     ConversationStore,
+    OnDelta,
     Project,
     Proposal,
     Reference,
-    Refused,
-    Say,
+    RequestRefused,
     Target,
     ask,
     commit_message,
@@ -57,19 +57,24 @@ class Conversations:
         self._settings, self._documents = settings, documents
 
     async def chat(
-        self, conversation: Conversation, text: str, references: Sequence[Reference], target: Target | None, say: Say
+        self,
+        conversation: Conversation,
+        text: str,
+        references: Sequence[Reference],
+        target: Target | None,
+        on_delta: OnDelta,
     ) -> Answer:
-        """The answer to a message, which may be a slash command about ``target``. Raises ``Refused`` and
+        """The answer to a message, which may be a slash command about ``target``. Raises ``RequestRefused`` and
         ``EngineError``."""
         action, rest = parse_command(text)
         with conversation.answering():
             if action is Action.COMMIT:
-                answer = await self.commit(say)
+                answer = await self.commit(on_delta)
                 conversation.add("Write a commit message for what is staged.", answer.text)
                 return answer
             if action in EDITS:
                 target = _needed(target, rest)
-                proposal = await self.propose(action, target, say)
+                proposal = await self.propose(action, target, on_delta)
                 answer = Answer(fenced(proposal.text), proposal)
                 about = target.document.text[proposal.region.start : proposal.region.end]
                 conversation.add(f"{TITLES[action]}: {rest}\n\n{about}", answer.text)
@@ -79,25 +84,25 @@ class Conversations:
                 selected = selection_reference(target.document, target.selection, target.path)
                 references, rest = [*references, selected], f"{EXPLAIN} {rest}".strip()
             if not rest.strip():
-                raise Refused("Ask something: the message is empty.")
+                raise RequestRefused("Ask something: the message is empty.")
             workspace = self.workspace()
             known = list(self._documents().values())
             written = await asyncio.to_thread(written_in, rest, workspace, known)
             async with self._engine() as (engine, settings):
-                return await ask(conversation, rest, [*references, *written], engine, settings, say)
+                return await ask(conversation, rest, [*references, *written], engine, settings, on_delta)
 
-    async def propose(self, action: Action, target: Target, say: Say) -> Proposal:
-        """Raises ``Refused`` and ``EngineError``."""
+    async def propose(self, action: Action, target: Target, on_delta: OnDelta) -> Proposal:
+        """Raises ``RequestRefused`` and ``EngineError``."""
         async with self._engine() as (engine, settings):
-            return await propose(action, target, self._project(target.document), engine, settings, say)
+            return await propose(action, target, self._project(target.document), engine, settings, on_delta)
 
-    async def commit(self, say: Say, folder: Path | None = None) -> Answer:
-        """A message for what is staged. Raises ``Refused`` and ``EngineError``."""
+    async def commit(self, on_delta: OnDelta, folder: Path | None = None) -> Answer:
+        """A message for what is staged. Raises ``RequestRefused`` and ``EngineError``."""
         folder = folder or next(iter(self.folders), None)
         if folder is None:
-            raise Refused("No folder is open, so there is no repository to look at.")
+            raise RequestRefused("No folder is open, so there is no repository to look at.")
         async with self._engine() as (engine, settings):
-            return await commit_message(folder, engine, settings, say)
+            return await commit_message(folder, engine, settings, on_delta)
 
     def note(self) -> str:
         """What a user should know of the model that answers; "" for one of their own choice."""
@@ -120,7 +125,7 @@ class Conversations:
                 workspace.allowed(path)
                 return workspace.opened(path) or (workspace.read(path) if path.exists() else None)
             except NotAllowed as error:
-                raise Refused(str(error)) from None
+                raise RequestRefused(str(error)) from None
 
         return Project(root, read)
 
@@ -137,5 +142,5 @@ class Conversations:
 
 def _needed(target: Target | None, instruction: str) -> Target:
     if target is None:
-        raise Refused("This command is about code: select some, or place the cursor in it.")
+        raise RequestRefused("This command is about code: select some, or place the cursor in it.")
     return target if not instruction else target.with_instruction(instruction)

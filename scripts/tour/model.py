@@ -7,7 +7,6 @@ import time
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from screen import Screen
 
-from codegemma_lsp.layers import settings_from
 from codegemma_lsp.models import AUTO, BUNDLED, CATALOGUE, ModelError, completion_model
 from codegemma_lsp.models.download.part import Progress as Step
 from codegemma_lsp.models.download.pull import pull
@@ -15,6 +14,7 @@ from codegemma_lsp.models.errors import PullInterrupted
 from codegemma_lsp.models.machine import this_machine
 from codegemma_lsp.models.store import stored_path
 from codegemma_lsp.settings import Settings
+from codegemma_lsp.settings.sources import settings_from
 
 WANTED = "qwen2.5-coder-0.5b"
 _TELL_SECONDS = 3.0

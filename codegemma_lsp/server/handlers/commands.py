@@ -26,13 +26,13 @@ def _command(name: str, action: Action) -> None:
             folder = file_path(read_params(CommitParams, {"uri": argument}).uri) if argument is not None else None
             return answer_json(await server.session.conversations.commit(on_delta(None), folder))
         asked = read_params(EditParams, argument)
-        say, target = on_delta(asked.partial_result_token), edit_target(asked)
+        stream, target = on_delta(asked.partial_result_token), edit_target(asked)
         if action in EDITS:
-            proposal = await server.session.conversations.propose(action, target, say)
+            proposal = await server.session.conversations.propose(action, target, stream)
             return {**proposal_json(proposal), "applied": await offer(server, proposal)}
         conversation = server.session.conversations.store.find(None)
         answer = await server.session.conversations.chat(
-            conversation, f"/{action} {asked.instruction}", [], target, say
+            conversation, f"/{action} {asked.instruction}", [], target, stream
         )
         if asked.partial_result_token is None:
             server.show(answer.text, types.MessageType.Info)

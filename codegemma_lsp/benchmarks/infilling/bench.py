@@ -1,0 +1,117 @@
+"""Several models on the same tasks, one after the other: what ``codegemma-lsp eval`` does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from codegemma_lsp import engines
+from codegemma_lsp.benchmarks.infilling import report
+from codegemma_lsp.benchmarks.infilling.answers import Mode, mode_for
+from codegemma_lsp.benchmarks.infilling.reference import EMPTY, ORACLE, ReferenceEngine
+from codegemma_lsp.benchmarks.infilling.run import Result, Setup, run, stamp
+from codegemma_lsp.benchmarks.infilling.tasks import Task
+from codegemma_lsp.engines.protocol import Engine
+from codegemma_lsp.engines.selection import select_completion
+from codegemma_lsp.models.packaged import PACKAGED
+from codegemma_lsp.settings import Settings
+
+OnStart: TypeAlias = Callable[[Setup], Callable[[Result], None]]
+"""Called when a run begins, with what it is; returns what each of its results is told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``settings.model`` names the model: a GGUF file, a folder, ``oracle``, ``empty``, or one that a package carries.
+    ``tasks`` are of one split."""
+
+    settings: Settings
+    tasks: Sequence[Task]
+    raw: bool
+    cross_file: bool = False
+
+
+def pick(tasks: Sequence[Task], limit: int | None, seed: int) -> list[Task]:
+    """At most ``limit`` tasks, drawn evenly by the seed, in their own order."""
+    if limit is None or limit >= len(tasks):
+        return list(tasks)
+    chosen = sorted(random.Random(seed).sample(range(len(tasks)), limit))
+    return [tasks[i] for i in chosen]
+
+
+def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[dict[str, Any]]:
+    """Does the runs in order and returns their summaries; results go to files in ``folder``.
+
+    Raises ``BudgetTooSmall``, ``OSError``, and what engines raise.
+    """
+    summaries: dict[Setup, dict[str, Any]] = {}
+    for plan in plans:
+        engine = load(plan)
+        try:
+            setup = _setup(plan, engine)
+            if setup not in summaries:  # layouts are all one to a model that cannot infill
+                results = run(setup, plan.tasks, engine, plan.settings, _file(folder, setup), on_start(setup))
+                summaries[setup] = {**report.summary(setup, results), "file": str(_file(folder, setup))}
+        finally:
+            engine.close()
+    return list(summaries.values())
+
+
+def load(plan: Plan) -> Engine:
+    """The plan's engine. Raises what ``select_completion`` and ``engines.load`` raise."""
+    name = plan.settings.model
+    if name in (ORACLE, EMPTY):
+        return ReferenceEngine(name, plan.tasks if name == ORACLE else ())
+    return engines.load(select_completion(plan.settings).settings)
+
+
+def _setup(plan: Plan, engine: Engine) -> Setup:
+    settings = plan.settings
+    reference = isinstance(engine, ReferenceEngine)
+    mode = mode_for(engine, plan.raw)
+    unused = _NO_ANSWER | ({"layout", "heal"} if mode is Mode.PREFIX else set())
+    return Setup(
+        engine=type(engine).__name__.removesuffix("Engine").lower(),
+        model=settings.model if settings.model in PACKAGED else engine.name,
+        model_stamp="" if reference else stamp(select_completion(settings).choice.path),
+        split=plan.tasks[0].split,
+        mode=mode,
+        layout="" if mode is Mode.PREFIX else settings.layout.value,
+        heal=settings.heal and mode is not Mode.PREFIX,
+        max_tokens=settings.max_tokens,
+        temperature=settings.temperature,
+        seed=settings.seed,
+        cross_file=plan.cross_file,
+        tasks=len(plan.tasks),
+        asked=digest([settings.model_dump(mode="json", exclude=unused), [asdict(task) for task in plan.tasks]]),
+    )
+
+
+_NO_ANSWER = {
+    "model",
+    "threads",
+    "batch_threads",
+    "slots",
+    "batch_tokens",
+    "gpu_layers",
+    "debounce_ms",
+    "popup",
+    "report_completions",
+}
+"""Settings that change no answer."""
+
+
+def digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _file(folder: Path, setup: Setup) -> Path:
+    """Where a run's results go: the same file for the same question, so that it can go on."""
+    name = re.sub(r"[^\w.-]", "_", f"{setup.model}-{setup.split}-{setup.mode}")
+    return folder / f"{name}-{digest(setup.model_dump(mode='json'))}.jsonl"

@@ -1,0 +1,153 @@
+"""The bench's tables and its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from codegemma_lsp.benchmarks.typing.chats import Chats
+from codegemma_lsp.benchmarks.typing.lengths import Length
+from codegemma_lsp.benchmarks.typing.run import OURS
+from codegemma_lsp.benchmarks.typing.sessions import Rhythm
+from codegemma_lsp.benchmarks.typing.summary import Measured, Summary, asked_of_all, summarize
+from codegemma_lsp.benchmarks.typing.throughput import PEER, READ, WRITTEN, Speed
+from codegemma_lsp.benchmarks.typing.throughput import ratios as speed_ratios
+
+
+@dataclass
+class Findings:
+    """What has been measured so far; ``about``: on what."""
+
+    measured: dict[Rhythm, dict[str, Measured]] = field(default_factory=dict)
+    switches: dict[str, Summary] = field(default_factory=dict)
+    lengths: list[Length] = field(default_factory=list)
+    chats: Chats | None = None
+    throughput: dict[str, Speed] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+ROWS = (
+    ("p50_ms", "key to answer, p50, ms"),
+    ("p90_ms", "p90"),
+    ("p95_ms", "p95"),
+    ("p99_ms", "p99"),
+    ("slowest_read", "tokens read, slowest twentieth"),
+    ("slowest_made", "tokens generated, slowest twentieth"),
+    ("accept_p50_ms", "after accepting, p50, ms"),
+    ("asked_share", "keys asked about"),
+    ("answered_share", "keys answered"),
+    ("shown_share", "keys with a suggestion"),
+    ("reuse_share", "keys answered without the model"),
+    ("tokens_read_per_key", "tokens read a key"),
+    ("tokens_generated_per_key", "tokens generated a key"),
+    ("tokens_rejected_per_key", "tokens guessed wrong a key"),
+    ("cpu_s_per_100_keys", "processor seconds, 100 keys"),
+    ("cancel_ms_p95", "cancel to idle, p95, ms"),
+    ("cancel_read", "most tokens read after a cancel"),
+    ("rss_mb", "resident memory, MB"),
+)
+RATIOS = ("p50_ms", "p95_ms", "tokens_read_per_key", "cpu_s_per_100_keys")
+"""What the server is judged by: its share of the peer's."""
+
+
+def as_json(found: Findings) -> dict[str, Any]:
+    """``systems`` is a person's rhythm where it was played, ``rhythms`` all of them."""
+    by_rhythm = {rhythm.value: systems(measured) for rhythm, measured in found.measured.items()}
+    return {
+        "systems": next(iter(by_rhythm.values()), {}),
+        "ratios": {name: ratios(both) for name, both in by_rhythm.items()},
+        "rhythms": by_rhythm,
+        "mechanics": {name: one.as_json() for name, one in found.switches.items()},
+        "lengths": [asdict(length) for length in found.lengths],
+        "chats": asdict(found.chats) if found.chats is not None else None,
+        "throughput": {name: asdict(speed) for name, speed in found.throughput.items()},
+        "about": found.about,
+    }
+
+
+def systems(measured: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
+    """Each system's figures, latencies over the keys that all were asked about."""
+    everybodys = asked_of_all(measured.values())
+    return {name: summarize(one, everybodys).as_json() for name, one in measured.items()}
+
+
+def ratios(systems: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Ours over the peer's."""
+    others = [name for name in systems if name != OURS]
+    if OURS not in systems or not others:
+        return {}
+    ours, peer = systems[OURS], systems[others[0]]
+    return {name: round(ours[name] / peer[name], 3) for name in RATIOS if peer[name] and ours[name] is not None}
+
+
+def systems_table(title: str, systems: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row for each figure, and what share of the peer's ours is."""
+    shares = ratios(systems)
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    table.add_column("")
+    for name in systems:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("ratio", justify="right")
+    for key, name in ROWS:
+        values = [figure(key, one.get(key)) for one in systems.values()]
+        table.add_row(name, *values, f"{shares[key]:.2f}" if key in shares else "")
+    return table
+
+
+def figure(key: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if key.endswith("_share"):
+        return f"{100 * value:.0f} %"
+    return f"{value:.2f}" if key == "cpu_s_per_100_keys" else f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def throughput_table(found: Mapping[str, Speed]) -> Table:
+    table = Table(title="Tokens a second, one cold prompt at a time", box=SIMPLE_HEAD, title_justify="left")
+    ours, peer, share = found[OURS], found[PEER], speed_ratios(found)
+    for name in ("", OURS, PEER, "ratio"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    table.add_row(f"reading {READ}", f"{ours.read:.1f}", f"{peer.read:.1f}", f"{share.read:.2f}")
+    table.add_row(f"writing {WRITTEN}", f"{ours.written:.1f}", f"{peer.written:.1f}", f"{share.written:.2f}")
+    return table
+
+
+def mechanics_table(switches: Mapping[str, Summary]) -> Table:
+    table = Table(title="Each mechanism switched off", box=SIMPLE_HEAD, title_justify="left")
+    table.add_column("", no_wrap=True)
+    columns = ("p50_ms", "p95_ms", "accept_p50_ms", "reuse_share", "tokens_read_per_key", "tokens_generated_per_key")
+    for name in ("p50 ms", "p95 ms", "accepted", "reused", "read", "generated", "cpu s/100"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, one in switches.items():
+        table.add_row(name, *(figure(key, getattr(one, key)) for key in (*columns, "cpu_s_per_100_keys")))
+    return table
+
+
+def lengths_table(lengths: Sequence[Length]) -> Table:
+    table = Table(title="By the length of the file, ms besides the model", box=SIMPLE_HEAD, title_justify="left")
+    for name in ("lines", "p50", "p95", "event loop p99", "event loop max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in lengths:
+        times = (one.own_p50_ms, one.own_p95_ms, one.loop_p99_ms, one.loop_max_ms)
+        table.add_row(str(one.lines), *(f"{value:.1f}" for value in times))
+    return table
+
+
+def chats_table(chats: Chats) -> Table:
+    table = Table(title="Chat", box=SIMPLE_HEAD, title_justify="left")
+    for name in ("", "", "ratio"):
+        table.add_column(name, justify="left" if not name else "right")
+    ratio = chats.beside_p95_ms / chats.alone_p95_ms if chats.alone_p95_ms else 0.0
+    table.add_row("completion p95, alone", f"{chats.alone_p95_ms:.0f} ms", "")
+    said = f"{chats.beside_p95_ms:.0f} ms, {chats.chat_tokens} tokens of chat meanwhile"
+    table.add_row("completion p95, beside a chat", said, f"{ratio:.2f}")
+    for name, one in chats.edits.items():
+        share = f"{100 * one.guessed_share:.0f} % of {one.generated} tokens guessed"
+        table.add_row(
+            f"edits with drafts, {name}", f"{share}; {one.equal} of {one.edits} the same", f"{one.speedup:.2f}"
+        )
+    return table
