@@ -49,7 +49,7 @@ def test_json_is_one_object_a_line(folder: Path) -> None:
 
 
 def test_the_suggestion_is_shown_in_place(folder: Path) -> None:
-    source = Path(__file__).parents[1] / "codegemma_lsp" / "document.py"
+    source = Path(__file__).parent / "data" / "document.py"
     lines = source.read_text("utf-8").split("\n")
     places = [f"{source}:{n}:{len(line) + 1}" for n, line in enumerate(lines, 1) if n % 12 == 0]
     done = run("complete", *places, cwd=folder)

@@ -20,7 +20,7 @@ from codegemma_lsp.document import Edit, Encoding, Span
 from codegemma_lsp.server import Protocol
 from tests.client import REQUEST_CANCELLED, Client, serving
 
-SOURCE = (Path(__file__).parents[1] / "codegemma_lsp" / "completion" / "clean.py").read_text("utf-8")
+SOURCE = (Path(__file__).parent / "data" / "typed.py").read_text("utf-8")
 KEYSTROKES = 200
 OPTIONS = {"reportCompletions": True, "minConfidence": -9}
 

@@ -14,7 +14,7 @@ from codegemma_lsp.engines.sampling import Choice, Ids, Logits, choose
 from codegemma_lsp.engines.scheduler import ScheduledEngine
 from codegemma_lsp.prompt import Budget, CursorContext, Layout, Prompt, build_fim
 
-SOURCE = (Path(__file__).parents[1] / "codegemma_lsp" / "document.py").read_text("utf-8")
+SOURCE = (Path(__file__).parent / "data" / "document.py").read_text("utf-8")
 AT = SOURCE.index("    def line_text")
 
 
