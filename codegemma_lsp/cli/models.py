@@ -57,17 +57,16 @@ def list_models(
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     table.add_column("name", no_wrap=True, min_width=max(len(row.name) for row in rows))
-    table.add_column("what for", overflow="fold")
     table.add_column("file", justify="right", no_wrap=True)
     table.add_column("memory", justify="right", no_wrap=True)
-    table.add_column("licence", overflow="fold")
-    table.add_column("", no_wrap=True)
+    table.add_column("licence")
+    table.add_column("what for", min_width=17)
     for row in rows:
-        state = row.in_use or ("here" if row.here else "")
+        purpose = f"{row.in_use}: {row.about}" if row.in_use else row.about
         memory = f"{_gigabytes(row.memory)}{'' if row.fits else ' !'}" if row.memory else ""
         size = f"{'' if row.size_is_exact else '~'}{_gigabytes(row.size)}"
         mark = "*" if row.in_use else "+" if row.here else ""
-        table.add_row(mark, row.name, row.about, size, memory, row.licence, state, style=None if row.fits else "dim")
+        table.add_row(mark, row.name, size, memory, row.licence, purpose, style=None if row.fits else "dim")
     console = Console(highlight=False)
     console.print(table)
     console.print(
