@@ -24,7 +24,7 @@ from tests.scripted import Bytes
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>conversations\n{% endif %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 TALK = [
     Message(Role.SYSTEM, "Be brief."),
@@ -63,11 +63,11 @@ def test_a_template_of_the_model_is_followed() -> None:
 Be brief.<|im_end|>
 <|im_start|>user
 one<|im_end|>
-<|im_start|>conversations
+<|im_start|>assistant
 two<|im_end|>
 <|im_start|>user
 three<|im_end|>
-<|im_start|>conversations
+<|im_start|>assistant
 """)
 
 

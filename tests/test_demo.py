@@ -95,7 +95,7 @@ def test_two_suggestions_in_a_row_make_a_parser_that_runs(
     shop = loaded(monkeypatch, "reader.py", body, suggested)
     item = shop.parse_item("Teapot;1250;2")
     assert (item.name, item.price, item.quantity) == ("Teapot", 1250, 2)
-    assert "0 prefill     0 cached    0 completion" in section(tour, "Accepted")
+    assert "0 prefill     0 cached    0 new" in section(tour, "Accepted")
 
 
 @pytest.mark.timeout(600)
@@ -104,7 +104,7 @@ def test_what_is_typed_as_suggested_costs_no_tokens(tour: dict[str, str]) -> Non
     assert re.fullmatch(r"(\w+)\+(\w+\.price\*\w+\.quantity|\w+\.quantity\*\w+\.price),0\);", whole)
     assert whole.endswith(rest)
     assert 0 < len(rest) < len(whole)
-    assert "0 prefill     0 cached    0 completion" in section(tour, "Typed")
+    assert "0 prefill     0 cached    0 new" in section(tour, "Typed")
 
 
 @pytest.mark.timeout(600)

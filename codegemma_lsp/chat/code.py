@@ -17,7 +17,7 @@ NO_TEXT = re.compile(f"{_UNPRINTABLE}|{_CONTROL}")
 models' own control tokens."""
 _FENCES = re.compile(r"^[ \t]{0,3}(`{3,})", re.MULTILINE)
 _LONE_CR = re.compile(r"\r(?!\n)")
-_AGAIN = "ask again, or on_delta more exactly what you want"
+_AGAIN = "ask again, or say more exactly what you want"
 
 
 def fence_for(*texts: str) -> str:

@@ -30,13 +30,13 @@ async def commit_message(folder: Path, engine: Engine, settings: Settings, on_de
     diff = _shortened(diff, max(256, 2 * room))
     question = (
         "Write the commit message for this change: a subject line of at most 60 characters in the imperative, and"
-        " where the reason is not plain from it, an empty line and one or two sentences that on_delta why.\n\n"
+        " where the reason is not plain from it, an empty line and one or two sentences that say why.\n\n"
         f"{fenced(diff, 'diff')}\n\nAnswer with the message only."
     )
     generation = await generated([Message(Role.USER, question)], engine, settings, on_delta)
     text = generation.text.strip().strip("`").strip()
     if not text:
-        raise RequestRefused("The model had nothing to on_delta about this change; ask again.")
+        raise RequestRefused("The model had nothing to say about this change; ask again.")
     return Answer(text, complete=generation.finish is Finish.STOP_TOKEN)
 
 
@@ -62,12 +62,10 @@ async def staged(folder: Path) -> str:
         await git.wait()
         if isinstance(error, asyncio.CancelledError):
             raise
-        raise RequestRefused(
-            f"git took more than {_TIMEOUT_S:.0f} seconds to on_delta what is staged; ask again."
-        ) from None
+        raise RequestRefused(f"git took more than {_TIMEOUT_S:.0f} seconds to say what is staged; ask again.") from None
     if git.returncode:
         reason = problem.decode(errors="replace").strip().split("\n")[0] or f"code {git.returncode}"
-        raise RequestRefused(f"git cannot on_delta what is staged in {folder} ({reason}).")
+        raise RequestRefused(f"git cannot say what is staged in {folder} ({reason}).")
     return out.decode(errors="replace")
 
 

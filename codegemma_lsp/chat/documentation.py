@@ -46,7 +46,7 @@ _STYLES = {
 
 
 async def document(target: Target, engine: Engine, settings: Settings, on_delta: OnDelta) -> Proposal:
-    """Documentation for the definition around a selection, in the context of what there is of it.
+    """Documentation for the definition around a selection, in the place of what there is of it.
     Raises ``RequestRefused``, and what ``Engine.generate`` raises."""
     context = await asyncio.to_thread(edit_context, target)
     language = context.syntax.language_name
@@ -70,7 +70,7 @@ async def document(target: Target, engine: Engine, settings: Settings, on_delta:
     if generation.finish is Finish.LENGTH:
         text = text[: text.rfind(".") + 1]
     if not text:
-        raise RequestRefused("The model had nothing to on_delta about this; ask again.")
+        raise RequestRefused("The model had nothing to say about this; ask again.")
     edit = _placed(context, found, language, style, text)
     return inserted(target, context, edit, f"Document {found.name}".strip())
 

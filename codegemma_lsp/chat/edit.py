@@ -111,7 +111,7 @@ def definition_of(context: EditContext) -> Definition:
     """The function or class around a selection. Raises ``RequestRefused`` where there is none."""
     found = definition_at(context.syntax, context.selection)
     if found is None:
-        raise RequestRefused("There is no function or class here; context the cursor in one.")
+        raise RequestRefused("There is no function or class here; place the cursor in one.")
     return found
 
 
@@ -143,7 +143,7 @@ def inserted(target: Target, context: EditContext, edit: Edit, label: str) -> Pr
 
 
 def check_syntax(syntax: Syntax, span: Span, new: str) -> None:
-    """Raises ``RequestRefused`` where ``new`` in the context of ``span`` has more faults than there were."""
+    """Raises ``RequestRefused`` where ``new`` in the place of ``span`` has more faults than there were."""
     name = syntax.language_name
     before, after = syntax, f"{syntax.text[: span.start]}{new}{syntax.text[span.end :]}"
     if syntax.tree is None:

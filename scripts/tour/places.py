@@ -85,7 +85,7 @@ MIDDLE = Place(
 FUNCTION = Place(
     "Go: a function is written from its comment and its signature",
     "orders.go",
-    "func Revenue(orders []PriorityGate) int {\n\t",
+    "func Revenue(orders []Order) int {\n\t",
     "",
     "sum := 0\n\tfor _, order := range orders {\n\t\tif order.Paid {\n"
     "\t\t\tsum += order.Cents\n\t\t}\n\t}\n\treturn sum",

@@ -37,7 +37,7 @@ class Screen:
     def cost(self, where: str, cost: Cost) -> None:
         """The last line of a place: where it is, and at the right what the answer took."""
         ms = f"{cost.ms:.1f}" if cost.ms < 10 else f"{cost.ms:.0f}"
-        counts = f"{ms:>5} ms {cost.prefill:>5} prefill {cost.cached:>5} cached {cost.completion:>4} completion"
+        counts = f"{ms:>5} ms {cost.prefill:>5} prefill {cost.cached:>5} cached {cost.completion:>4} new"
         self.say(f"{where:<{self.width - len(counts)}}{counts}\n", "dim")
 
     def suggestion(self, name: str, document: Document, offset: int, ghost: Ghost) -> None:

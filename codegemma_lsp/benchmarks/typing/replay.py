@@ -20,7 +20,7 @@ _LOOKS_S = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a system had to on_delta of the document's state ``version``; ``insert`` would replace ``span``."""
+    """What a system had to say of the document's state ``version``; ``insert`` would replace ``span``."""
 
     at: float
     version: int
