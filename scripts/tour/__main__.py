@@ -24,7 +24,7 @@ _FIRST_WORDS = re.compile(r"[^\w\n]*\w+[^\w\n]*")
 _LOOK_SECONDS = 1.0
 _LEGEND = """\
 Each place is typed into a file of tests/data/shop, through the real server. At the right of each:
-the time from the last key to the answer, and its tokens: read (prefill), read before (cached), written (new).
+the time from the last key to the answer; tokens read (prefill), cached, and written (new).
 """
 _NEXT = """\
 Complete in your own file:  .venv/bin/codegemma-lsp complete FILE:LINE:COL
