@@ -30,9 +30,9 @@ def common_prefix_length(a: Sequence[T], b: Sequence[T]) -> int:
     return low
 
 
-def common_suffix_length(a: Sequence[T], b: Sequence[T], limit: int | None = None) -> int:
+def common_suffix_length(a: Sequence[T], b: Sequence[T], limit: int) -> int:
     """Length of the longest common suffix, at most ``limit``."""
-    low, high = 0, min(len(a), len(b)) if limit is None else limit
+    low, high = 0, limit
     while low < high:
         middle = (low + high + 1) // 2
         if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:

@@ -12,6 +12,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from codegemma_lsp import __version__
+from codegemma_lsp.document import file_path
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.progress import LoadProgress
 from codegemma_lsp.server.protocol import Protocol, converter
@@ -36,7 +37,6 @@ class Server(LanguageServer):
         self._loading = LoadProgress(self, self.spawn, "codegemma-load")
         self._chat_loading = LoadProgress(self, self.spawn, "codegemma-load-chat")
         self.session = Session(self._publish_status, self._chat_loading.follow)
-        self.asks_instruction = False
         self.startup_problems: tuple[str, ...] = ()
         self._tasks: set[asyncio.Future[Any]] = set()
 
@@ -87,6 +87,10 @@ class Server(LanguageServer):
         if status.kind == "Error":
             self.show(f"codegemma: {status.message}", types.MessageType.Error)
         self._loading.follow(status)
+
+    def take_folders(self) -> None:
+        """Tells the session which folders the workspace has now."""
+        self.session.conversations.folders = tuple(file_path(uri) for uri in self.folders() if uri)
 
     def folders(self) -> list[str]:
         """URIs of the workspace's folders."""

@@ -12,7 +12,8 @@ from codegemma_lsp.chat import (
     selection_reference,
     symbol_reference,
 )
-from codegemma_lsp.document import Document, Span, file_path
+from codegemma_lsp.completion import Query
+from codegemma_lsp.document import Document, Position, Span, file_path
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.app import server
 from codegemma_lsp.server.params import EditParams, MalformedParams, RangeParams, ReferenceParams, SelectionParams
@@ -22,6 +23,14 @@ def edit_action(name: str) -> Action:
     if name not in set(EDITS):
         raise MalformedParams(f"There is no action {name!r}; there are {', '.join(sorted(EDITS))}.")
     return Action(name)
+
+
+def query_at(uri: str, position: Position) -> Query | None:
+    """What to complete at a position in the client's encoding; None in a document that is not open."""
+    document = server.session.documents.get(uri)
+    if document is None:
+        return None
+    return Query(document, document.offset(position, server.session.encoding), server.shown_path(uri))
 
 
 def open_document(uri: str, version: int | None) -> Document:

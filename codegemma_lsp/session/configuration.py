@@ -9,17 +9,19 @@ from codegemma_lsp.settings.sources import settings_from
 
 
 class Configuration:
-    """``settings`` are those in force: what the client set over the environment, the user's file and the defaults."""
+    """``settings`` are those in force: what the client set over the environment, the user's file and the defaults.
+    ``asks_instruction``: the client can ask its user for one, and says so in the initialization options."""
 
     def __init__(self) -> None:
         self.settings = Settings()
+        self.asks_instruction = False
         self._initial: dict[str, Any] = {}
         self._reported: tuple[str, ...] = ()
 
     def initialize(self, options: object) -> tuple[str, ...]:
         """Takes the initialization options. Returns a sentence for each problem."""
         self._initial = dict(section(options))
-        self._initial.pop("asksInstruction", None)
+        self.asks_instruction = bool(self._initial.pop("asksInstruction", False))
         return self.update(None)
 
     def update(self, raw: object) -> tuple[str, ...]:

@@ -49,6 +49,11 @@ class Session:
     def settings(self) -> Settings:
         return self._configuration.settings
 
+    @property
+    def asks_instruction(self) -> bool:
+        """Whether the client can ask its user for an instruction."""
+        return self._configuration.asks_instruction
+
     def initialize(self, options: object) -> tuple[str, ...]:
         """Takes initialization options. Returns a sentence for each problem."""
         return self._configuration.initialize(options)

@@ -41,7 +41,7 @@ def on_code_action(params: types.CodeActionParams) -> list[types.CodeAction]:
         wanted = only is None or any(kind.value == o or kind.value.startswith(f"{_value(o)}.") for o in only)
         possible = {
             Action.FIX: bool(params.context.diagnostics),
-            Action.EDIT: server.asks_instruction and not by_itself,
+            Action.EDIT: server.session.asks_instruction and not by_itself,
         }
         if wanted and possible.get(action, not by_itself):
             offered.append(_code_action(action, kind, params, document))

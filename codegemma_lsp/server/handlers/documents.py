@@ -10,6 +10,7 @@ from lsprotocol import types
 from codegemma_lsp.completion import Query
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.app import server
+from codegemma_lsp.server.targets import query_at
 from codegemma_lsp.session.prefetcher import opening_offset
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,6 @@ def on_did_close(params: types.DidCloseTextDocumentParams) -> None:
 def on_did_rest(params: Any) -> None:
     """``{textDocument: {uri}, position}``, from editors that can tell that the cursor has come to rest."""
     where = conversions.place(params)
-    document = server.session.documents.get(where[0]) if where is not None else None
-    if where is not None and document is not None:
-        offset = document.offset(where[1], server.session.encoding)
-        server.session.rest(Query(document, offset, server.shown_path(document.uri)))
+    query = query_at(*where) if where is not None else None
+    if query is not None:
+        server.session.rest(query)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from lsprotocol import types
 
-from codegemma_lsp.document import file_path
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.app import server
 from codegemma_lsp.server.handlers.completion import on_completion
-from codegemma_lsp.settings import Popup, section
+from codegemma_lsp.settings import Popup
 
 
 @server.feature(types.INITIALIZE)
 def on_initialize(params: types.InitializeParams) -> None:
-    options = section(params.initialization_options)
-    server.asks_instruction = bool(options.get("asksInstruction", False))
-    server.startup_problems = server.session.initialize(options)
+    server.startup_problems = server.session.initialize(params.initialization_options)
     server.session.encoding = conversions.encoding(server.workspace.position_encoding)
     if server.session.settings.popup is Popup.ON and types.TEXT_DOCUMENT_COMPLETION not in server.protocol.fm.features:
         server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[".", "(", " "]))(
@@ -27,7 +24,7 @@ def on_initialize(params: types.InitializeParams) -> None:
 async def on_initialized(params: types.InitializedParams) -> None:
     for problem in server.startup_problems:
         server.show(f"codegemma: {problem}")
-    server.session.conversations.folders = tuple(file_path(uri) for uri in server.folders() if uri)
+    server.take_folders()
     server.spawn(server.session.load())
     await server.pull_configuration()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lsprotocol import types
 
-from codegemma_lsp.document import file_path
 from codegemma_lsp.server.app import server
 from codegemma_lsp.settings import SECTION
 
@@ -20,4 +19,4 @@ async def on_did_change_configuration(params: types.DidChangeConfigurationParams
 
 @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
 def on_did_change_folders(params: types.DidChangeWorkspaceFoldersParams) -> None:
-    server.session.conversations.folders = tuple(file_path(uri) for uri in server.folders() if uri)
+    server.take_folders()
