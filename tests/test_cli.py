@@ -108,3 +108,18 @@ def test_doctor(folder: Path) -> None:
 
 def test_version(folder: Path) -> None:
     assert run("--version", cwd=folder).stdout.startswith("codegemma-lsp ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("arguments", [["models", "list"], ["--version"]])
+def test_a_full_disk_is_a_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "codegemma_lsp", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "codegemma-lsp: The output could not be written: the disk is full.\n"

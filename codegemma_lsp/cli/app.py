@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from enum import StrEnum
@@ -64,6 +65,10 @@ def main() -> None:
         leave(str(error), 1)
     except BrokenPipeError:
         leave("", 1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        leave("The output could not be written: the disk is full.", 1)
     except KeyboardInterrupt:
         leave("Interrupted.", 130)
 
