@@ -1,7 +1,8 @@
-"""Text, its line index, and positions in it: everything here is in code points unless a unit is named."""
+"""A document's text, its line index, and positions in it. Offsets are code points unless a unit is named."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -34,7 +35,7 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Zero-based line, and zero-based character counted in the units of some ``Encoding``."""
+    """A zero-based line, and a zero-based character counted in the units of some ``Encoding``."""
 
     line: int
     character: int
@@ -42,7 +43,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Half-open range of offsets: ``start`` is in it, ``end`` is not."""
+    """A half-open range of offsets: ``start`` is in it, and ``end`` is not."""
 
     start: int
     end: int
@@ -59,16 +60,30 @@ class Edit:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """An edit, with the document that it changed and the document after it."""
+
+    before: Document
+    edit: Edit
+    after: Document
+
+    @property
+    def removed(self) -> str:
+        """The text that the edit replaced."""
+        return self.before.text[self.edit.span.start : self.edit.span.end]
+
+
 NOT_OPEN = -1
 """The version of a document that is read from disk."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Document:
-    """One version of one file; ``with_edit`` makes the next.
+    """One version of one file. ``with_edit`` returns the next one.
 
-    Lines end at ``\\n``, ``\\r\\n`` or a lone ``\\r`` and nowhere else (LSP 3.17, Text Documents); form feeds and
-    Unicode separators, which ``str.splitlines`` honours, do not end a line.
+    Lines end at ``\\n``, ``\\r\\n`` or a lone ``\\r`` and nowhere else (LSP 3.17, Text Documents). Form feeds and
+    Unicode separators, at which ``str.splitlines`` splits, do not end a line.
     """
 
     uri: str
@@ -79,7 +94,7 @@ class Document:
 
     @cached_property
     def starts(self) -> Starts:
-        """Offsets at which lines start, ascending, the first one 0; shape (lines,)."""
+        """The offsets at which lines start, ascending from 0, of shape (lines,)."""
         if self._starts is not None:
             return self._starts
         return np.concatenate([np.zeros(1, np.int64), _line_starts(self.text, 1, len(self.text))])
@@ -89,11 +104,11 @@ class Document:
         return len(self.starts)
 
     def line_at(self, offset: int) -> int:
-        """Zero-based number of the line that ``offset`` is on."""
+        """Returns the zero-based number of the line that ``offset`` is on."""
         return int(np.searchsorted(self.starts, offset, side="right")) - 1
 
     def line_span(self, line: int) -> Span:
-        """The line's text without its line break."""
+        """Returns the span of the line's text without its line end."""
         start = int(self.starts[line])
         if line + 1 >= self.line_count:
             return Span(start, len(self.text))
@@ -105,8 +120,8 @@ class Document:
         return self.text[span.start : span.end]
 
     def offset(self, position: Position, encoding: Encoding) -> int:
-        """Offset of a position; one past a line's or the document's end is clamped to it, one within a code point
-        to the code point's start (LSP 3.17, Position)."""
+        """Returns the offset of a position. A position past the end of a line or of the document is clamped to it, and
+        one within a code point to the code point's start (LSP 3.17, Position)."""
         if position.line >= self.line_count:
             return len(self.text)
         if position.line < 0:
@@ -120,7 +135,8 @@ class Document:
         return span.start + len(encoded.decode(encoding.codec, "ignore"))
 
     def position(self, offset: int, encoding: Encoding) -> Position:
-        """Position of an offset, which is clamped to the document; one inside ``\\r\\n`` is the line's end."""
+        """Returns the position of an offset, which is clamped to the document. An offset inside ``\\r\\n`` gives the
+        line's end."""
         offset = max(0, min(offset, len(self.text)))
         line = self.line_at(offset)
         span = self.line_span(line)
@@ -130,22 +146,31 @@ class Document:
         return Position(line, len(text.encode(encoding.codec)) // encoding.unit_bytes)
 
     def with_edit(self, edit: Edit, version: int | None = None) -> Document:
-        """The document after ``edit``. The line index is spliced, not rebuilt: whether a line starts at an offset
-        depends on the two characters around it only, so nothing outside the edit's edges can change."""
+        """Returns the document after ``edit``.
+
+        The line index is spliced and not rebuilt. Whether a line starts at an offset depends only on the two characters
+        around it, so nothing outside the edit's edges can change.
+        """
         start, end = edit.span.start, edit.span.end
         text = "".join((self.text[:start], edit.text, self.text[end:]))
         below = self.starts[: np.searchsorted(self.starts, max(start, 1), side="left")]
         above = self.starts[np.searchsorted(self.starts, end, side="right") :] + (len(edit.text) - len(edit.span))
         within = _line_starts(text, max(start, 1), start + len(edit.text))
         starts = np.concatenate([below, within, above])
-        return Document(self.uri, text, self.language, self.version if version is None else version, starts)
+        return Document(
+            uri=self.uri,
+            text=text,
+            language=self.language,
+            version=self.version if version is None else version,
+            _starts=starts,
+        )
 
     def with_text(self, text: str, version: int) -> Document:
-        return Document(self.uri, text, self.language, version)
+        return Document(uri=self.uri, text=text, language=self.language, version=version)
 
 
 def file_path(uri: str) -> Path:
-    """The local path of a ``file:`` URI; of any other scheme, its path part; of no URI at all, what it is."""
+    """Returns the local path of a ``file:`` URI, the path part of any other URI, or the text itself if it is no URI."""
     try:
         parts = urlsplit(uri)
     except ValueError:
@@ -155,9 +180,16 @@ def file_path(uri: str) -> Path:
     return Path(unquote(parts.path))
 
 
+def display_path(file: Path, folders: Iterable[Path]) -> str:
+    """Returns the path that the model and the user see: relative to the folder that contains the file, or else the
+    file's name."""
+    holding = next((folder for folder in folders if file.is_relative_to(folder)), None)
+    return file.relative_to(holding).as_posix() if holding is not None else file.name
+
+
 def _line_starts(text: str, first: int, last: int) -> Starts:
-    """Offsets from ``first``, at least 1, to ``last`` at which a line starts: after ``\\n``, or a ``\\r`` that is not
-    before one. By numpy: a file of 50 000 lines would keep the event loop for as many steps."""
+    """Returns the offsets from ``first``, at least 1, to ``last`` at which a line starts: after ``\\n``, or after a
+    ``\\r`` without ``\\n``. It uses numpy, because a loop over 50,000 lines would block the event loop."""
     part = text[first - 1 : last + 1]
     if part.isascii():
         codes = np.frombuffer(part.encode("ascii"), np.uint8)

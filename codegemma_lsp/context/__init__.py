@@ -1,13 +1,46 @@
-"""What goes into the prompt besides the text around the cursor."""
+"""Collects the parts of the prompt that are not the text around the cursor."""
 
 from __future__ import annotations
 
-from codegemma_lsp.context.imports import ReadFile, imported_definitions
-from codegemma_lsp.context.workspace import NotAllowed, Workspace, looks_secret, on_disk
+from codegemma_lsp.context.editor import DefinedSymbol, DefinitionPlace, editor_definitions
+from codegemma_lsp.context.files import DiskFiles
+from codegemma_lsp.context.pieces import CursorInFile, Files, Kind, Piece, Source
+from codegemma_lsp.context.selection import LEAST_VALUE, Selection, Weighed, gather, piece_tokens, select
+from codegemma_lsp.context.sources import SOURCES, pieces_in_folder
+from codegemma_lsp.context.symbols import Symbol, symbols_near
+from codegemma_lsp.context.wanted import name_needed_at
+from codegemma_lsp.context.workspace import NotAllowed, Workspace, looks_secret, looks_secret_when_open, on_disk
 from codegemma_lsp.prompt import CursorContext, OtherFile
 from codegemma_lsp.syntax import CursorScope, Excerpt, Syntax, imports
 
-__all__ = ["NotAllowed", "ReadFile", "Workspace", "cursor_context", "imported_definitions", "looks_secret", "on_disk"]
+__all__ = [
+    "LEAST_VALUE",
+    "SOURCES",
+    "CursorInFile",
+    "DefinedSymbol",
+    "DefinitionPlace",
+    "DiskFiles",
+    "Files",
+    "Kind",
+    "NotAllowed",
+    "Piece",
+    "Selection",
+    "Source",
+    "Symbol",
+    "Weighed",
+    "Workspace",
+    "cursor_context",
+    "editor_definitions",
+    "gather",
+    "looks_secret",
+    "looks_secret_when_open",
+    "name_needed_at",
+    "on_disk",
+    "piece_tokens",
+    "pieces_in_folder",
+    "select",
+    "symbols_near",
+]
 
 
 def cursor_context(
@@ -15,20 +48,21 @@ def cursor_context(
     offset: int,
     scope: CursorScope,
     head: Syntax,
+    *,
     path: str,
     other_files: tuple[OtherFile, ...] = (),
     repository: str = "",
 ) -> CursorContext:
-    """The cursor's context: the file's text, its imports, and the headers of the definitions around the cursor.
+    """Returns the cursor's context: the file's text, its imports, and the headers of the definitions around the cursor.
 
-    ``scope`` is that of the cursor in ``excerpt``; ``head`` is the syntax of the file's head.
+    ``scope`` is that of the cursor in ``excerpt``. ``head`` is the syntax of the file's head.
     """
     return CursorContext(
-        path,
-        excerpt.source,
-        offset,
-        tuple((span.start, head.text[span.start : span.end]) for span in imports(head)),
-        tuple((excerpt.original(span.start), excerpt.text[span.start : span.end]) for span in scope.headers),
-        other_files,
-        repository,
+        path=path,
+        text=excerpt.source,
+        offset=offset,
+        imports=tuple((span.start, head.text[span.start : span.end]) for span in imports(head)),
+        headers=tuple((excerpt.original(span.start), excerpt.text[span.start : span.end]) for span in scope.headers),
+        other_files=other_files,
+        repository=repository,
     )

@@ -1,4 +1,4 @@
-"""What opens and what closes: token by token where there is a tree, character by character where there is none."""
+"""Finds what opens and closes, by tokens if there is a tree, and by characters if there is none."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
 from codegemma_lsp.syntax.tree import Leaf
 
 _VOID_TAGS = frozenset(b"area base br col embed hr img input link meta source track wbr !doctype".split())
-"""HTML Standard, 13.1.2."""
+"""The void elements of the HTML Standard, 13.1.2."""
 _PAIRS = {closer: opener for opener, closer in BRACKETS.items()}
 _LOOPS = frozenset({"while", "until", "for", "while_statement", "for_statement", "repeat_statement"})
 
 
 def depth_change(leaf: Leaf, language: Language, source: bytes) -> int:
-    """1 where the token opens something, -1 where it closes something, else 0."""
+    """Returns 1 if the token opens something, -1 if it closes something, or else 0."""
     if language.blocks is Blocks.TAG:
         return _tag_change(leaf, source)
     kind = leaf.type.lstrip("$#") or leaf.type
@@ -42,10 +42,13 @@ def _tag_change(leaf: Leaf, source: bytes) -> int:
     return 0 if name in _VOID_TAGS else 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """``unmatched``: closing brackets and quotes whose opening partner is not in the text, with their offsets;
-    ``unclosed``: opening ones; ``quote``: the quote that is open at its end, or ""."""
+    """The brackets and quotes of a text without their partners.
+
+    ``unmatched`` are closing brackets and quotes whose opening partner is not in the text, with their offsets.
+    ``unclosed`` are opening ones. ``quote`` is the quote that is open at the end, or "".
+    """
 
     unmatched: tuple[tuple[int, str], ...]
     unclosed: str
@@ -53,7 +56,7 @@ class Scan:
 
 
 def scan(text: str, quote: str, quotes: str) -> Scan:
-    """Of a text that begins inside a string begun by ``quote``; ``quotes`` are the characters that begin strings."""
+    """Scans a text that begins inside a string begun by ``quote``. ``quotes`` are the characters that begin strings."""
     found: list[tuple[int, str]] = []
     stack: list[str] = []
     escaped, outer = False, bool(quote)
@@ -74,4 +77,4 @@ def scan(text: str, quote: str, quotes: str) -> Scan:
             stack.pop()
         elif char in _PAIRS:
             found.append((at, char))
-    return Scan(tuple(found), "".join(stack), quote)
+    return Scan(unmatched=tuple(found), unclosed="".join(stack), quote=quote)

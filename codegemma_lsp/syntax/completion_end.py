@@ -1,4 +1,4 @@
-"""Whether generated text has finished what the cursor's position began."""
+"""Decides whether generated text has finished what the cursor's position began."""
 
 from __future__ import annotations
 
@@ -10,38 +10,40 @@ from codegemma_lsp.syntax.brackets import depth_change, scan
 from codegemma_lsp.syntax.languages import Blocks, Language
 from codegemma_lsp.syntax.scope import CursorKind, CursorScope
 from codegemma_lsp.syntax.tree import Leaf, Syntax, reparse
-from codegemma_lsp.text import indentation, line_start
+from codegemma_lsp.text import indentation, line_end, line_start
 
 _CONTINUES = frozenset(
     "= += -= *= /= + - * / % , . -> => :: ? : && || & | ^ < ( [ and or not in is if else :=".split()  # noqa: SIM905
 )
 _CONTINUED_BY = re.compile(r"\s*(\.\w|\?\.|\?:|&&|\|\||[-+*/%](?![-+/*])|[:?]\s)")
-"""How a line begins that goes on with the statement above, in languages whose statements need no semicolon."""
+"""Matches the beginning of a line that continues the statement above, in languages whose statements need no
+semicolon."""
 _BRANCH = re.compile(r"\s*\}?\s*(else|elif|elsif|except|finally|catch|while|rescue|ensure)\b")
 _STARTS_BRANCHES = re.compile(r"\s*(if|for|while|try|do|switch|when|match|unless|begin)\b")
 _PREFIX_LINE = re.compile(r"\s*(@[\w.:]+(\(.*\))?|#!?\[.*\]|\[[\w.]+(\(.*\))?\]|template\s*<.*>)\s*$")
-"""A decorator, attribute, annotation or template head: the first part of what follows it."""
+"""Matches a decorator, attribute, annotation or template head, which is the first part of what follows it."""
 _UNDECIDED = re.compile(r"\s*(\w*|[.?&|:+*/%-])")
-"""A line that has not come far enough to tell whether it goes on with the statement above."""
+"""Matches a line that is too short to tell whether it continues the statement above."""
 
 
 class Extent(Enum):
-    """How much a suggestion may bring."""
+    """How much a suggestion may contain."""
 
     LINE = auto()
     """The rest of the line and nothing else."""
     REST = auto()
     """The rest of the line, and more only while something that it opened is open."""
     STATEMENT = auto()
-    """One statement with the block that belongs to it."""
+    """One statement with its block."""
     BLOCK = auto()
     """The statements of the block that has just been opened."""
 
 
 def extent_at(scope: CursorScope, text_follows: bool) -> Extent:
-    """Several lines where a block has just been opened, one statement on an empty line, else the statement's rest.
+    """Returns several lines if a block has just been opened, one statement on an empty line, or else the statement's
+    rest.
 
-    ``text_follows``: something other than closing brackets stands between the cursor and the end of its line.
+    ``text_follows`` means that something other than closing brackets stands between the cursor and the end of its line.
     """
     if text_follows or scope.kind in (CursorKind.COMMENT, CursorKind.STRING):
         return Extent.LINE
@@ -50,49 +52,72 @@ def extent_at(scope: CursorScope, text_follows: bool) -> Extent:
     return Extent.STATEMENT if scope.kind is CursorKind.STATEMENT else Extent.REST
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Growth:
+    """The generated text at its cursor.
+
+    ``syntax`` contains the prefix and the text that has been generated. ``offset`` is the cursor in code points, and
+    ``scope`` is its scope. ``closers`` means that closing brackets follow the cursor on its line, so that nothing below
+    can belong to the statement.
+    """
+
+    syntax: Syntax
+    language: Language
+    offset: int
+    scope: CursorScope
+    extent: Extent
+    closers: bool
+
+    @property
+    def text(self) -> str:
+        return self.syntax.text
+
+    def state(self, at: int) -> _State:
+        return _scan(self.syntax, self.syntax.byte(self.offset), self.syntax.byte(at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
     depth: int
     last: Leaf | None
     closed_at: int | None
-    """Start of the first token that closed something opened before the cursor, in bytes."""
+    """The start of the first token that closed something opened before the cursor, in bytes."""
 
 
 def completion_end(
     grown: Syntax, offset: int, scope: CursorScope, extent: Extent, whole: Syntax | None = None, since: int = 0
 ) -> int | None:
-    """Where in ``grown.text`` (code points) the generated text is complete, or None where it is not yet.
+    """Returns the offset in ``grown.text`` (code points) at which the generated text is complete, or None if it is not
+    complete yet.
 
-    ``grown`` holds the prefix and what has been generated, nothing after it; ``offset`` is the cursor, ``scope`` its
-    scope. ``whole``, where given, is the document without the generated text: a text that would add an error to it
-    is not complete. What lies beyond the returned offset belongs to the next statement or to an outer block and is
-    to be cut. Line ends before ``since`` are known not to be the place. The answer may wait for the first word of
-    the line that comes next.
+    ``grown`` contains the prefix and the generated text, and nothing after it. ``offset`` is the cursor, and ``scope``
+    its scope. ``whole``, if given, is the document without the generated text: a text that would add an error to it is
+    not complete. The text after the returned offset belongs to the next statement or to an outer block and must be cut.
+    Line ends before ``since`` are known not to be the end. The result may depend on the first word of the next line.
     """
     if extent is Extent.LINE:
         end = grown.text.find("\n", offset)
         return None if end < 0 else end
     if grown.tree is None or grown.language is None:
         return _plain_complete(grown.text, offset, extent)
-    closers = whole is not None and bool(whole.text[offset:].split("\n", 1)[0].strip())
+    closers = whole is not None and bool(whole.text[offset : line_end(whole.text, offset)].strip())
+    growth = _Growth(syntax=grown, language=grown.language, offset=offset, scope=scope, extent=extent, closers=closers)
     for at in _line_ends(grown.text, offset):
         if at < since:
             continue
-        state = _scan(grown, grown.byte(offset), grown.byte(at))
+        state = growth.state(at)
         if state.closed_at is not None and extent is not Extent.REST:
-            return _closed(grown, grown.language, offset, extent, grown.char(state.closed_at))
+            return _closed(growth, grown.char(state.closed_at))
         if state.depth > 0 or _in_string(grown, at) or grown.text.endswith("\\", offset, at):
             continue
-        if not _ends_here(grown, grown.language, offset, scope, extent, at, state, closers):
-            continue
-        # Where it closes what was opened before the cursor, closing brackets below are overwritten, not added to.
-        if state.closed_at is not None or not _adds_error(grown, offset, at, whole):
+        # If the text closes what was opened before the cursor, the brackets that follow are overwritten.
+        if _ends_here(growth, at, state) and (state.closed_at is not None or not _adds_error(grown, offset, at, whole)):
             return at
-    return _closed_in_last_line(grown, grown.language, offset, extent)
+    return _closed_in_last_line(growth)
 
 
 def _plain_complete(text: str, offset: int, extent: Extent) -> int | None:
-    """Without a grammar: a statement is a line, a block ends at an empty line."""
+    """Decides without a grammar: a statement is a line, and a block ends at an empty line."""
     for at in _line_ends(text, offset):
         if extent is not Extent.BLOCK or text[at + 1 :].startswith("\n"):
             return at
@@ -100,7 +125,7 @@ def _plain_complete(text: str, offset: int, extent: Extent) -> int | None:
 
 
 def _line_ends(text: str, offset: int) -> list[int]:
-    """Offsets of the line ends in the generated text that have something other than blanks before them."""
+    """Returns the offsets of the line ends in the generated text that have something other than blanks before them."""
     found = []
     at = text.find("\n", offset)
     while at >= 0:
@@ -110,85 +135,88 @@ def _line_ends(text: str, offset: int) -> list[int]:
     return found
 
 
-def _closed_in_last_line(grown: Syntax, language: Language, offset: int, extent: Extent) -> int | None:
-    if language.blocks is Blocks.INDENT or extent is Extent.REST:
+def _closed_in_last_line(growth: _Growth) -> int | None:
+    if growth.language.blocks is Blocks.INDENT or growth.extent is Extent.REST:
         return None
-    state = _scan(grown, grown.byte(offset), len(grown.source))
+    state = _scan(growth.syntax, growth.syntax.byte(growth.offset), len(growth.syntax.source))
     if state.closed_at is None:
         return None
-    if extent is Extent.BLOCK and "\n" not in grown.text[grown.char(state.closed_at) :]:
-        return None  # what belongs to the closing token may still come
-    return _closed(grown, language, offset, extent, grown.char(state.closed_at))
+    at = growth.syntax.char(state.closed_at)
+    if growth.extent is Extent.BLOCK and "\n" not in growth.text[at:]:
+        return None  # text that belongs to the closing token may still follow
+    return _closed(growth, at)
 
 
-def _closed(grown: Syntax, language: Language, offset: int, extent: Extent, at: int) -> int:
-    """Something opened before the cursor was closed at ``at``. A block ends with the closing token and what belongs
-    to it, as in ``});``; a statement before it."""
-    if extent is not Extent.BLOCK or language.blocks is Blocks.INDENT:
+def _closed(growth: _Growth, at: int) -> int:
+    """Returns the end after something opened before the cursor was closed at ``at``. A block ends after the closing
+    token and what belongs to it, as in ``});``. A statement ends before the token."""
+    if growth.extent is not Extent.BLOCK or growth.language.blocks is Blocks.INDENT:
         return at
-    end, text = at, grown.text
-    line_end = text.find("\n", at)
-    line_end = len(text) if line_end < 0 else line_end
-    if "\n" not in text[offset:at] or not scan(text[at:line_end], "", "\"'`").unclosed:
-        return line_end
+    end, text = at, growth.text
+    rest_end = line_end(text, at)
+    if "\n" not in text[growth.offset : at] or not scan(text[at:rest_end], "", "\"'`").unclosed:
+        return rest_end
     while end < len(text) and (text[end].isalpha() or text[end] in ")]};,</>"):
         end += 1
     return end
 
 
-def _ends_here(
-    grown: Syntax,
-    language: Language,
-    offset: int,
-    scope: CursorScope,
-    extent: Extent,
-    at: int,
-    state: _State,
-    closers: bool,
-) -> bool:
-    """Whether a line's end, with every bracket closed, is the end of what was asked for. ``closers``: closing
-    brackets follow the cursor on its line, so that nothing below can belong to the statement."""
-    first = grown.text[line_start(grown.text, offset) : at]
-    if closers and state.closed_at is None and grown.text[offset:at].lstrip(" \t").startswith("\n"):
-        return False  # begun on a line of its own within the brackets, it ends where they do
-    following, last = _next_filled(grown.text, at + 1), state.last
-    if language.blocks is Blocks.INDENT:
-        kind = last.type if last is not None else ""
-        opener_here = bool(grown.text[line_start(grown.text, offset) : offset].strip())
-        opens = (kind == ":" and language.colon_opens_block) or (kind == "," and closers)
-        return not opens and _ends_by_indent(first, scope, extent, following, opener_here)
-    line = grown.text[max(offset, line_start(grown.text, at)) : at]
-    if extent is Extent.BLOCK or last is None or last.type in _CONTINUES or _PREFIX_LINE.match(line):
+def _ends_here(growth: _Growth, at: int, state: _State) -> bool:
+    """Returns whether a line's end, with every bracket closed, completes the extent."""
+    generated = growth.text[growth.offset : at]
+    if growth.closers and state.closed_at is None and generated.lstrip(" \t").startswith("\n"):
+        return False  # text that begins on a line of its own within the brackets ends where they do
+    following = _next_filled(growth.text, at + 1)
+    if growth.language.blocks is Blocks.INDENT:
+        return not _awaits_block(growth, state) and _ends_by_indent(growth, at, following)
+    if state.last is None or not _may_end(growth, at, state.last):
         return False
-    if extent is Extent.STATEMENT and language.semicolons and not _may_end(last, language):
-        return False
-    if closers or language.line_ends_statement:
+    if growth.closers or growth.language.line_ends_statement:
         return True
+    return not _goes_on(growth, at, state.last, following)
+
+
+def _awaits_block(growth: _Growth, state: _State) -> bool:
+    """Returns whether a block, or a further item within brackets, must follow the line."""
+    kind = state.last.type if state.last is not None else ""
+    return (kind == ":" and growth.language.colon_opens_block) or (kind == "," and growth.closers)
+
+
+def _may_end(growth: _Growth, at: int, last: Leaf) -> bool:
+    """Returns whether a statement can end with this line, in a language with brackets or keywords around its blocks."""
+    line = growth.text[max(growth.offset, line_start(growth.text, at)) : at]
+    if growth.extent is Extent.BLOCK or last.type in _CONTINUES or _PREFIX_LINE.match(line):
+        return False
+    if growth.extent is not Extent.STATEMENT or not growth.language.semicolons:
+        return True
+    return last.type in {";", "}", ":", ">"} or last.type in growth.language.comments
+
+
+def _goes_on(growth: _Growth, at: int, last: Leaf, following: str | None) -> bool:
+    """Returns whether the next line belongs to a statement that could end here, or is too short to tell."""
+    first = growth.text[line_start(growth.text, growth.offset) : at]
     branches = last.type == "}" or bool(_STARTS_BRANCHES.match(first))
-    sure = last.type in {";", ","} or (language.semicolons and extent is Extent.REST)
+    sure = last.type in {";", ","} or (growth.language.semicolons and growth.extent is Extent.REST)
     if sure and not branches:
-        return True
-    if following is None or _UNDECIDED.fullmatch(following):
         return False
-    return not _BRANCH.match(following) and (sure or not _CONTINUED_BY.match(following))
+    if following is None or _UNDECIDED.fullmatch(following):
+        return True
+    return bool(_BRANCH.match(following)) or (not sure and bool(_CONTINUED_BY.match(following)))
 
 
-def _may_end(last: Leaf, language: Language) -> bool:
-    return last.type in {";", "}", ":", ">"} or last.type in language.comments
-
-
-def _ends_by_indent(first: str, scope: CursorScope, extent: Extent, following: str | None, opener_here: bool) -> bool:
-    """Complete at the end of the last line before one that is indented too little to belong. ``opener_here``: the
-    cursor's line is itself the one that opened the block."""
-    begun = [line for line in first.split("\n") if line.strip()]
-    indent = _width(begun[0]) if extent is not Extent.BLOCK else scope.opener_indent
-    simple = extent is not Extent.BLOCK and len(begun) == 1 and not _PREFIX_LINE.match(begun[0])
+def _ends_by_indent(growth: _Growth, at: int, following: str | None) -> bool:
+    """Returns whether the next line is indented too little to belong to the statement or the block."""
+    start, is_block = line_start(growth.text, growth.offset), growth.extent is Extent.BLOCK
+    begun = [line for line in growth.text[start:at].split("\n") if line.strip()]
+    indent = growth.scope.opener_indent if is_block else _width(begun[0])
+    simple = not is_block and len(begun) == 1 and not _PREFIX_LINE.match(begun[0])
     if simple and not begun[0].rstrip().endswith(":"):
         return True
     if following is None or _UNDECIDED.fullmatch(following):
         return False
-    if extent is Extent.BLOCK:
-        body = begun[0] if not opener_here else next(iter(begun[1:]), "")
+    if is_block:
+        opener_here = bool(growth.text[start : growth.offset].strip())
+        body = next(iter(begun[1:]), "") if opener_here else begun[0]
         return _width(following) < max(_width(body), indent + 1)
     if _width(following) != indent:
         return _width(following) < indent
@@ -206,7 +234,7 @@ def _adds_error(grown: Syntax, offset: int, at: int, whole: Syntax | None) -> bo
 
 
 def _scan(syntax: Syntax, start: int, end: int) -> _State:
-    """Bracket depth at ``end`` relative to ``start`` (bytes), and the last token that is not a comment."""
+    """Returns the bracket depth at ``end`` relative to ``start`` (bytes), and the last token that is not a comment."""
     assert syntax.language is not None
     depth, last, closed_at = 0, None, None
     for leaf in syntax.leaves(start, end):
@@ -215,11 +243,11 @@ def _scan(syntax: Syntax, start: int, end: int) -> _State:
             depth, closed_at = 0, leaf.start if closed_at is None else closed_at
         if leaf.type not in syntax.language.comments:
             last = leaf
-    return _State(depth, last, closed_at)
+    return _State(depth=depth, last=last, closed_at=closed_at)
 
 
 def _in_string(syntax: Syntax, offset: int) -> bool:
-    """Whether a line's end at ``offset`` is inside a string or a comment that spans lines."""
+    """Returns whether a line's end at ``offset`` is inside a string or a comment that spans lines."""
     assert syntax.language is not None
     byte = syntax.byte(offset)
     whole = syntax.language.strings | syntax.language.comments
@@ -227,10 +255,9 @@ def _in_string(syntax: Syntax, offset: int) -> bool:
 
 
 def _next_filled(text: str, start: int) -> str | None:
-    """The next line with something on it, as far as it has come."""
+    """Returns the next line that is not empty, as far as it has been generated."""
     while start < len(text):
-        end = text.find("\n", start)
-        end = len(text) if end < 0 else end
+        end = line_end(text, start)
         if text[start:end].strip():
             return text[start:end] + ("\n" if end < len(text) else "")
         start = end + 1

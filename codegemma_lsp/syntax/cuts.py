@@ -1,7 +1,8 @@
-"""Places where a file can be cut open and what was there compared with what is suggested."""
+"""Finds places where a file can be cut open to compare the removed text with a suggestion."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 
@@ -11,12 +12,15 @@ from codegemma_lsp.document import Span
 from codegemma_lsp.syntax.tree import Syntax
 
 _BODIES = frozenset({"block", "statement_block", "class_body", "compound_statement", "declaration_list"})
+_BEGUN = re.compile(r"[\\{(\[,:]$")
+"""Matches the end of a line that begins something."""
 _MIN_CHARS = 6
 _MAX_CHARS = 600
 
 
 class Cut(StrEnum):
-    """A line from its first word on; the statements of a block; a value, an argument or a condition."""
+    """The kinds of cuts: a line from its first word on, the statements of a block, and a value, an argument or a
+    condition."""
 
     LINE = "line"
     BLOCK = "block"
@@ -24,7 +28,7 @@ class Cut(StrEnum):
 
 
 def cuts(syntax: Syntax, kind: Cut) -> list[Span]:
-    """Every such place in a file, in order; comments, and strings that stand alone, are none."""
+    """Returns every place of a kind in a file, in order. Comments, and strings that stand alone, are excluded."""
     if syntax.tree is None or syntax.language is None:
         return []
     if kind is Cut.LINE:
@@ -63,7 +67,7 @@ def _within(node: tree_sitter.Node | None, types: frozenset[str]) -> bool:
 
 
 def _is_block(node: tree_sitter.Node, syntax: Syntax) -> bool:
-    """Whether a node is a block with a statement in it that says something."""
+    """Returns whether a node is a block that contains a statement with some effect."""
     assert syntax.language is not None
     silent = syntax.language.comments | {"expression_statement"}
     says = any(
@@ -74,7 +78,7 @@ def _is_block(node: tree_sitter.Node, syntax: Syntax) -> bool:
 
 
 def _is_expression(node: tree_sitter.Node, syntax: Syntax) -> bool:
-    """Whether a node is what its parent calls a value, a condition or an argument, on one line."""
+    """Returns whether a node is a value, a condition or an argument of its parent, on one line."""
     parent = node.parent
     assert syntax.language is not None
     if parent is None or not node.is_named or node.start_point[0] != node.end_point[0]:
@@ -87,7 +91,7 @@ def _is_expression(node: tree_sitter.Node, syntax: Syntax) -> bool:
 
 
 def _inside(node: tree_sitter.Node, syntax: Syntax) -> Span:
-    """A block without the braces around it and the blanks within them."""
+    """Returns a block without the braces around it and the blanks within them."""
     span = _span(node, syntax)
     text = syntax.text[span.start : span.end]
     if node.children and node.children[0].type == "{":
@@ -107,3 +111,23 @@ def _nodes(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
         node = pending.pop()
         yield node
         pending.extend(reversed(node.children))
+
+
+def whole_statements(syntax: Syntax) -> list[Span]:
+    """Returns the statements that take one line each and end with it, in order."""
+    if syntax.tree is None:
+        return []
+    return [span for span in _lines(syntax) if _is_statement(syntax, span)]
+
+
+def _is_statement(syntax: Syntax, line: Span) -> bool:
+    assert syntax.tree is not None
+    start, end = syntax.byte(line.start), syntax.byte(line.end)
+    node = syntax.tree.root_node.descendant_for_byte_range(start, max(start, end - 1))
+    while node is not None and node.end_byte <= end and node.parent is not None and node.parent.end_byte <= end:
+        if node.parent.start_byte < start:
+            break
+        node = node.parent
+    if node is None or not node.is_named or node.has_error or (node.start_byte, node.end_byte) != (start, end):
+        return False
+    return _BEGUN.search(syntax.text[line.start : line.end]) is None

@@ -1,8 +1,8 @@
 """The part of a long file that is parsed for one keystroke.
 
-A line half typed makes the parser read all that follows it again, which in a long file takes longer than a keystroke
-may. So a long file is parsed as an excerpt: the lines around the cursor, from where a definition starts, below the
-headers of the blocks that hold them (as editors pin them to the top of a window), and with those blocks closed.
+A half-typed line makes the parser read everything after it again, which in a long file takes longer than a keystroke
+may. A long file is therefore parsed as an excerpt: the lines around the cursor, from the start of a definition, below
+the headers of the enclosing blocks (as editors pin them to the top of a window), and with those blocks closed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from codegemma_lsp.syntax.brackets import scan
 from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
-from codegemma_lsp.text import line_start
+from codegemma_lsp.text import line_end, line_start
 
 WHOLE_FILE_LINES = 300
 ABOVE, BELOW = 120, 40
-"""Lines of the file around the cursor; the window moves in steps, so that a new line does not move it."""
+"""The number of lines above and below the cursor. The window moves in steps, so that a new line does not move it."""
 _STEP = 20
 _MOST_HEADERS = 8
 _LONGEST_HEADER = 10
@@ -31,12 +31,13 @@ _FILLED = re.compile(r"([ \t]*)([^\s])")
 _NOT_A_HEADER = frozenset(")]}#*/<>'\"")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Excerpt:
-    """``text`` is header lines, then ``source[start:end]``, then closing brackets; ``offset`` is the cursor in it.
+    """A part of a file around the cursor.
 
-    ``lead`` is the length of the header lines; ``origins`` has for each the offset of its line in ``source``. ``top``
-    is the first line that was looked at.
+    ``text`` consists of header lines, then ``source[start:end]``, then closing brackets. ``offset`` is the cursor in
+    it. ``lead`` is the length of the header lines, and ``origins`` has the offset of each of them in ``source``.
+    ``top`` is the number of the first line of the window.
     """
 
     source: str
@@ -48,7 +49,7 @@ class Excerpt:
     origins: tuple[int, ...] = ()
 
     def original(self, offset: int) -> int:
-        """The offset in ``source`` of an offset in ``text``."""
+        """Returns the offset in ``source`` of an offset in ``text``."""
         if offset >= self.lead:
             return self.start + offset - self.lead
         line = self.text.count("\n", 0, offset)
@@ -62,11 +63,11 @@ def excerpt(
     previous: Excerpt | None = None,
     counted: tuple[int, int] | None = None,
 ) -> Excerpt:
-    """The excerpt around a cursor; a short file is its own. ``previous`` is one of an earlier state of the file;
-    ``counted`` are the cursor's line and the number of lines, where they are known."""
+    """Returns the excerpt around a cursor. A short file is its own excerpt. ``previous`` is one of an earlier state of
+    the file. ``counted`` are the cursor's line and the number of lines, if they are known."""
     line, lines = counted or (source.count("\n", 0, offset), source.count("\n") + 1)
     if language is None or lines <= WHOLE_FILE_LINES:
-        return Excerpt(source, source, offset, 0)
+        return Excerpt(source=source, text=source, offset=offset, start=0)
     top, bottom = max(0, line // _STEP * _STEP - ABOVE), (line // _STEP + 1) * _STEP + BELOW
     if previous is not None and previous.top == top and _still_starts(previous, source, offset):
         start, origins = previous.start, previous.origins
@@ -82,12 +83,20 @@ def excerpt(
         inner = _headers(source, start, end, _indent(source, end) or 0, language)
         headers = lead + "".join(f"{_line(source, origin)}\n" for origin in inner)
         text += "".join(BRACKETS[opener] for opener in reversed(scan(headers, "", '"').unclosed))
-    return Excerpt(source, text, len(lead) + offset - start, start, top, len(lead), origins)
+    return Excerpt(
+        source=source,
+        text=text,
+        offset=len(lead) + offset - start,
+        start=start,
+        top=top,
+        lead=len(lead),
+        origins=origins,
+    )
 
 
 def _still_starts(previous: Excerpt, source: str, offset: int) -> bool:
-    """Whether an excerpt of this text may start where the previous one did: nothing has changed above, and no block
-    around that start has ended before the cursor."""
+    """Returns whether an excerpt of this text may start where the previous one did. That is so if nothing has changed
+    above, and no block around that start has ended before the cursor."""
     start = previous.start
     if not 0 < start <= offset or not source.startswith(previous.source[:start]):
         return False
@@ -96,13 +105,13 @@ def _still_starts(previous: Excerpt, source: str, offset: int) -> bool:
 
 
 def _php_opener(source: str, start: int, language: Language) -> tuple[int, ...]:
-    """The line with the tag without which nothing after it is PHP."""
+    """Returns the line with the opening tag of PHP, without which the lines after it are not parsed as PHP."""
     tag = source.rfind(language.code_begins, 0, start) if language.code_begins else -1
     return (line_start(source, tag),) if tag > source.rfind("?>", 0, start) else ()
 
 
 def _starts_above(source: str, offset: int, count: int) -> list[int]:
-    """Starts of the cursor's line and of ``count`` lines before it, ascending."""
+    """Returns the starts of the cursor's line and of ``count`` lines before it, ascending."""
     starts = [line_start(source, offset)]
     for _ in range(count):
         if starts[-1] == 0:
@@ -113,7 +122,7 @@ def _starts_above(source: str, offset: int, count: int) -> list[int]:
 
 
 def _starts_below(source: str, offset: int, count: int) -> list[int]:
-    """Starts of ``count`` lines after the cursor's, ascending; fewer at the text's end."""
+    """Returns the starts of ``count`` lines after the cursor's line, ascending, or fewer at the text's end."""
     starts = []
     end = source.find("\n", offset)
     for _ in range(count):
@@ -125,9 +134,12 @@ def _starts_below(source: str, offset: int, count: int) -> list[int]:
 
 
 def _first_line(source: str, starts: list[int]) -> int:
-    """Start of the line to begin with: the topmost of the least indented ones that look like a definition, so that
-    the excerpt begins neither within a statement nor within a string. Blocks that have ended before the cursor, which
-    are the lines indented deeper than one below them, are passed over."""
+    """Returns the start of the excerpt's first line: the topmost of the least indented lines that look like a
+    definition.
+
+    The excerpt then begins neither within a statement nor within a string. Blocks that have ended before the cursor,
+    which are the lines indented deeper than one below them, are skipped.
+    """
     best: tuple[int, int, int] | None = None
     least: int | None = None
     for start in reversed(starts):
@@ -141,14 +153,14 @@ def _first_line(source: str, starts: list[int]) -> int:
 
 
 def _kind(source: str, start: int, indent: int) -> int:
-    """How fit a line is for a border: 0 where a definition seems to start, 2 where something seems to end."""
+    """Returns how suitable a line is as a border: 0 if a definition seems to start, 2 if something seems to end."""
     if _DEFINITION.match(source, start):
         return 0
     return 2 if source[start + indent] in _NOT_A_HEADER or source[start + indent] == "{" else 1
 
 
 def _end(source: str, starts: list[int], indent: int) -> int:
-    """Where the excerpt ends: before the line that ends the block it lies in, else before the last of the least
+    """Returns the end of the excerpt: before the line that ends its block, or else before the last of the least
     indented lines that look like a definition, so that it ends neither within a statement nor within a string."""
     best: tuple[int, int, int] | None = None
     for start in starts:
@@ -165,9 +177,11 @@ def _end(source: str, starts: list[int], indent: int) -> int:
 
 
 def _headers(source: str, first: int, at: int, indent: int, language: Language) -> tuple[int, ...]:
-    """Offsets, from ``first`` on, of the lines of the headers above ``at``, outermost first: of the nearest line
-    indented less than ``indent``, of the nearest above that indented less still, and so on, each with the lines after
-    it up to the one that opens its block."""
+    """Returns the offsets, from ``first`` on, of the header lines above ``at``, outermost first.
+
+    The headers are the nearest line indented less than ``indent``, the nearest above it that is indented less still,
+    and so on, each with the lines after it up to the one that opens its block.
+    """
     found: list[list[int]] = []
     while indent > 0 and len(found) < _MOST_HEADERS:
         match, size = None, 4096
@@ -187,7 +201,7 @@ def _headers(source: str, first: int, at: int, indent: int, language: Language) 
 
 
 def _declaration(source: str, start: int, first: int) -> int:
-    """Where a block begins whose opening bracket stands alone on the line at ``start``: at the declaration above."""
+    """Returns the start of the declaration above, if an opening bracket stands alone on the line at ``start``."""
     if _line(source, start).strip() != "{":
         return start
     indent, above = _indent(source, start) or 0, start
@@ -202,30 +216,30 @@ def _declaration(source: str, start: int, first: int) -> int:
 
 
 def _header_lines(source: str, start: int, end: int, language: Language) -> list[int]:
-    """Starts of a header's lines: up to the one after which its block is open."""
+    """Returns the starts of a header's lines, up to the one after which its block is open."""
     lines = [start]
     if language.blocks not in (Blocks.BRACE, Blocks.INDENT):
         return lines
     while len(lines) < _LONGEST_HEADER:
-        line_end = source.find("\n", lines[-1])
-        header = source[start : line_end if line_end >= 0 else len(source)]
+        header_end = line_end(source, lines[-1])
+        header = source[start:header_end]
         unclosed = scan(header, "", '"').unclosed
         opened = unclosed.endswith("{") if language.blocks is Blocks.BRACE else header.rstrip().endswith(":")
         if opened and (language.blocks is Blocks.BRACE or not unclosed):
             return lines
-        if line_end < 0 or line_end + 1 >= end or header.rstrip().endswith(";"):
+        if header_end + 1 >= end or header.rstrip().endswith(";"):
             break
-        lines.append(line_end + 1)
+        lines.append(header_end + 1)
     return [start]
 
 
 def _less_indented(most: int) -> re.Pattern[str]:
-    """The indentation, of at most ``most``, of a line that may start a block."""
+    """Returns the indentation, of at most ``most``, of a line that may start a block."""
     return re.compile(rf"^[ \t]{{0,{most}}}(?=[^\s{re.escape(''.join(sorted(_NOT_A_HEADER)))}])", re.MULTILINE)
 
 
 def _indent(source: str, start: int) -> int | None:
-    """Length of a line's indentation; None for an empty line."""
+    """Returns the length of a line's indentation, or None for an empty line."""
     match = _FILLED.match(source, start)
     if match is None or source.find("\n", start, match.end()) >= 0:
         return None
@@ -233,5 +247,4 @@ def _indent(source: str, start: int) -> int | None:
 
 
 def _line(source: str, start: int) -> str:
-    end = source.find("\n", start)
-    return source[start : len(source) if end < 0 else end]
+    return source[start : line_end(source, start)]

@@ -1,4 +1,4 @@
-"""What a file imports from others, and what another file says of an imported name."""
+"""Finds what a file imports from others in Python, JavaScript and TypeScript."""
 
 from __future__ import annotations
 
@@ -9,128 +9,111 @@ import tree_sitter
 
 from codegemma_lsp.syntax.tree import Syntax
 
-_MAX_MEMBERS = 24
-_INDENT = 2
+_AROUND_IMPORTS = frozenset({"if_statement", "try_statement", "else_clause", "except_clause", "block", "ERROR"})
+"""The types of nodes in which imports may stand at a file's head, such as ``if TYPE_CHECKING``. A half-typed line
+further down often turns everything above it into an error node."""
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedName:
+    """A name in another file, and the name that it has in this file."""
+
+    original: str
+    local: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """A module as the source names it (``a.b``, ``..a``, ``./a``), and the names taken from it, none where the module
-    itself is."""
+    """A module as the source names it (``a.b``, ``..a``, ``./a``), and what is imported from it.
+
+    ``names`` are imported one by one. ``local`` is the name of the module itself in this file, or "" if it has none.
+    ``everything`` means that all names are imported. ``exported`` means that the names are for other files and not for
+    this one.
+    """
 
     module: str
-    names: tuple[str, ...] = ()
+    names: tuple[ImportedName, ...] = ()
+    local: str = ""
+    everything: bool = False
+    exported: bool = False
 
 
 def imported(syntax: Syntax) -> list[Imported]:
-    """The imports at the top level of a Python, JavaScript or TypeScript file, in order; none in other languages."""
-    if syntax.tree is None:
-        return []
-    return [found for node in syntax.tree.root_node.named_children for found in _imports_of(node)]
+    """Returns the imports of a Python, JavaScript or TypeScript file outside its definitions, in order. The list is
+    empty for other languages."""
+    return [] if syntax.tree is None else list(_imports_in(syntax.tree.root_node))
 
 
-def _imports_of(node: tree_sitter.Node) -> Iterator[Imported]:
-    if node.type == "import_from_statement":
-        module = node.child_by_field_name("module_name")
-        names = [_original(name) for name in node.children_by_field_name("name")]
-        if module is not None:
-            yield Imported(_text(module), tuple(names))
-    elif node.type == "import_statement":
-        source = node.child_by_field_name("source")
-        if source is not None:
-            specifiers = [child for child in _below(node) if child.type == "import_specifier"]
-            yield Imported(_text(source).strip("'\""), tuple(_original(s) for s in specifiers))
-        else:
-            yield from (Imported(_original(name)) for name in node.children_by_field_name("name"))
+def _imports_in(node: tree_sitter.Node) -> Iterator[Imported]:
+    for child in node.named_children:
+        if child.type in _AROUND_IMPORTS:
+            yield from _imports_in(child)
+        elif child.type == "import_from_statement":
+            yield from _from_import(child)
+        elif child.type == "import_statement":
+            yield from _script_import(child) if child.child_by_field_name("source") else _python_import(child)
+        elif child.type == "export_statement" and child.child_by_field_name("source") is not None:
+            yield _script_export(child)
 
 
-def _original(node: tree_sitter.Node) -> str:
-    """The name that the other file knows, of one that may be renamed here."""
-    name = node.child_by_field_name("name")
-    return _text(name if name is not None else node)
+def _from_import(node: tree_sitter.Node) -> Iterator[Imported]:
+    module = node.child_by_field_name("module_name")
+    if module is None:
+        return
+    everything = any(child.type == "wildcard_import" for child in node.named_children)
+    names = tuple(_named(name) for name in node.children_by_field_name("name"))
+    yield Imported(module=text_of(module), names=names, everything=everything)
 
 
-def definition(syntax: Syntax, name: str) -> str:
-    """What a file's top level says of a name, in the language's own words with dots for what is left out: a function's
-    header, a class with its members' first lines, the statement that assigns it; "" where it says nothing."""
-    if syntax.tree is None:
-        return ""
-    for statement in syntax.tree.root_node.named_children:
-        for node in _defined(statement):
-            if _name_of(node) == name:
-                return _outline(node, statement)
-    return ""
+def _python_import(node: tree_sitter.Node) -> Iterator[Imported]:
+    for name in node.children_by_field_name("name"):
+        found = _named(name)
+        yield Imported(module=found.original, local=found.local)
 
 
-def _defined(node: tree_sitter.Node) -> list[tree_sitter.Node]:
-    """The definitions in a statement, below decorators, ``export`` and the like."""
-    if node.type in ("decorated_definition", "export_statement", "ambient_declaration"):
-        return [found for child in node.named_children for found in _defined(child)]
-    if node.type in ("expression_statement", "lexical_declaration", "variable_declaration"):
-        return list(node.named_children)
-    return [node]
+def _script_import(node: tree_sitter.Node) -> Iterator[Imported]:
+    source = node.child_by_field_name("source")
+    assert source is not None
+    names, local = [], ""
+    for child in below(node):
+        if child.type == "import_specifier":
+            names.append(_named(child))
+        elif child.type == "namespace_import":
+            local = text_of(child.named_children[0]) if child.named_children else ""
+        elif child.type == "identifier" and child.parent is not None and child.parent.type == "import_clause":
+            names.append(ImportedName("default", text_of(child)))
+    yield Imported(module=_unquoted(source), names=tuple(names), local=local)
 
 
-def _name_of(node: tree_sitter.Node) -> str:
-    name = node.child_by_field_name("name") or node.child_by_field_name("left")
-    return "" if name is None else _text(name)
+def _script_export(node: tree_sitter.Node) -> Imported:
+    source = node.child_by_field_name("source")
+    assert source is not None
+    names = tuple(_named(child) for child in below(node) if child.type == "export_specifier")
+    is_namespace = any(child.type == "namespace_export" for child in node.named_children)
+    return Imported(module=_unquoted(source), names=names, everything=not names and not is_namespace, exported=True)
 
 
-def _outline(node: tree_sitter.Node, statement: tree_sitter.Node) -> str:
-    body = node.child_by_field_name("body")
-    if body is None:
-        text = _text(statement)
-        return text if text.count("\n") < _MAX_MEMBERS else text.split("\n")[0]
-    if not any(word in node.type for word in ("class", "interface", "enum")):
-        return _header(statement, body)
-    members = [_member(child) for child in body.named_children[:_MAX_MEMBERS] if child.type != "comment"]
-    close = "" if body.type == "block" else "\n}"
-    opener = "" if body.type == "block" else " {"
-    return "\n".join([_until(statement, body) + opener, *members]) + close
+def _named(node: tree_sitter.Node) -> ImportedName:
+    name, alias = node.child_by_field_name("name"), node.child_by_field_name("alias")
+    original = text_of(name if name is not None else node)
+    return ImportedName(original, text_of(alias) if alias is not None else original)
 
 
-def _member(node: tree_sitter.Node) -> str:
-    """A member of a class: a method's header, or its first line; with the indentation that it has,
-    if it has a line of its own."""
-    inner = next(iter(_defined(node)), node)
-    body = inner.child_by_field_name("body")
-    text = _header(node, body) if body is not None else _text(node).split("\n")[0]
-    alone = node.parent is None or node.start_point[0] != node.parent.start_point[0]
-    return " " * (node.start_point[1] if alone else _INDENT) + text
+def _unquoted(node: tree_sitter.Node) -> str:
+    return text_of(node).strip("'\"`")
 
 
-def _header(node: tree_sitter.Node, body: tree_sitter.Node) -> str:
-    """A definition up to its body, with the first line of a Python docstring, and dots for what is left out."""
-    header = _until(node, body)
-    if body.type != "block":
-        return f"{header} {{ ... }}"
-    said = _docstring(body)
-    return f'{header}\n{" " * body.start_point[1]}"""{said}"""' if said else f"{header} ..."
-
-
-def _docstring(body: tree_sitter.Node) -> str:
-    """The first line of a Python docstring, without its quotes."""
-    first = next(iter(body.named_children), None)
-    string = next(iter(first.named_children), None) if first is not None else None
-    if string is None or string.type != "string":
-        return ""
-    return _text(string).lstrip("rRuU").strip("\"'\n ").split("\n")[0].strip()
-
-
-def _until(node: tree_sitter.Node, body: tree_sitter.Node) -> str:
-    return _source(node)[: body.start_byte - node.start_byte].decode(errors="replace").rstrip()
-
-
-def _below(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+def below(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+    """Yields the named nodes below a node, each before the nodes below it."""
     for child in node.named_children:
         yield child
-        yield from _below(child)
+        yield from below(child)
 
 
-def _source(node: tree_sitter.Node) -> bytes:
+def source_of(node: tree_sitter.Node) -> bytes:
     assert node.text is not None
     return node.text
 
 
-def _text(node: tree_sitter.Node) -> str:
-    return _source(node).decode(errors="replace")
+def text_of(node: tree_sitter.Node) -> str:
+    return source_of(node).decode(errors="replace")

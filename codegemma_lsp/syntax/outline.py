@@ -1,4 +1,4 @@
-"""What a file declares at its head."""
+"""The declarations at the head of a file."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from codegemma_lsp.syntax.tree import Syntax
 from codegemma_lsp.text import line_start
 
 _MOST_NODES = 400
-"""Top-level nodes looked at: imports stand at a file's head."""
+"""The number of top-level nodes that are read. Imports stand at a file's head."""
 
 
 HEAD_CHARS = 6_000
-"""How much of a file is looked at for imports."""
+"""The number of code points of a file in which imports are searched."""
 
 
 def head_of(text: str) -> str:
-    """The lines at a file's head in which imports are looked for."""
+    """Returns the lines at a file's head in which imports are searched."""
     return text[: line_start(text, HEAD_CHARS)] if len(text) > HEAD_CHARS else text
 
 
 def imports(syntax: Syntax) -> tuple[Span, ...]:
-    """Spans of the import statements at the top level of a text, in order."""
+    """Returns the spans of the import statements at the top level of a text, in order."""
     if syntax.tree is None or syntax.language is None:
         return ()
     found = []

@@ -1,4 +1,4 @@
-"""What a selection means: whole lines of complete nodes, and the definition that it is in."""
+"""Turns a selection into whole lines of complete nodes, and finds the definition around it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import tree_sitter
 
 from codegemma_lsp.document import Span
-from codegemma_lsp.syntax.languages import Blocks
+from codegemma_lsp.syntax.languages import Blocks, Language
 from codegemma_lsp.syntax.scope import body_of
 from codegemma_lsp.syntax.tree import Syntax
 
 _MAY_FOLLOW = frozenset(",;) \t")
-"""What may stand between a node and its line's end without being a part of what is rewritten."""
+"""The characters that may stand between a node and its line's end without being part of what is rewritten."""
 _WRAPPERS = frozenset(
     {
         "decorated_definition",
@@ -25,15 +25,17 @@ _WRAPPERS = frozenset(
         "pair",
     }
 )
-"""Nodes of which a definition may be the value, and whose start is where its documentation belongs."""
+"""The types of nodes whose value may be a definition, and whose start is the place of its documentation."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """A function or a class. ``span`` includes decorators, ``export`` and the like; ``body`` is the first statement's
-    start to the last one's end, None where there is none. ``head`` is where comments on it belong: the start of a line,
-    after its indentation. ``documentation`` is that which is there already: the string or the comments, without
-    indentation before them."""
+    """A function or a class.
+
+    ``span`` includes decorators, ``export`` and the like. ``body`` is from the start of the first statement to the end
+    of the last one, or None if there is none. ``head`` is the place of comments on it: the start of a line, after its
+    indentation. ``documentation`` is the existing one: the string or the comments, without the indentation before them.
+    """
 
     name: str
     is_class: bool
@@ -44,8 +46,9 @@ class Definition:
 
 
 def region_at(syntax: Syntax, selection: Span) -> Span:
-    """Whole lines, without the last one's end: those of the smallest complete nodes that cover the selection, or the
-    line, where nothing is selected. Lines as they are where there is no tree, or the selection is blank."""
+    """Returns whole lines, without the last line end: those of the smallest complete nodes that cover the selection, or
+    the line if nothing is selected. If there is no tree, or the selection is blank, the lines are returned as they
+    are."""
     start, end = trimmed(syntax.text, selection)
     first, last = syntax.byte(start), syntax.byte(end)
     node = None
@@ -64,7 +67,7 @@ def region_at(syntax: Syntax, selection: Span) -> Span:
 
 
 def trimmed(text: str, selection: Span) -> tuple[int, int]:
-    """A selection without the blanks at its ends; of nothing, what stands on its line."""
+    """Returns a selection without the blanks at its ends. For an empty selection, returns the text of its line."""
     start, end = selection.start, selection.end
     if not text[start:end].strip():
         line = whole_lines(text, Span(start, start))
@@ -77,15 +80,16 @@ def trimmed(text: str, selection: Span) -> tuple[int, int]:
 
 
 def whole_lines(text: str, span: Span) -> Span:
-    """From the start of the first line to the end of the last, which is left out. LF, CR LF or CR."""
+    """Returns the span from the start of the first line to the end of the last, which is excluded. Line ends are LF, CR
+    LF or CR."""
     start = max(text.rfind("\n", 0, span.start), text.rfind("\r", 0, span.start)) + 1
     ends = [at for at in (text.find("\n", span.end), text.find("\r", span.end)) if at >= 0]
     return Span(start, min(ends, default=len(text)))
 
 
 def _covering(node: tree_sitter.Node, first: int, last: int) -> tuple[int, int]:
-    """The children of a node that the bytes touch, with those on the same lines; or the node itself where the bytes
-    reach beyond its children."""
+    """Returns the children of a node that the bytes touch, with those on the same lines, or the node itself if the
+    bytes reach beyond its children."""
     children = node.named_children
     touched = [i for i, child in enumerate(children) if child.end_byte > first and child.start_byte < last]
     if not touched or children[touched[0]].start_byte > first or children[touched[-1]].end_byte < last:
@@ -99,19 +103,15 @@ def _covering(node: tree_sitter.Node, first: int, last: int) -> tuple[int, int]:
 
 
 def _stands_alone(syntax: Syntax, first: int, last: int) -> bool:
-    """Whether nothing but blanks is before these bytes on their first line, and nothing of weight after them."""
+    """Returns whether only blanks are before these bytes on their first line, and nothing significant after them."""
     end = syntax.source.find(b"\n", last)
     after = syntax.source[last : end if end >= 0 else len(syntax.source)].decode(errors="ignore").strip()
     rest = after.lstrip("".join(_MAY_FOLLOW))
-    return _begins_its_line(syntax, first) and (not rest or rest.startswith(("#", "//", "--", "/*")))
-
-
-def _begins_its_line(syntax: Syntax, byte: int) -> bool:
-    return not syntax.source[syntax.source.rfind(b"\n", 0, byte) + 1 : byte].strip()
+    return syntax.begins_line(first) and (not rest or rest.startswith(("#", "//", "--", "/*")))
 
 
 def definition_at(syntax: Syntax, selection: Span) -> Definition | None:
-    """The innermost function around a selection, else the innermost class; None where there is neither."""
+    """Returns the innermost function around a selection, or else the innermost class, or None."""
     if syntax.tree is None or syntax.language is None:
         return None
     start, end = trimmed(syntax.text, selection)
@@ -142,16 +142,16 @@ def _definition(syntax: Syntax, node: tree_sitter.Node) -> Definition:
     statements = [c for c in body.named_children if c.type != "comment"] if body is not None else []
     inside = syntax.language.blocks is Blocks.INDENT
     line = top
-    while not _begins_its_line(syntax, line.start_byte) and line.parent is not None:
+    while not syntax.begins_line(line.start_byte) and line.parent is not None:
         line = line.parent
     documentation = _docstring(statements) if inside else _comments_above(syntax, line)
     return Definition(
-        _name(node, outer),
-        node.type in syntax.language.classes,
-        Span(syntax.char(top.start_byte), syntax.char(outer.end_byte)),
-        _chars(syntax, statements[0], statements[-1]) if statements else None,
-        syntax.char(line.start_byte),
-        _chars(syntax, *documentation) if documentation is not None else None,
+        name=_name(node, outer),
+        is_class=node.type in syntax.language.classes,
+        span=Span(syntax.char(top.start_byte), syntax.char(outer.end_byte)),
+        body=_chars(syntax, statements[0], statements[-1]) if statements else None,
+        head=syntax.char(line.start_byte),
+        documentation=_chars(syntax, *documentation) if documentation is not None else None,
     )
 
 
@@ -168,7 +168,7 @@ def _name(node: tree_sitter.Node, outer: tree_sitter.Node) -> str:
 
 
 def _declared(declarator: tree_sitter.Node) -> str:
-    """The name that a declarator of C or C++ is about."""
+    """Returns the name that a declarator of C or C++ declares."""
     inner: tree_sitter.Node | None = declarator
     while inner is not None:
         declarator = inner
@@ -185,14 +185,14 @@ def _docstring(statements: list[tree_sitter.Node]) -> tuple[tree_sitter.Node, tr
 
 
 def _comments_above(syntax: Syntax, node: tree_sitter.Node) -> tuple[tree_sitter.Node, tree_sitter.Node] | None:
-    """The comments that end on the line above a node, each on the line above the next."""
+    """Returns the comments that end on the line above a node, each on the line above the next."""
     assert syntax.language is not None
     first = last = None
     row, above = node.start_point[0], node.prev_sibling
     while above is not None and above.type in syntax.language.comments:
-        # The grammars of Rust and others count the line's end to the comment.
+        # The grammars of Rust and other languages include the line's end in the comment.
         end_row = above.end_point[0] - (1 if above.end_point[1] == 0 else 0)
-        if end_row != row - 1 or not _begins_its_line(syntax, above.start_byte):
+        if end_row != row - 1 or not syntax.begins_line(above.start_byte):
             break
         first, last = above, last or above
         row, above = above.start_point[0], above.prev_sibling
@@ -206,8 +206,48 @@ def _chars(syntax: Syntax, first: tree_sitter.Node, last: tree_sitter.Node) -> S
     return Span(syntax.char(first.start_byte), syntax.char(end))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A statement at the top level of a text, with the decorators or the comments above it.
+
+    ``defines`` is the name of the function or the class that it defines, or "". ``is_sound`` says whether the parser
+    found no error in it.
+    """
+
+    span: Span
+    defines: str = ""
+    is_definition: bool = False
+    is_import: bool = False
+    is_sound: bool = True
+
+
+def statements(syntax: Syntax) -> tuple[Statement, ...]:
+    """Returns the statements at the top level of a text, in order, without comments, or none if there is no grammar."""
+    if syntax.tree is None or syntax.language is None:
+        return ()
+    nodes = (node for node in syntax.tree.root_node.named_children if node.type not in syntax.language.comments)
+    return tuple(_statement(syntax, syntax.language, node) for node in nodes)
+
+
+def _statement(syntax: Syntax, language: Language, node: tree_sitter.Node) -> Statement:
+    inner = [node]
+    while inner[-1].type in _WRAPPERS and inner[-1].named_children:
+        wrapped = [child for child in inner[-1].named_children if child.type in language.definitions | _WRAPPERS]
+        if not wrapped:
+            break
+        inner.append(wrapped[-1])
+    found = next((one for one in inner if one.type in language.definitions), None)
+    return Statement(
+        span=Span(syntax.char(node.start_byte), syntax.char(node.end_byte)),
+        defines=_name(found, node) if found is not None else "",
+        is_definition=found is not None,
+        is_import=node.type in language.imports,
+        is_sound=not node.has_error,
+    )
+
+
 def named(syntax: Syntax, name: str) -> Span | None:
-    """The first definition of a name in a text, with decorators and the like; None where there is none."""
+    """Returns the first definition of a name in a text, with decorators and the like, or None."""
     if syntax.tree is None or syntax.language is None:
         return None
     pending = [syntax.tree.root_node]

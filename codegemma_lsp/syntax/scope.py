@@ -1,4 +1,4 @@
-"""Where the cursor stands: in which definitions, in what kind of place, and whether a block has just been opened."""
+"""The cursor's scope: the definitions around it, the kind of its place, and whether a block has just been opened."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import tree_sitter
 from codegemma_lsp.document import Span
 from codegemma_lsp.syntax.languages import BRACKETS, Blocks, Language
 from codegemma_lsp.syntax.tree import Leaf, Syntax
-from codegemma_lsp.text import indentation, line_start
+from codegemma_lsp.text import indentation, line_end, line_start
 
 _LOOK_BACK = 3_000
-"""Bytes before the cursor in which open brackets are looked for, where no definition starts nearer."""
+"""The number of bytes before the cursor in which open brackets are searched, if no definition starts nearer."""
 
 _INDENT_OPENERS = re.compile(
     r"\s*(async\s+)?(def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b|.*\blambda\b"
@@ -29,21 +29,24 @@ _NEXT_FILLED_LINE = re.compile(r"(?:[ \t\r\f]*\n)*([ \t]*)\S")
 
 
 class CursorKind(Enum):
-    """What kind of text the cursor is in."""
+    """The kind of text that the cursor is in."""
 
     STATEMENT = auto()
-    """At the start of a statement: nothing but indentation before it, no bracket open."""
+    """The start of a statement: only indentation is before it, and no bracket is open."""
     EXPRESSION = auto()
-    """Within a statement."""
+    """A place within a statement."""
     COMMENT = auto()
     STRING = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CursorScope:
-    """``headers``: of the enclosing classes and functions, outermost first, without their bodies. ``opened``: the
-    block the cursor is in has just been opened and holds nothing yet; ``opener_indent`` is the indentation, in code
-    points, of the line that opened it."""
+    """The scope of a cursor.
+
+    ``headers`` are those of the enclosing classes and functions, outermost first, without their bodies. ``opened``
+    means that the cursor's block has just been opened and is empty. ``opener_indent`` is the indentation, in code
+    points, of the line that opened it.
+    """
 
     kind: CursorKind
     headers: tuple[Span, ...] = ()
@@ -52,17 +55,17 @@ class CursorScope:
 
 
 def cursor_scope(syntax: Syntax, offset: int) -> CursorScope:
-    """The scope at an offset in code points. Never fails; a text without a grammar has statements only."""
+    """Returns the scope at an offset in code points. It never fails. A text without a grammar has statements only."""
     text = syntax.text
     start = line_start(text, offset)
     before = text[start:offset]
     if syntax.tree is None or syntax.language is None:
-        return CursorScope(CursorKind.EXPRESSION if before.strip() else CursorKind.STATEMENT)
+        return CursorScope(kind=CursorKind.EXPRESSION if before.strip() else CursorKind.STATEMENT)
     byte = syntax.byte(offset)
     headers = definition_headers(syntax, byte)
     inside = _inside_token(syntax, syntax.language, byte)
     if inside is not None:
-        return CursorScope(inside, headers)
+        return CursorScope(kind=inside, headers=headers)
     region = max(syntax.byte(headers[-1].start) if headers else 0, byte - _LOOK_BACK)
     leaves = [leaf for leaf in syntax.leaves(region, byte) if leaf.type not in syntax.language.comments]
     open_brackets = unclosed(leaves, syntax.language)
@@ -71,18 +74,23 @@ def cursor_scope(syntax: Syntax, offset: int) -> CursorScope:
     at_start = not before.strip() and not in_brackets
     place = CursorKind.STATEMENT if at_start else CursorKind.EXPRESSION
     if not opened:
-        return CursorScope(place, headers)
-    return CursorScope(place, headers, True, len(indentation(_line_of(text, syntax.char(leaves[-1].start)))))
+        return CursorScope(kind=place, headers=headers)
+    return CursorScope(
+        kind=place,
+        headers=headers,
+        opened=True,
+        opener_indent=len(indentation(_line_of(text, syntax.char(leaves[-1].start)))),
+    )
 
 
 def definition_headers(syntax: Syntax, byte: int) -> tuple[Span, ...]:
-    """Headers of the definitions whose body holds the byte, outermost first; decorators are left out."""
+    """Returns the headers of the definitions whose body contains the byte, outermost first, without decorators."""
     if syntax.language is None:
         return ()
     last = max(0, len(syntax.source[:byte].rstrip()) - 1)
     spans = []
     for node in syntax.ancestors(last):
-        # A keyword may be called as the definition that it begins: class.
+        # A keyword may have the same type as the definition that it begins, such as class.
         if node.is_named and node.type in syntax.language.definitions and _holds(syntax, node, byte):
             body = body_of(node)
             line_end = syntax.source.find(b"\n", node.start_byte)
@@ -94,10 +102,10 @@ def definition_headers(syntax: Syntax, byte: int) -> tuple[Span, ...]:
 
 
 def _holds(syntax: Syntax, node: tree_sitter.Node, byte: int) -> bool:
-    """Whether a definition holds the byte, also where the typist has not closed it yet."""
+    """Returns whether a definition contains the byte, also if the user has not closed it yet."""
     assert syntax.language is not None
     if syntax.language.blocks is Blocks.INDENT:
-        line = syntax.source[syntax.source.rfind(b"\n", 0, byte) + 1 : byte]
+        line = syntax.source[syntax.line_start(byte) : byte]
         column = len(line) - len(line.lstrip(b" \t"))
         return node.start_point[1] < column or (bool(line.strip()) and node.end_byte >= byte)
     body = body_of(node)
@@ -112,7 +120,7 @@ def _holds(syntax: Syntax, node: tree_sitter.Node, byte: int) -> bool:
 
 
 def body_of(node: tree_sitter.Node) -> tree_sitter.Node | None:
-    """The part of a definition that holds its statements; None for one that is only declared."""
+    """Returns the part of a definition that contains its statements, or None if it is only declared."""
     body = node.child_by_field_name("body")
     if body is not None:
         return body
@@ -121,7 +129,7 @@ def body_of(node: tree_sitter.Node) -> tree_sitter.Node | None:
 
 
 def unclosed(leaves: list[Leaf], language: Language) -> list[Leaf]:
-    """Brackets among the leaves that are open at their end, outermost first."""
+    """Returns the brackets among the leaves that are open at their end, outermost first."""
     stack: list[Leaf] = []
     closers = frozenset(BRACKETS.values())
     for leaf in leaves:
@@ -134,7 +142,7 @@ def unclosed(leaves: list[Leaf], language: Language) -> list[Leaf]:
 
 
 def is_block(leaf: Leaf, language: Language) -> bool:
-    """Whether an opening bracket starts a block of statements, not a list, a call or a literal."""
+    """Returns whether an opening bracket starts a block of statements, not a list, a call or a literal."""
     if _bracket(leaf, language) != "{" or language.blocks is Blocks.INDENT:
         return False
     parent, before = leaf.node.parent, leaf.node.prev_sibling
@@ -156,14 +164,14 @@ def _inside_token(syntax: Syntax, language: Language, byte: int) -> CursorKind |
             return None if closed and byte == node.end_byte else CursorKind.COMMENT
         if node.type in language.strings and byte < node.end_byte:
             return CursorKind.STRING
-    line_start = syntax.source.rfind(b"\n", 0, byte) + 1
-    if any(node.start_byte <= byte and node.end_byte >= line_start for node in syntax.errors()):
-        return _inside_by_quotes(syntax.source[line_start:byte].decode(errors="ignore"), language)
+    start = syntax.line_start(byte)
+    if any(node.start_byte <= byte and node.end_byte >= start for node in syntax.errors()):
+        return _inside_by_quotes(syntax.source[start:byte].decode(errors="ignore"), language)
     return None
 
 
 def _inside_by_quotes(before: str, language: Language) -> CursorKind | None:
-    """For a line that does not parse: whether a quote is open in it before the cursor."""
+    """Returns whether a quote is open before the cursor, in a line that does not parse."""
     quotes = language.quotes
     quote, escaped = "", False
     for char in before:
@@ -198,13 +206,11 @@ def _opens_block(syntax: Syntax, language: Language, leaves: list[Leaf], offset:
 
 
 def _empty_below(text: str, offset: int, opener_indent: int) -> bool:
-    """Whether the next line with something on it is not indented deeper than the line that opened the block."""
+    """Returns whether the next line that is not empty is not indented deeper than the line that opened the block."""
     line_end = text.find("\n", offset)
     below = _NEXT_FILLED_LINE.match(text, line_end + 1) if line_end >= 0 else None
     return below is None or len(below.group(1)) <= opener_indent
 
 
 def _line_of(text: str, offset: int) -> str:
-    start = line_start(text, offset)
-    end = text.find("\n", offset)
-    return text[start : len(text) if end < 0 else end]
+    return text[line_start(text, offset) : line_end(text, offset)]

@@ -1,10 +1,11 @@
-"""Syntax trees, parsed incrementally: each from the one before, by the one stretch in which their texts differ."""
+"""Syntax trees. Each is parsed incrementally from the previous one, by the one part in which their texts differ."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import tree_sitter
 
@@ -12,15 +13,18 @@ from codegemma_lsp.syntax.languages import Language, find_language, grammar
 from codegemma_lsp.text import common_prefix_length, common_suffix_length
 
 MAX_CHARS = 65_536
-"""Longer texts are treated as plain text. Excerpts are shorter, but for lines of unusual length."""
+"""The maximum length of a text that is parsed. Longer texts are treated as plain text. Excerpts are shorter, except for
+lines of unusual length."""
 
 _HOLDING_BLOCKS = ("_statement", "_definition", "_clause", "block")
-"""Ends of the names of Python's nodes that blocks are found in."""
+"""The ends of the names of Python's nodes that contain blocks."""
+_HIDDEN_MISSING = re.compile(r'\(MISSING (?:_|"\w+_token\d)')
+"""A missing token that the grammar gives no node, such as the line end between two statements, in a printed tree."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """A token of the grammar, in bytes; the node stays reachable for its surroundings."""
+    """A token of the grammar, in bytes. The node stays reachable for its surroundings."""
 
     type: str
     start: int
@@ -28,9 +32,9 @@ class Leaf:
     node: tree_sitter.Node
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Syntax:
-    """A text and its tree; ``tree`` is None where the language has no grammar here or the text is too long."""
+    """A text and its tree. ``tree`` is None if the language has no grammar here or the text is too long."""
 
     text: str
     language: Language | None
@@ -39,7 +43,7 @@ class Syntax:
 
     @property
     def language_name(self) -> str:
-        """ "" where the language has no grammar here."""
+        """The name of the language, or "" if it has no grammar here."""
         return self.language.name if self.language is not None else ""
 
     @cached_property
@@ -47,17 +51,23 @@ class Syntax:
         return len(self.text) == len(self.source)
 
     def byte(self, offset: int) -> int:
-        """Byte offset of a code point offset."""
+        """Returns the byte offset of a code point offset."""
         return offset if self._ascii else len(self.text[:offset].encode("utf-8", "replace"))
 
     def char(self, byte: int) -> int:
-        """Code point offset of a byte offset, which must not be inside a code point."""
+        """Returns the code point offset of a byte offset, which must not be inside a code point."""
         return byte if self._ascii else len(self.source[:byte].decode(errors="ignore"))
 
     @cached_property
     def error_count(self) -> int:
-        """How many places the grammar could not make sense of: error nodes, and tokens it had to invent."""
-        return sum(1 for _ in self.errors())
+        """The number of places that the grammar cannot parse: error nodes and missing tokens, also hidden ones."""
+        return sum(1 for _ in self.errors()) + self._hidden_missing()
+
+    def _hidden_missing(self) -> int:
+        """The number of missing tokens without a node. Only the printed tree has them."""
+        if self.tree is None or not self.tree.root_node.has_error:
+            return 0
+        return len(_HIDDEN_MISSING.findall(str(self.tree.root_node)))
 
     @property
     def colon_opens_block(self) -> bool:
@@ -70,10 +80,18 @@ class Syntax:
 
     @cached_property
     def faults(self) -> tuple[int, int]:
-        """``error_count``, and the same with what the grammar lets pass and Python does not: blocks without a
-        statement, and statements indented otherwise than the block that they are in. A text is no worse than another
-        where neither number is higher: typing turns errors into empty blocks, and may not do the reverse."""
-        return self.error_count, self.error_count + self._misplaced()
+        """The ``error_count``, and the same with what the grammar accepts and the language does not: in Python, blocks
+        without a statement, and statements indented differently from their block; in JavaScript, ``return`` outside of
+        functions; elsewhere what ``Language.file_items`` and ``Language.refused`` tell. A text is no worse than
+        another if neither number is higher: typing turns errors into empty blocks, and must not do the reverse."""
+        beyond = self._misplaced() + self._returns_from_nothing() + self._misplaced_in_file() + self._refused()
+        return self.error_count, self.error_count + beyond
+
+    @property
+    def misplaced(self) -> int:
+        """The number of faults that are no errors of the grammar."""
+        errors, all_ = self.faults
+        return all_ - errors
 
     def no_worse_than(self, other: Syntax) -> bool:
         return all(ours <= theirs for ours, theirs in zip(self.faults, other.faults, strict=True))
@@ -87,17 +105,54 @@ class Syntax:
             children = [child for child in node.named_children if child.type != "comment"]
             if node.type in ("block", "module"):
                 count += node.type == "block" and not children
-                columns = [child.start_point[1] for child in children if self._begins_its_line(child)]
+                columns = [child.start_point[1] for child in children if self.begins_line(child.start_byte)]
                 count += sum(column != columns[0] for column in columns)
             pending += [child for child in children if child.type.endswith(_HOLDING_BLOCKS)]
         return count
 
-    def _begins_its_line(self, node: tree_sitter.Node) -> bool:
-        start = node.start_byte
-        return not self.source[self.source.rfind(b"\n", 0, start) + 1 : start].strip()
+    def _returns_from_nothing(self) -> bool:
+        """Whether a ``return`` stands outside of functions, where the language forbids that. Once it does, more of
+        them are no worse: the file is run within a function. What does not parse may be a function's header."""
+        if self.tree is None or self.language is None or not self.language.returns:
+            return False
+        around = self.language.functions | {"ERROR"}
+        found = tree_sitter.QueryCursor(_query(self.language, f"({self.language.returns}) @return")).captures(
+            self.tree.root_node
+        )
+        return any(not _within(node, around) for node in found.get("return", []))
+
+    def _misplaced_in_file(self) -> int:
+        """The number of nodes of which no file of the language consists, or which stand too low in it."""
+        if self.tree is None or self.language is None or not self.language.file_items:
+            return 0
+        count, below_imports = 0, False
+        for child in self.tree.root_node.named_children:
+            if child.type in self.language.comments or child.is_error:
+                continue
+            # A macro at the top level is an expression for the grammar.
+            inner = child.named_children[0] if child.type == "expression_statement" and child.named_children else child
+            is_import = child.type in self.language.imports
+            too_low = self.language.imports_first and is_import and below_imports
+            count += too_low or inner.type not in self.language.file_items
+            below_imports |= not is_import
+        return count
+
+    def _refused(self) -> int:
+        if self.tree is None or self.language is None or not self.language.refused:
+            return 0
+        found = tree_sitter.QueryCursor(_query(self.language, self.language.refused)).captures(self.tree.root_node)
+        return len(found.get("refused", []))
+
+    def line_start(self, byte: int) -> int:
+        """Returns the byte offset of the start of the line that a byte offset is in."""
+        return _line_start(self.source, byte)
+
+    def begins_line(self, byte: int) -> bool:
+        """Returns whether only blanks stand before a byte offset on its line."""
+        return not self.source[self.line_start(byte) : byte].strip()
 
     def errors(self) -> Iterator[tree_sitter.Node]:
-        """Outermost error nodes and missing tokens, in order."""
+        """Yields the outermost error nodes and missing tokens, in order."""
         pending = [self.tree.root_node] if self.tree is not None else []
         while pending:
             node = pending.pop()
@@ -107,7 +162,8 @@ class Syntax:
                 pending.extend(reversed(node.children))
 
     def leaves(self, start: int, end: int) -> Iterator[Leaf]:
-        """Leaves that begin in the byte range, in order; a string or a comment is one leaf, a missing token none."""
+        """Yields the leaves that begin in the byte range, in order. A string or a comment is one leaf, and a missing
+        token is none."""
         if self.tree is None or self.language is None:
             return
         whole = self.language.strings | self.language.comments
@@ -120,7 +176,7 @@ class Syntax:
                 if node.type not in whole and cursor.goto_first_child_for_byte(max(start, node.start_byte)) is not None:
                     continue
                 if start <= node.start_byte < end and not node.is_missing and node.end_byte > node.start_byte:
-                    yield Leaf(node.type, node.start_byte, node.end_byte, node)
+                    yield Leaf(type=node.type, start=node.start_byte, end=node.end_byte, node=node)
             if node.start_byte >= end:
                 return
             descending = cursor.goto_next_sibling()
@@ -128,7 +184,7 @@ class Syntax:
                 return
 
     def ancestors(self, byte: int) -> list[tree_sitter.Node]:
-        """Nodes around the byte, innermost first."""
+        """Returns the nodes around the byte, innermost first."""
         if self.tree is None:
             return []
         node = self.tree.root_node.descendant_for_byte_range(byte, byte)
@@ -140,22 +196,22 @@ class Syntax:
 
 
 def parse(text: str, language_name: str, previous: Syntax | None = None, most: int = MAX_CHARS) -> Syntax:
-    """Parses ``text``, unless it is longer than ``most``; from ``previous``, where its language is the same, only what
-    differs is read again."""
+    """Parses ``text``, unless it is longer than ``most``. With a ``previous`` syntax in the same language, only the
+    difference is parsed."""
     language = find_language(language_name)
     source = text.encode("utf-8", "replace")
     if language is None or len(text) > most:
-        return Syntax(text, language, source, None)
+        return Syntax(text=text, language=language, source=source, tree=None)
     parser = tree_sitter.Parser(grammar(language))
     if previous is None or previous.tree is None or previous.language is not language:
-        return Syntax(text, language, source, parser.parse(source))
+        return Syntax(text=text, language=language, source=source, tree=parser.parse(source))
     if previous.source == source:
         return previous
-    return Syntax(text, language, source, parser.parse(source, _edited(previous, source)))
+    return Syntax(text=text, language=language, source=source, tree=parser.parse(source, _edited(previous, source)))
 
 
 def reparse(syntax: Syntax, text: str) -> Syntax:
-    """The tree of another text in the same language, by way of ``syntax``."""
+    """Returns the tree of another text in the same language, parsed from ``syntax``."""
     return parse(text, syntax.language_name, syntax)
 
 
@@ -171,4 +227,20 @@ def _edited(previous: Syntax, source: bytes) -> tree_sitter.Tree:
 
 
 def _point(source: bytes, byte: int) -> tuple[int, int]:
-    return source.count(b"\n", 0, byte), byte - (source.rfind(b"\n", 0, byte) + 1)
+    return source.count(b"\n", 0, byte), byte - _line_start(source, byte)
+
+
+@cache
+def _query(language: Language, query: str) -> tree_sitter.Query:
+    return tree_sitter.Query(grammar(language), query)
+
+
+def _within(node: tree_sitter.Node | None, types: frozenset[str]) -> bool:
+    """Whether a node of one of the types is around a node, or the node itself is one."""
+    while node is not None and node.type not in types:
+        node = node.parent
+    return node is not None
+
+
+def _line_start(source: bytes, byte: int) -> int:
+    return source.rfind(b"\n", 0, byte) + 1
