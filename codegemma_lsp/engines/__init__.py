@@ -1,4 +1,4 @@
-"""Models that run. ``load`` picks and loads the engine that the settings ask for."""
+"""Runs models. ``load`` chooses and loads the engine that the settings ask for."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codegemma_lsp.engines.priority_gate import PriorityGate
-from codegemma_lsp.engines.protocol import Engine, ModelUnusable, OnProgress
+from codegemma_lsp.engines.protocol import Engine, ModelUnusable, OnFailure, OnProgress
+from codegemma_lsp.extras import install_command
 from codegemma_lsp.models import model_path
 from codegemma_lsp.settings import Settings
 
 if TYPE_CHECKING:
     from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
     from codegemma_lsp.engines.backends.transformers import TransformersEngine
+    from codegemma_lsp.engines.worker.client import EngineProcess
 
 __all__ = ["Engine", "load"]
 
@@ -22,13 +24,21 @@ def load(
     on_progress: OnProgress = lambda _: True,
     *,
     gate: PriorityGate | None = None,
+    process: EngineProcess | None = None,
+    on_failure: OnFailure = lambda _: None,
 ) -> Engine:
-    """Loads a model; blocks, so call it in a thread. Engines on the same file share its weights; those with the same
-    ``gate`` make way for what is more urgent on each other.
+    """Loads a model, in this process or in ``process``. It blocks, so call it in a thread. ``on_failure`` is called if
+    ``process`` ends before the engine is closed.
 
-    Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``.
+    Engines on the same file share its weights. Engines with the same ``gate``, or in the same other process, yield to
+    more urgent requests on each other.
+
+    Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``, and ``EngineFailed`` if ``process`` ends meanwhile.
     """
     from codegemma_lsp.engines.protocol import Options
+
+    if process is not None:
+        return process.load(settings, on_progress, on_failure)
 
     options = Options(
         context_tokens=settings.context_tokens,
@@ -39,22 +49,29 @@ def load(
         gpu_layers=settings.gpu_layers,
         infill_format=settings.infill_format,
         kv_cache=settings.kv_cache,
+        saved_mb=settings.saved_prompts_mb,
     )
     path = model_path(settings.model)
     return _kind(path)(path, options, on_progress, gate)
 
 
 def _kind(path: Path) -> type[LlamaEngine] | type[TransformersEngine]:
-    """The engine for a model: a folder is Hugging Face's format, a file GGUF. Raises ``ModelUnusable``."""
+    """Returns the engine class for a model: a folder is in Hugging Face's format, a file is GGUF. Raises
+    ``ModelUnusable``."""
     if not path.is_dir():
         from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 
         return LlamaEngine
+    if not any(path.glob("*.safetensors")):
+        raise ModelUnusable(
+            f"The folder {path} has no safetensors file, and no other format is read; convert the model, or name a GGUF"
+            " file."
+        )
     try:
         from codegemma_lsp.engines.backends.transformers import TransformersEngine
     except ImportError as error:
         raise ModelUnusable(
             f"{path} is a folder, which needs the package {error.name}; install it with:"
-            " pip install 'codegemma-lsp[transformers]'"
+            f" {install_command('transformers')}"
         ) from None
     return TransformersEngine

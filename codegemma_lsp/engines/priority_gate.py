@@ -1,4 +1,4 @@
-"""Whose turn it is, where several engines share one machine: completions before chat, chat before work ahead."""
+"""Decides which of several engines on one machine may run: completions before chat, chat before prefetching."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from codegemma_lsp.engines.protocol import Priority
 
 _LOOK_AGAIN_S = 0.05
-"""Seconds after which a wait looks whether it was given up."""
+"""The number of seconds after which a wait checks whether it was given up."""
 
 
 class PriorityGate:
-    """What runs on the engines that share it. Called by their threads."""
+    """Keeps what runs on the engines that share it. Their threads call it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -32,11 +32,12 @@ class PriorityGate:
                 self._changed.notify_all()
 
     def comes_after(self, engine: object, priority: Priority) -> bool:
-        """Whether something of a lower number runs on another engine. Asked hundreds of times a token: no lock."""
+        """Returns whether a request with a lower number runs on another engine. It takes no lock, because it is called
+        hundreds of times a token."""
         return any(other is not engine and theirs < priority for other, theirs in self._running)
 
     def wait(self, engine: object, priority: Priority, given_up: Callable[[], bool]) -> None:
-        """Returns when nothing of a lower number runs on another engine any more, or ``given_up`` says so."""
+        """Returns when no request with a lower number runs on another engine, or when ``given_up`` returns True."""
         while self.comes_after(engine, priority) and not given_up():
             with self._changed:
                 if self.comes_after(engine, priority):

@@ -1,7 +1,7 @@
-"""Guesses at the next tokens, taken from what was written before: code repeats itself.
+"""Guesses the next tokens from what was written before, because code repeats itself.
 
 Source: prompt lookup decoding (Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding). A guess is verified in one
-batch, so what is generated does not depend on it. How far to guess is ours: see ``PromptLookup.guess``.
+batch, so that it never changes what is generated. The length of a guess is decided by ``PromptLookup.guess``.
 """
 
 from __future__ import annotations
@@ -13,25 +13,27 @@ import numpy as np
 
 _LONGEST_MATCH = 6
 _SHORTEST_MATCH = 3
-"""Fewer equal tokens occur by chance."""
+"""The number of equal tokens that a match needs. Fewer occur by chance."""
 _PRIOR, _WEIGHT = 0.5, 0.2
-"""Share of guessed tokens taken to be right before any was seen, and of the newest one in the moving average."""
+"""The assumed share of right guesses before any was seen, and the weight of the newest one in the moving average."""
 _WIDTH = 4
 
 
 class PromptLookup:
-    """The tokens so far, and what followed their like before. Tokens are kept as bytes, so that finding is C's."""
+    """The tokens so far, and what followed equal tokens before. Tokens are stored as bytes, so that the search runs in
+    C."""
 
     def __init__(self, tokens: Sequence[int], most: int, cost: float) -> None:
-        """``most``: tokens of the longest guess. ``cost``: time of a further token in a batch, as a share of that of a
-        token on its own."""
+        """Takes the tokens so far. ``most`` is how many tokens a guess may have. ``cost`` is the time of each further
+        token in a batch as a share of the time of a single token."""
         self._history = bytearray(np.asarray(tokens, dtype=np.int32).tobytes())
         self._most, self._cost = most, min(max(cost, 0.01), 1.0)
         self._right = _PRIOR
         self._expected: int | None = None
 
     def add(self, token: int) -> None:
-        """A token that was generated. Each is compared with what would have been guessed, drafted or not."""
+        """Adds a token that was generated. Each one is compared with the token that would have been guessed, whether or
+        not it was drafted."""
         if self._expected is not None:
             self._right += _WEIGHT * ((token == self._expected) - self._right)
         self._history += token.to_bytes(_WIDTH, "little")
@@ -39,10 +41,11 @@ class PromptLookup:
         self._expected = following[0] if following else None
 
     def guess(self) -> list[int]:
-        """What followed the latest occurrence of the last tokens; empty where nothing did or it would not pay.
+        """Returns what followed the latest occurrence of the last tokens. It is empty if nothing did, or if a guess
+        would not pay.
 
-        With a share r of guesses right, the n-th token of a guess is kept with probability r**n, and saves a step of
-        its own; it costs ``cost`` in any case. So a guess goes on as long as r**n is above the cost.
+        If a share r of the guesses is right, the n-th token of a guess is kept with probability r**n and then saves a
+        step of its own. It costs ``cost`` in any case. A guess is therefore extended as long as r**n is above the cost.
         """
         if self._expected is None or self._right <= self._cost:
             return []
@@ -59,7 +62,7 @@ class PromptLookup:
         return []
 
     def _find(self, size: int) -> int:
-        """Where the last ``size`` tokens stood before, in bytes; -1 where they did not."""
+        """Returns the byte offset at which the last ``size`` tokens occurred before, or -1."""
         needle = self._history[-_WIDTH * size :]
         end = len(self._history) - _WIDTH
         while len(needle) == _WIDTH * size:

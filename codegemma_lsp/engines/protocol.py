@@ -1,10 +1,11 @@
-"""What every engine offers, and the errors it may raise. Engines know prompts; they know no documents and no LSP."""
+"""The interface of every engine, and the errors that it may raise. Engines know prompts, but neither documents nor
+LSP."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
 from typing import Protocol, TypeAlias
 
@@ -13,19 +14,19 @@ from codegemma_lsp.settings import KvCache
 
 
 class EngineError(Exception):
-    """Something the user can act on; ``str()`` is one sentence that says what failed, why, and what to do."""
+    """An error that the user can act on. ``str()`` is one sentence that says what failed, why, and what to do."""
 
 
 class ModelNotFound(EngineError):
-    """There is no file where the model should be."""
+    """There is no file or folder at the model's path."""
 
 
 class ModelUnusable(EngineError):
-    """The file is there and is no model that this engine can run."""
+    """The file exists, but holds no model that this engine can run."""
 
 
 class LoadCancelled(EngineError):
-    """Loading was given up because nobody wants the model any more."""
+    """Loading was cancelled, because the model is no longer needed."""
 
 
 class EngineUnavailable(EngineError):
@@ -37,12 +38,15 @@ class PromptTooLong(EngineError):
 
 
 class EngineFailed(EngineError):
-    """The engine broke while it ran, or was closed; a new one has to be loaded."""
+    """The engine failed while it ran, or was closed. A new one must be loaded."""
 
 
 class Priority(IntEnum):
-    """Lower runs first, also on other engines of the same machine. ``CHAT`` waits in the midst of a batch; from
-    ``PREFETCH`` on, a request is given up as soon as one of a lower number comes."""
+    """The order of requests: a lower number runs first, also before requests on other engines of the same machine.
+
+    A ``CHAT`` request pauses, even within a batch, while a completion runs. A ``PREFETCH`` or ``WARM_UP`` request is
+    cancelled as soon as one with a lower number arrives.
+    """
 
     COMPLETION = 0
     CHAT = 1
@@ -50,9 +54,10 @@ class Priority(IntEnum):
     WARM_UP = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """Greedy at ``temperature`` 0; otherwise drawn from the ``top_k`` best within ``top_p``, repeatably by ``seed``."""
+    """How tokens are chosen. At ``temperature`` 0, the best token is taken. Otherwise one of the ``top_k`` best within
+    ``top_p`` is sampled, with ``seed``, so that equal requests give equal results."""
 
     temperature: float = 0.0
     top_k: int = 40
@@ -60,11 +65,15 @@ class Sampling:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """``batch_tokens``: prompt tokens read at a time; a batch that is cancelled is read again. ``threads`` are for
-    generating, ``batch_threads`` for reading a prompt, each 0: as many as were the fastest when the model was loaded,
-    with transformers half of the processors."""
+    """How an engine is loaded.
+
+    ``batch_tokens`` is the number of prompt tokens that are prefilled at a time; a cancelled batch must be repeated.
+    ``threads`` are the processor threads for generation and ``batch_threads`` those for prefill. 0 means the number
+    that was fastest when the model was loaded, or half of the processors for transformers. ``saved_mb`` is how many
+    megabytes of prompts that left the cache are kept at most.
+    """
 
     context_tokens: int = 2048
     slots: int = 4
@@ -73,14 +82,24 @@ class Options:
     batch_threads: int = 0
     infill_format: InfillFormat = InfillFormat.AUTO
     kv_cache: KvCache = KvCache.F16
+    saved_mb: int = 0
     gpu_layers: int = -1
 
 
 OnProgress: TypeAlias = Callable[[float], bool]
-"""Called in the loading thread with shares from 0 to 1; False gives loading up."""
+"""Called in the loading thread with shares from 0 to 1. Loading is cancelled if it returns False."""
+
+OnFailure: TypeAlias = Callable[[EngineFailed], None]
+"""Called in some thread when an engine has failed while nobody asked it anything."""
 
 OnText: TypeAlias = Callable[[str], bool]
-"""Called in the engine's thread with all the text so far, after each token that adds some; True ends generation."""
+"""Called in the engine's thread with the whole text so far, after each token that adds to it. Generation ends if it
+returns True."""
+
+
+GivenUp: TypeAlias = Callable[[], bool]
+"""Called in the engine's thread after the prefill and before each token. The request is cancelled if it returns
+True."""
 
 
 class Finish(StrEnum):
@@ -94,7 +113,7 @@ class Finish(StrEnum):
 
 @dataclass(slots=True)
 class Progress:
-    """How far a generation has come. The engine writes it in its thread; others may read ``text`` and ``finish``."""
+    """The state of a generation. The engine's thread writes it; other threads may read ``text`` and ``finish``."""
 
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -103,28 +122,35 @@ class Progress:
     finish: Finish | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One generation. ``max_tokens`` counts generated tokens, those that spell ``prompt.forced_prefix`` included; 0
-    only reads the prompt. ``drafts`` is the most tokens guessed at a time, from the text so far and from ``hint``.
-    Where a request with a ``progress`` was cancelled, the same one goes on from there."""
+    """One generation.
+
+    ``max_tokens`` counts generated tokens, including those that spell ``prompt.forced_prefix``; 0 only prefills the
+    prompt. ``drafts`` is how many tokens may be guessed at a time, from the text so far and from ``hint``. If a request
+    with ``progress`` was cancelled, the next request with the same ``progress`` continues there.
+    """
 
     prompt: Prompt
     max_tokens: int
     sampling: Sampling = field(default_factory=Sampling)
     priority: Priority = Priority.COMPLETION
     on_text: OnText | None = None
+    given_up: GivenUp | None = None
     drafts: int = 0
     hint: str = ""
     progress: Progress | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Token counts and milliseconds. ``prompt_tokens == cached_tokens + prefill_tokens``, unless the request was
-    cancelled during prefill. Where a generation is resumed, what was generated before belongs to the prompt. Of the
-    ``draft_tokens``, the ``accepted_draft_tokens`` were right. ``prefill_tokens_after_cancel`` were still read after
-    the cancellation."""
+    """Token counts and milliseconds.
+
+    ``prompt_tokens == cached_tokens + prefill_tokens``, unless the request was cancelled during the prefill. If a
+    generation is continued, the tokens that were generated before belong to the prompt. ``accepted_draft_tokens``
+    counts the ``draft_tokens`` that were right. ``prefill_tokens_after_cancel`` counts the tokens that were prefilled
+    after the cancellation.
+    """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -139,15 +165,18 @@ class Usage:
 
 
 def total(usages: Iterable[Usage]) -> Usage:
-    """Field by field."""
-    rows = [astuple(usage) for usage in usages]
-    return Usage(*map(sum, zip(*rows, strict=True))) if rows else Usage()
+    """Returns the sum of each field."""
+    all_ = list(usages)
+    return Usage(**{field.name: sum(getattr(usage, field.name) for usage in all_) for field in fields(Usage)})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """``text`` excludes what was spelled; ``logprobs`` (nats) has one entry for each generated token that is text, and
-    ``ends`` where in ``text`` that token ends."""
+    """The result of a request.
+
+    ``text`` excludes the forced prefix. ``logprobs`` (in nats) has one entry for each generated token that adds text,
+    and ``ends`` has the offset in ``text`` at which that token ends.
+    """
 
     text: str
     finish: Finish
@@ -156,7 +185,8 @@ class Generation:
     ends: tuple[int, ...] = ()
 
     def mean_logprob(self, start: int = 0) -> float:
-        """Nats a token, of the tokens that reach beyond ``start`` in the text; 0 where there are none."""
+        """Returns the mean log-probability, in nats, of the tokens that reach beyond ``start`` in the text. It is 0 if
+        there are none."""
         left = self.logprobs[bisect_right(self.ends, start) :] if start else self.logprobs
         return sum(left) / len(left) if left else 0.0
 
@@ -169,7 +199,7 @@ class Engine(Protocol):
 
     @property
     def context_tokens(self) -> int:
-        """Most tokens, prompt and generated together, that one request may hold."""
+        """Returns how many tokens, prompt and generated together, one request may hold at most."""
         ...
 
     @property
@@ -177,28 +207,42 @@ class Engine(Protocol):
 
     @property
     def usage(self) -> Usage:
-        """Sums over all that was done since it was loaded, what was cancelled included."""
+        """Returns the sums over all requests since the model was loaded, including cancelled ones."""
         ...
 
     @property
     def threads(self) -> int:
-        """Processor threads that it computes with."""
+        """Returns how many processor threads it computes with."""
         ...
 
     @property
     def chat_template(self) -> str:
-        """The Jinja template in the model's metadata; "" where there is none."""
+        """Returns the Jinja template in the model's metadata, or "" if there is none."""
+        ...
+
+    @property
+    def prefill_speed(self) -> float:
+        """Returns how many prompt tokens it prefills in a second, or 0 if that is not known."""
+        ...
+
+    def unread(self, prompt: Prompt) -> int:
+        """Returns how many tokens of a prompt are neither in the cache nor saved, so that they would have to be
+        prefilled.
+
+        It may be called from any thread, and is then possibly a little out of date. Raises ``ModelUnusable``.
+        """
         ...
 
     @property
     def idle(self) -> bool:
-        """Whether nothing runs and nothing waits."""
+        """Returns whether no request runs and none waits."""
         ...
 
     async def generate(self, request: Request) -> Generation:
-        """Raises ``PromptTooLong``, ``EngineFailed``."""
+        """Returns the answer to a request. Raises ``PromptTooLong``, ``ModelUnusable``, ``EngineFailed``."""
         ...
 
     def close(self) -> None:
-        """Stops what runs and frees the model; later calls of ``generate`` raise ``EngineFailed``. Idempotent."""
+        """Stops the running request and frees the model. Later calls of ``generate`` raise ``EngineFailed``, and a
+        second call of ``close`` does nothing."""
         ...

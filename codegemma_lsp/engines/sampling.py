@@ -1,4 +1,4 @@
-"""Choosing the next token from logits. Ours, so that every engine chooses alike from the same numbers."""
+"""Chooses the next token from logits. All engines use this module, so that equal logits give equal choices."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ Ids: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A token and its log-probability in nats, among the candidates where there were any."""
+    """A token and its log-probability in nats, which is relative to the candidates if there were any."""
 
     token: int
     logprob: float
 
 
 def choose(logits: Logits, sampling: Sampling, rng: np.random.Generator, candidates: Ids | None = None) -> Choice:
-    """The next token. ``logits`` has shape (vocabulary,); ``candidates``, where given, are the only ids allowed."""
+    """Returns the next token. ``logits`` has shape (vocabulary,). ``candidates``, if given, are the only ids
+    allowed."""
     values: npt.NDArray[Any] = logits if candidates is None else logits[candidates]
     best = int(np.argmax(values))
     picked = best if sampling.temperature <= 0 else _draw(values, sampling, rng)
@@ -33,7 +34,7 @@ def choose(logits: Logits, sampling: Sampling, rng: np.random.Generator, candida
 
 
 def _draw(values: npt.NDArray[Any], sampling: Sampling, rng: np.random.Generator) -> int:
-    """An index drawn after top-k, then top-p (Holtzman et al. 2020), at the given temperature."""
+    """Returns an index that was drawn at the given temperature after top-k, then top-p (Holtzman et al. 2020)."""
     count = min(sampling.top_k or len(values), len(values))
     order = np.argpartition(-values, count - 1)[:count]
     order = order[np.argsort(-values[order], kind="stable")]

@@ -1,4 +1,4 @@
-"""The decoding loop: one worker thread that owns a model's cache, and takes requests in order of priority."""
+"""The decoding loop: one worker thread that owns a model's cache and takes requests in order of priority."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from codegemma_lsp.engines.generation import Backend, Generating, as_generation
 from codegemma_lsp.engines.priority_gate import PriorityGate
@@ -26,31 +27,38 @@ from codegemma_lsp.engines.protocol import (
 )
 from codegemma_lsp.engines.slots import Slots
 from codegemma_lsp.engines.vocabulary import Vocabulary
+from codegemma_lsp.prompt import Prompt
 
 log = logging.getLogger(__name__)
 
+_TELLING = 32
+"""The number of prompt tokens from which a prefill is used to estimate the speed."""
 _CLOSED = "The engine was closed before it could answer."
 _CLOSE = min(Priority) - 1
-"""Before every request, so that closing waits for none."""
+"""The priority of closing, which runs before every request."""
+
+
+OnDone: TypeAlias = Callable[[Generation | Exception], None]
+"""Called with the answer to a request, or with why there is none."""
 
 
 @dataclass(frozen=True)
 class _Job:
     request: Request
-    done: Callable[[Generation | Exception], None]
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    done: OnDone
+    cancelled: threading.Event
     queued_at: float = field(default_factory=time.perf_counter)
 
 
 class ScheduledEngine:
-    """An ``Engine`` on a backend. Greedy output is the same whatever the cache holds: tokens are only ever reused where
-    they are equal.
+    """An ``Engine`` on a backend. Greedy output does not depend on the cache, because only equal tokens are reused.
 
-    Subclasses make the backend in ``_open``, which may ask ``_should_stop`` from the engine's thread while it decodes.
+    Subclasses make the backend in ``_open``. It may call ``_should_stop`` from the engine's thread while it decodes.
     """
 
-    def __init__(self, name: str, slots: int, gate: PriorityGate | None = None) -> None:
-        """``gate`` is what it shares with the other engines of the machine. Raises what ``_open`` raises."""
+    def __init__(self, name: str, slots: int, gate: PriorityGate | None = None, saved_mb: int = 0) -> None:
+        """Loads the model. ``saved_mb`` is how many megabytes of prompts that left the cache are kept at most. ``gate``
+        is shared with the other engines of the machine. Raises what ``_open`` raises."""
         self.name = name
         self._gate = gate or PriorityGate()
         self._running: _Job | None = None
@@ -58,15 +66,19 @@ class ScheduledEngine:
         self._numbers = itertools.count()
         self._closed = threading.Event()
         self._door = threading.Lock()
-        """Held where a request goes in and where the engine closes, so that none goes in unanswered."""
+        """Held while a request enters the queue and while the engine closes, so that every request is answered."""
         self.usage = Usage()
-        self._slots = Slots(slots)
+        self._slots = Slots(slots, saved_mb * 1_000_000)
+        self._prefill_speed = 0.0
         self._backend, self._vocabulary = self._open()
         self._thread = threading.Thread(target=self._work, name=f"codegemma-{name}", daemon=True)
         self._thread.start()
 
     def _open(self) -> tuple[Backend, Vocabulary]:
         raise NotImplementedError
+
+    def _check(self) -> None:
+        """Raises ``EngineFailed`` if the model cannot be used any more. It is called before each request."""
 
     @property
     def context_tokens(self) -> int:
@@ -85,11 +97,20 @@ class ScheduledEngine:
         return self._backend.chat_template
 
     @property
+    def prefill_speed(self) -> float:
+        return self._prefill_speed or self._backend.prefill_speed
+
+    def unread(self, prompt: Prompt) -> int:
+        tokens = self._vocabulary.tokens(prompt)
+        return len(tokens) - self._slots.known(tokens)
+
+    @property
     def idle(self) -> bool:
         return self._running is None and self._jobs.empty()
 
     async def generate(self, request: Request) -> Generation:
-        """Raises ``PromptTooLong``, ``ModelUnusable``, ``EngineFailed``; cancelling stops within one small batch."""
+        """Returns the answer to a request. Cancelling stops within one small batch. Raises ``PromptTooLong``,
+        ``ModelUnusable``, ``EngineFailed``."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Generation] = loop.create_future()
 
@@ -102,21 +123,22 @@ class ScheduledEngine:
                 answer.set_result(outcome)
 
         def done(outcome: Generation | Exception) -> None:
-            with suppress(RuntimeError):  # the loop that asked is closed, and nobody waits
+            with suppress(RuntimeError):  # the loop that asked is closed
                 loop.call_soon_threadsafe(settle, outcome)
 
-        job = _Job(request, done)
-        self._put(request.priority, job)
+        cancelled = threading.Event()
+        self.submit(request, done, cancelled)
         try:
             return await answer
         except asyncio.CancelledError:
-            job.cancelled.set()
+            cancelled.set()
             raise
 
     def run(self, request: Request, cancelled: threading.Event | None = None) -> Generation:
-        """``generate`` for callers without an event loop; setting ``cancelled`` gives ``Finish.CANCELLED``."""
+        """Runs ``generate`` for callers without an event loop. Setting ``cancelled`` ends it with
+        ``Finish.CANCELLED``."""
         outcomes: queue.SimpleQueue[Generation | Exception] = queue.SimpleQueue()
-        self._put(request.priority, _Job(request, outcomes.put, cancelled or threading.Event()))
+        self.submit(request, outcomes.put, cancelled or threading.Event())
         outcome = outcomes.get()
         if isinstance(outcome, Exception):
             raise outcome
@@ -130,16 +152,20 @@ class ScheduledEngine:
             self._jobs.put((_CLOSE, next(self._numbers), None))
         self._thread.join()
 
-    def _put(self, priority: int, job: _Job) -> None:
-        """Numbers keep the order of equal priorities, and the queue from comparing jobs. Raises ``EngineFailed``."""
+    def submit(self, request: Request, done: OnDone, cancelled: threading.Event) -> None:
+        """Puts a request into the queue. ``done`` is called in the engine's thread, once. Raises ``EngineFailed``."""
         with self._door:
             if self._closed.is_set():
                 raise EngineFailed(_CLOSED)
-            self._jobs.put((priority, next(self._numbers), job))
+            # The numbers keep the order of equal priorities, and jobs are never compared.
+            self._jobs.put((request.priority, next(self._numbers), _Job(request, done, cancelled)))
 
     def _should_stop(self) -> bool:
-        """Asked by the engine's thread only, which alone takes requests out of the queue. Chat waits in here, in the
-        midst of a batch if need be, while another engine has something more urgent."""
+        """Returns whether the running request must stop. Only the engine's thread, which alone takes requests from the
+        queue, calls it.
+
+        A chat request waits in this method, even within a batch, while another engine runs a more urgent request.
+        """
         job, waiting = self._running, self._jobs.queue
         if self._closed.is_set() or job is None:
             return self._closed.is_set()
@@ -157,7 +183,7 @@ class ScheduledEngine:
             if job is None:
                 break
             if job.cancelled.is_set():
-                job.done(Generation("", Finish.CANCELLED, Usage()))
+                job.done(Generation(text="", finish=Finish.CANCELLED, usage=Usage()))
                 continue
             self._running = job
             try:
@@ -181,9 +207,17 @@ class ScheduledEngine:
         progress = job.request.progress
         if progress is not None and progress.finish is not None:
             return as_generation(progress, progress.finish, Usage())
+        self._check()
         running = Generating(job.request, self._backend, self._vocabulary, self._slots, self._should_stop)
         try:
             with self._gate.running(self, job.request.priority):
                 return running.generation(job.queued_at)
         finally:
             self.usage = total((self.usage, running.usage))
+            self._learn(running.usage)
+
+    def _learn(self, usage: Usage) -> None:
+        """Updates the prefill speed from a request whose prefill was long enough to measure."""
+        if usage.prefill_tokens >= _TELLING and usage.prefill_ms > 0:
+            speed = 1000 * usage.prefill_tokens / usage.prefill_ms
+            self._prefill_speed += (speed - self.prefill_speed) / 2 if self._prefill_speed else speed

@@ -1,4 +1,4 @@
-"""Which model an engine is loaded with: a setting and this machine decide."""
+"""Decides which model an engine is loaded with, from a setting and this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from codegemma_lsp.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A model that was chosen, and the settings to load it by: they name it by its path."""
+    """A chosen model, and the settings to load it with, in which the model is a path."""
 
     choice: Choice
     settings: Settings
@@ -20,14 +20,15 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """``select`` raises ``ModelNotFound``; nothing but the settings in ``depends_on`` changes what is loaded."""
+    """How a model is chosen. ``select`` raises ``ModelNotFound``. Only the settings in ``depends_on`` change what is
+    loaded."""
 
     select: Callable[[Settings], Selection]
     depends_on: frozenset[str]
 
 
 def select_completion(settings: Settings) -> Selection:
-    """The model that completes. Raises ``ModelNotFound`` where the setting means none on this machine."""
+    """Returns the completion model. Raises ``ModelNotFound`` if the setting names no model on this machine."""
     try:
         choice = completion_model(settings.model, settings.context_tokens, settings.slots)
     except ModelError as error:
@@ -36,7 +37,8 @@ def select_completion(settings: Settings) -> Selection:
 
 
 def select_chat(settings: Settings) -> Selection:
-    """The model that chats, loaded with the chat's own context. Raises ``ModelNotFound``, as above."""
+    """Returns the chat model, with the chat's own context size. Raises ``ModelNotFound`` as ``select_completion``
+    does."""
     try:
         completion = completion_model(settings.model, settings.context_tokens, settings.slots).model
     except ModelError:
@@ -48,13 +50,18 @@ def select_chat(settings: Settings) -> Selection:
     path = _path(choice, "chatModel")
     if not _exists(choice):
         raise ModelNotFound(f"There is no chat model at {path}; correct the setting chatModel.")
-    changes = {"model": path, "context_tokens": settings.chat_context_tokens, "slots": CHAT_SLOTS}
+    changes = {
+        "model": path,
+        "context_tokens": settings.chat_context_tokens,
+        "slots": CHAT_SLOTS,
+        "saved_prompts_mb": 0,
+    }
     return Selection(choice, settings.model_copy(update=changes))
 
 
 def _path(choice: Choice, setting: str) -> str:
-    """Paths must be absolute: a relative one would be looked up where the server was started, which may be in a
-    workspace."""
+    """Returns an absolute path. A relative one would be resolved in the folder where the server was started, which may
+    be in a workspace."""
     if not choice.path.is_absolute():
         raise ModelNotFound(f"The setting {setting} is {choice.model!r}; write the whole path of the model, or a name.")
     return str(choice.path)
@@ -63,7 +70,7 @@ def _path(choice: Choice, setting: str) -> str:
 def _exists(choice: Choice) -> bool:
     try:
         return choice.path.exists()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # an invalid file name
         return False
 
 
@@ -78,6 +85,7 @@ LOADED_BY = frozenset(
         "batch_threads",
         "gpu_layers",
         "kv_cache",
+        "saved_prompts_mb",
     }
 )
 """The settings that a loaded engine depends on."""

@@ -1,10 +1,11 @@
-"""A model's vocabulary: exact token ids of a prompt, and the tokens that may spell a given text."""
+"""A model's vocabulary: the exact token ids of a prompt, and the tokens that can spell a given text."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -13,67 +14,82 @@ from codegemma_lsp.engines.protocol import ModelUnusable
 from codegemma_lsp.engines.sampling import Ids
 from codegemma_lsp.prompt import CODEGEMMA, Family, Markup, Prompt, Special, Text
 
-_LINE = re.compile(r"[^\n]*\n(?:[ \t\r\f]*\n)*|[^\n]+")
-"""A line with the blank ones below it: vocabularies such as Qwen's have pieces of several line ends and blanks."""
+LINE = re.compile(r"[^\n]*\n(?:[ \t\r\f]*\n)*|[^\n]+")
+"""Matches a line with the blank lines below it, because vocabularies such as Qwen's have pieces of several line ends
+and blanks."""
 _PROBE = 'def f(x):\n\n    return "a" + x\n    \n\n# ä\n\tend\n'
 _GUARD = b"\n"
-"""What no piece joins to the text after it: put before a text, it takes the blank that SentencePiece puts there."""
+"""A text that no piece joins to the text after it. Before a text, it takes the blank that SentencePiece puts there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecialTokens:
+    """The tokens of a vocabulary that stand for no text.
+
+    ``ids`` lacks the roles for which the model has no token. ``names`` are the tokens' texts in this vocabulary, and
+    ``spellings`` are further texts that a tokenizer could take for special tokens. ``controls`` are the ids that end a
+    generation.
+    """
+
+    ids: Mapping[Special, int] = field(default_factory=dict)
+    names: Mapping[Special, str] = field(default_factory=dict)
+    controls: frozenset[int] = frozenset()
+    spellings: tuple[str, ...] = ()
 
 
 class Vocabulary:
-    """``pieces[id]`` is a token's bytes, empty for tokens that stand for no text. ``specials`` may lack entries;
-    ``names`` are their texts in this vocabulary, and ``spellings`` further ones that a tokenizer could take for special
-    tokens. ``encode_markup`` recognises special tokens in a text, where ``encode`` is not asked to. ``controls`` end a
-    generation."""
+    """A tokenizer and its pieces.
+
+    ``pieces[id]`` is a token's bytes, which are empty for tokens that stand for no text. ``encode_markup`` recognises
+    special tokens in a text, and ``encode`` does not.
+    """
 
     def __init__(
         self,
         pieces: Sequence[bytes],
-        specials: Mapping[Special, int],
-        names: Mapping[Special, str],
-        controls: frozenset[int],
+        special_tokens: SpecialTokens,
         encode: Callable[[bytes], list[int]],
         family: Family = CODEGEMMA,
         *,
         begins_with_bos: bool = True,
-        spellings: Iterable[str] = (),
         encode_markup: Callable[[bytes], list[int]] | None = None,
     ) -> None:
         self.pieces, self.family = pieces, family
         self.begins_with_bos = begins_with_bos
-        self.specials = dict(specials)
-        self._names = dict(names)
-        known = {*spellings, *names.values(), *family.texts.values()}
-        texts = sorted({*known, *(text.replace("\u2581", " ") for text in known)})
-        self._spelled_special = re.compile("|".join(f"{re.escape(s[0])}(?={re.escape(s[1:])})" for s in texts if s))
-        self.controls = controls | frozenset(specials.values())
+        self.specials = dict(special_tokens.ids)
+        self.names = dict(special_tokens.names)
+        self._spelled_special = _first_character_of(
+            {*special_tokens.spellings, *self.names.values(), *family.texts.values()}
+        )
+        self.controls = special_tokens.controls | frozenset(self.specials.values())
         self._encode, self._encode_markup = _without_lead(encode, pieces), encode_markup or encode
         self._encode_line = lru_cache(maxsize=32_768)(self._encode_safely)
         self._candidates = lru_cache(maxsize=1024)(self._find_candidates)
-        lines = [token for line in _LINE.findall(_PROBE) for token in self._encode(line.encode())]
-        self._by_line = lines == self._encode(_PROBE.encode())
+        lines = [token for line in LINE.findall(_PROBE) for token in self._encode(line.encode())]
+        self.goes_by_line = lines == self._encode(_PROBE.encode())
+        """Whether no piece reaches across a line's end, so that a text's tokens are those of its lines."""
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text, in which nothing is a special token.
+        """Returns the token ids of a text in which nothing is a special token.
 
-        Only lines not seen lately are tokenized: where a vocabulary has no piece that reaches across a line's end
-        (checked once), a text's tokens are those of its lines.
+        Only lines that were not seen lately are tokenized.
         """
-        if not self._by_line:
+        if not self.goes_by_line:
             return list(self._encode_line(text))
-        return [token for line in _LINE.findall(text) for token in self._encode_line(line)]
+        return [token for line in LINE.findall(text) for token in self._encode_line(line)]
 
     def encode_markup(self, text: str) -> list[int]:
         return self._encode_markup(text.encode("utf-8", "replace"))
 
     def name(self, special: Special) -> str:
-        return self._names.get(special, "")
+        return self.names.get(special, "")
 
     def piece(self, token: int) -> bytes:
         return self.pieces[token]
 
     def tokens(self, prompt: Prompt) -> list[int]:
-        """The prompt's ids. Raises ``ModelUnusable`` where it needs a special token that the model lacks."""
+        """Returns the prompt's ids. Raises ``ModelUnusable`` if the prompt needs a special token that the model
+        lacks."""
         ids: list[int] = []
         for segment in prompt.segments:
             if isinstance(segment, Text):
@@ -88,13 +104,10 @@ class Vocabulary:
         try:
             return self.specials[special]
         except KeyError:
-            raise ModelUnusable(
-                f"This model has no token for {special.value}, so it cannot be asked in this way; set infillFormat to"
-                " auto, or choose another model."
-            ) from None
+            raise ModelUnusable(no_token(special)) from None
 
     def candidates(self, spell: bytes) -> Ids:
-        """Ids whose piece starts with ``spell`` or is a start of it, ascending."""
+        """Returns, in ascending order, the ids whose piece starts with ``spell`` or is a prefix of it."""
         return self._candidates(spell)
 
     def _find_candidates(self, spell: bytes) -> Ids:
@@ -115,8 +128,8 @@ class Vocabulary:
         return [piece for piece, _ in order], [token for _, token in order]
 
     def _encode_safely(self, text: str) -> tuple[int, ...]:
-        """Cuts a text that spells a special token after that token's first character: some model files mark these
-        tokens so that the tokenizer always recognises them."""
+        """Encodes a text that spells special tokens in parts, cut after each such token's first character, because some
+        model files make the tokenizer always recognise these tokens."""
         ids: list[int] = []
         start = 0
         for match in self._spelled_special.finditer(text):
@@ -126,9 +139,23 @@ class Vocabulary:
         return tuple(ids)
 
 
+def no_token(special: Special) -> str:
+    return (
+        f"This model has no token for {special.value}, so it cannot be asked in this way; set infillFormat to auto, or"
+        " choose another model."
+    )
+
+
+def _first_character_of(texts: set[str]) -> re.Pattern[str]:
+    """Returns a pattern for the first character of any of the texts, as they are or with SentencePiece's U+2581 as
+    blanks."""
+    spellings = sorted({*texts, *(text.replace("\u2581", " ") for text in texts)})
+    return re.compile("|".join(f"{re.escape(text[0])}(?={re.escape(text[1:])})" for text in spellings if text))
+
+
 def _without_lead(encode: Callable[[bytes], list[int]], pieces: Sequence[bytes]) -> Callable[[bytes], list[int]]:
-    """The same without the blank that some vocabularies put before every text: a text is not where a prompt begins.
-    Source: Code Llama's ``encode_infilling``, with another guard."""
+    """Returns an encoder without the blank that some vocabularies put before every text, because a text need not be the
+    beginning of a prompt. Source: Code Llama's ``encode_infilling``, with another guard."""
     guard = encode(_GUARD)
     if b"".join(pieces[token] for token in encode(b"x")) != b" x":
         return encode

@@ -1,11 +1,12 @@
 """A context of llama.cpp, through llama-cpp-python's low-level API.
 
-An instance is used by one thread at a time. ``Llama`` of llama-cpp-python is not used: it cannot be cancelled, keeps
-one sequence, and passes wrong infill ids (see ARCHITECTURE.md).
+An instance is used by one thread at a time. The class ``Llama`` of llama-cpp-python is not used, because it cannot be
+cancelled, keeps one sequence, and passes wrong infill ids (see docs/architecture.md).
 """
 
 from __future__ import annotations
 
+import ctypes
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -14,30 +15,33 @@ from typing import Any
 import llama_cpp as llama
 import numpy as np
 
-from codegemma_lsp.engines.backends.llama_weights import LlamaModel, Measured
+from codegemma_lsp.engines.backends.llama_weights import LlamaModel, Measured, system_info
 from codegemma_lsp.engines.generation import Decoded
 from codegemma_lsp.engines.protocol import EngineFailed, ModelUnusable, OnProgress, Options
 from codegemma_lsp.engines.sampling import Logits
-from codegemma_lsp.engines.threads import fastest, processors
+from codegemma_lsp.engines.threads import AdaptiveThreads, fastest, processors
 from codegemma_lsp.settings import KvCache
 
 _DRAFTED = 6
-"""Tokens by which the cost of drafts is measured."""
+"""The number of tokens in the batch that measures the cost of drafts."""
 _ROUNDS, _ENOUGH_S = 3, 0.3
-"""Of that measurement: at most so many, and none begun after so many seconds."""
-_MEASURED_BATCH = 24
-"""Prompt tokens by which the threads for reading are measured."""
+"""The maximum number of rounds of that measurement, and the number of seconds after which none begins."""
+_MEASURED_BATCH = 48
+"""The number of prompt tokens with which the threads for prefill are measured."""
+_TELLING_BATCH, _READS_A_PROBE = 32, 12
+"""The number of tokens from which a batch measures the prefill speed, and the number of batches after which another
+number of threads is tried."""
 _UNDISTURBED = 16
-"""Tokens of the longest batch that is not aborted. llama.cpp asks whether to abort at each of several hundred nodes of
-its graph, and to ask Python takes a sixth of a token's time; a longer batch takes so long that it does not matter."""
+"""The number of tokens up to which a batch is not aborted. llama.cpp calls the abort callback at each of several
+hundred nodes of its graph, and calling Python takes a sixth of a token's time. In longer batches this is negligible."""
 _NUMBERS = {KvCache.F16: llama.GGML_TYPE_F16, KvCache.Q8_0: llama.GGML_TYPE_Q8_0}
 _NEVER = llama.ggml_abort_callback()
 
 
 class LlamaBackend:
-    """A context on a model. ``slots`` sequences of ``context_tokens`` each; batches of at most ``batch_tokens``.
+    """A llama.cpp context with ``slots`` sequences of ``context_tokens`` each and batches of at most ``batch_tokens``.
 
-    Raises ``ModelUnusable``; closing it leaves the model to whoever borrowed it.
+    Raises ``ModelUnusable``, in which case the caller must release the model. Otherwise ``close`` releases it.
     """
 
     def __init__(
@@ -62,7 +66,10 @@ class LlamaBackend:
             for name in ("token", "pos", "n_seq_id", "logits")
         }
         self.draft_cost = 1.0
+        self.prefill_speed = 0.0
         self.threads = self.batch_threads = 1
+        self._generating_threads: AdaptiveThreads | None = None
+        self._reading_threads: AdaptiveThreads | None = None
 
     def _make_context(self, options: Options) -> Any:
         params = llama.llama_context_default_params()
@@ -83,7 +90,7 @@ class LlamaBackend:
         return context
 
     def decode(self, slot: int, tokens: Sequence[int], position: int, scored: int = 1) -> Decoded:
-        """Reads at most ``batch_tokens`` tokens into a slot; logits are kept for the last ``scored`` of them."""
+        """Decodes at most ``batch_tokens`` tokens into a slot, and keeps the logits of the last ``scored`` of them."""
         count = len(tokens)
         self._arrays["token"][:count] = tokens
         self._arrays["pos"][:count] = range(position, position + count)
@@ -94,30 +101,48 @@ class LlamaBackend:
             self._batch.seq_id[i][0] = slot
         self._batch.n_tokens = count
         llama.llama_set_abort_callback(self._context, self._abort if count > _UNDISTURBED else _NEVER, None)
-        status = llama.llama_decode(self._context, self._batch)
+        status = self._run(count)
         if status == 0:
             return Decoded.DONE
         if status == 2:
             return Decoded.ABORTED
         raise EngineFailed(f"llama.cpp could not process {count} tokens (code {status}); the engine starts again.")
 
+    def _run(self, count: int) -> int:
+        """Decodes the batch with the number of threads that is currently fastest for its length."""
+        reading = count >= _TELLING_BATCH
+        threads = self._reading_threads if reading else self._generating_threads if count == 1 else None
+        if threads is None or self._measuring:
+            return int(llama.llama_decode(self._context, self._batch))
+        chosen = threads.next()
+        self.use_threads(self.threads if reading else chosen, chosen if reading else self.batch_threads)
+        began = time.perf_counter()
+        status = int(llama.llama_decode(self._context, self._batch))
+        if status == 0:
+            threads.took(chosen, (time.perf_counter() - began) / count)
+        return status
+
     def logits(self, back: int = 0) -> Logits:
-        """Scores of the token ``back`` before the last one, shape (vocabulary,): a view that ``decode`` overwrites."""
+        """Returns the logits of the token ``back`` before the last one, of shape (vocabulary,). ``decode`` overwrites
+        them."""
         pointer = llama.llama_get_logits_ith(self._context, -1 - back)
         return np.ctypeslib.as_array(pointer, shape=(self.model.size,))
 
     def use_threads(self, generating: int, reading: int) -> None:
-        """Processor threads for one token at a time, and for batches of a prompt."""
+        """Sets the processor threads for single tokens and for batches of a prompt."""
         self.threads, self.batch_threads = generating, reading
         llama.llama_set_n_threads(self._context, generating, reading)
 
     def measure(self, threads: int, batch_threads: int) -> None:
-        """Sets the threads, or finds how many are fastest where a number is 0, and ``draft_cost``; leaves the cache
-        empty. What was found is kept with the weights, for other engines on them. Ends early where loading is given
-        up."""
+        """Sets the numbers of threads, or measures which is fastest where a number is 0, and measures ``draft_cost``.
+
+        It leaves the cache empty. The results are kept with the weights for other engines on them. It ends early if
+        loading is cancelled.
+        """
         if (known := self.model.measured) is not None and not (threads or batch_threads):
             self.use_threads(known.threads, known.batch_threads)
-            self.draft_cost = known.draft_cost
+            self.draft_cost, self.prefill_speed = known.draft_cost, known.prefill_speed
+            self._follow_the_machine(threads, batch_threads)
             return
         self._measuring, self.draft_cost = True, 1.0
         self.use_threads(threads or processors(), batch_threads or processors())
@@ -126,20 +151,32 @@ class LlamaBackend:
             self.use_threads(fastest(self._generating), self.batch_threads)
         if not batch_threads:
             self.use_threads(self.threads, fastest(self._reading))
+        self.prefill_speed = min(_MEASURED_BATCH, self.batch_tokens) / self._reading(self.batch_threads, math.inf)
         self._deadline = math.inf
         self._measure_drafts()
         whole, self._measuring = not self._given_up(), False
         self.trim(0, 0)
+        self._follow_the_machine(threads, batch_threads)
         if whole and not (threads or batch_threads):
-            self.model.measured = Measured(self.threads, self.batch_threads, self.draft_cost)
+            self.model.measured = Measured(
+                threads=self.threads,
+                batch_threads=self.batch_threads,
+                draft_cost=self.draft_cost,
+                prefill_speed=self.prefill_speed,
+            )
+
+    def _follow_the_machine(self, threads: int, batch_threads: int) -> None:
+        """Adapts those numbers of threads that were not set to the machine from now on."""
+        self._generating_threads = None if threads else AdaptiveThreads(self.threads)
+        self._reading_threads = None if batch_threads else AdaptiveThreads(self.batch_threads, every=_READS_A_PROBE)
 
     def _generating(self, threads: int, limit: float) -> float:
-        """Seconds for a few tokens one by one, or those until it was given up after ``limit``."""
+        """Returns the seconds that a few single tokens take, or the seconds until ``limit`` stopped the measurement."""
         self.use_threads(threads, self.batch_threads)
         return self._until(limit, (1, 0), (1, 1), (1, 2), (1, 3))
 
     def _reading(self, threads: int, limit: float) -> float:
-        """The same for a part of a prompt."""
+        """Returns the same for a part of a prompt."""
         self.use_threads(self.threads, threads)
         return self._until(limit, (min(_MEASURED_BATCH, self.batch_tokens), 0))
 
@@ -150,7 +187,8 @@ class LlamaBackend:
         return time.perf_counter() - began
 
     def _measure_drafts(self) -> None:
-        """Leaves ``draft_cost`` at 1, so that nothing is ever guessed, where a wrong guess could not be taken back."""
+        """Measures ``draft_cost``. It stays 1, so that nothing is ever guessed, if a wrong guess could not be removed
+        from the cache."""
         times: dict[int, list[float]] = {1: [], _DRAFTED: []}
         began = time.perf_counter()
         self._timed(_DRAFTED, 0)
@@ -164,8 +202,8 @@ class LlamaBackend:
         self.draft_cost = (several - one) / ((_DRAFTED - 1) * one)
 
     def _timed(self, count: int, position: int) -> float | None:
-        """Seconds for reading ``count`` tokens that are all scored; None where it was given up, or the cache cannot be
-        cut to ``position`` or does not reach it."""
+        """Returns the seconds that ``count`` tokens take if all are scored. The result is None if the measurement was
+        given up, or if the cache cannot be cut to ``position`` or does not reach it."""
         if self._given_up() or self.trim(0, position) != position:
             return None
         began = time.perf_counter()
@@ -173,17 +211,31 @@ class LlamaBackend:
         return time.perf_counter() - began if done is Decoded.DONE else None
 
     def _given_up(self) -> bool:
-        """Whether a measurement is to end: it has taken too long, or nobody wants the model any more."""
+        """Returns whether a measurement must end, because it has taken too long or because loading was cancelled."""
         return self._measuring and (time.perf_counter() > self._deadline or not self._on_progress(1.0))
 
     def trim(self, slot: int, length: int) -> int:
-        """Drops what a slot holds from position ``length`` on, and returns how many tokens it holds then."""
+        """Drops what a slot holds from position ``length`` on, and returns how many tokens it then holds."""
         if not llama.llama_memory_seq_rm(self._memory, slot, length, -1):
             llama.llama_memory_seq_rm(self._memory, slot, -1, -1)
         return int(llama.llama_memory_seq_pos_max(self._memory, slot)) + 1
 
+    def save(self, slot: int) -> bytes | None:
+        size = llama.llama_state_seq_get_size(self._context, slot)
+        buffer = (ctypes.c_uint8 * size)()
+        written = llama.llama_state_seq_get_data(self._context, buffer, size, slot)
+        return bytes(buffer) if written == size else None
+
+    def restore(self, slot: int, data: bytes) -> bool:
+        llama.llama_memory_seq_rm(self._memory, slot, -1, -1)
+        buffer = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
+        if llama.llama_state_seq_set_data(self._context, buffer, len(data), slot) == len(data):
+            return True
+        llama.llama_memory_seq_rm(self._memory, slot, -1, -1)
+        return False
+
     def encode(self, text: bytes, special: bool = False) -> list[int]:
-        """As ``LlamaModel.encode``, until this context is closed. Raises ``EngineFailed``."""
+        """Encodes as ``LlamaModel.encode`` does until this context is closed. Raises ``EngineFailed``."""
         if self._context is None:
             raise EngineFailed("The engine was closed.")
         return self.model.encode(text, special)
@@ -203,5 +255,5 @@ class LlamaBackend:
 
 
 def kernels() -> str:
-    """The instruction sets that llama.cpp was built for and found, by which two builds of it can be compared."""
-    return " ".join(llama.llama_print_system_info().decode().split())
+    """Returns the instruction sets that llama.cpp was built for and found, by which two builds can be compared."""
+    return " ".join(system_info().split())

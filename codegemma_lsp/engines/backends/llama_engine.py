@@ -1,4 +1,4 @@
-"""The engine on a GGUF file: the decoding loop over llama.cpp."""
+"""The engine for GGUF files: the decoding loop on llama.cpp."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from codegemma_lsp.engines.backends.llama_cpp import LlamaBackend
 from codegemma_lsp.engines.backends.llama_weights import borrow
 from codegemma_lsp.engines.generation import Backend
 from codegemma_lsp.engines.priority_gate import PriorityGate
-from codegemma_lsp.engines.protocol import OnProgress, Options
+from codegemma_lsp.engines.protocol import EngineFailed, OnProgress, Options
 from codegemma_lsp.engines.scheduler import ScheduledEngine
 from codegemma_lsp.engines.vocabulary import Vocabulary
 
 
 class LlamaEngine(ScheduledEngine):
-    """An ``Engine`` on a GGUF file, whose weights it shares with others on the same file. Making one blocks until the
-    model is in memory: do it in a thread."""
+    """An ``Engine`` on a GGUF file, whose weights it shares with other engines on the same file. The constructor blocks
+    until the model is in memory, so call it in a thread."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class LlamaEngine(ScheduledEngine):
     ) -> None:
         """Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``."""
         self._path, self._options, self._on_progress = path, options, on_progress
-        super().__init__(path.stem, options.slots, gate)
+        super().__init__(path.stem, options.slots, gate, options.saved_mb)
 
     def _open(self) -> tuple[Backend, Vocabulary]:
         options = self._options
@@ -38,7 +38,12 @@ class LlamaEngine(ScheduledEngine):
             raise
         try:
             native.measure(options.threads, options.batch_threads)
+            self._model = model
             return native, model.vocabulary(options.infill_format, native.encode)
         except BaseException:
             native.close()
             raise
+
+    def _check(self) -> None:
+        if self._model.has_changed():
+            raise EngineFailed(f"The model file {self._path} has changed, so it is loaded again.")

@@ -1,4 +1,4 @@
-"""Models in another number format, by llama.cpp."""
+"""Converts models to another number format with llama.cpp."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _quiet = llama.llama_log_callback(lambda level, text, data: None)
 
 
 def as_bfloat16(source: Path, target: Path) -> None:
-    """Writes a GGUF file whose weights are bfloat16, in which a batch of tokens costs little more than one. Raises
+    """Writes a GGUF file with bfloat16 weights, with which a batch of tokens costs little more than one token. Raises
     ``ModelUnusable``."""
     llama.llama_log_set(_quiet, ctypes.c_void_p(0))
     params = llama.llama_model_quantize_default_params()

@@ -1,4 +1,4 @@
-"""A GGUF file's weights and vocabulary, by llama.cpp: loaded once, however many engines use them."""
+"""The weights and the vocabulary of a GGUF file, loaded by llama.cpp once for all engines that use them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 import llama_cpp as llama
 
 from codegemma_lsp.engines.protocol import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress
-from codegemma_lsp.engines.vocabulary import Vocabulary
+from codegemma_lsp.engines.vocabulary import SpecialTokens, Vocabulary
+from codegemma_lsp.files import is_regular
 from codegemma_lsp.prompt import BY_NAME, About, Family, InfillFormat, Special, family_of
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 _GGML_LOG_LEVEL_ERROR = 4
 _METADATA = ("general.name", "general.basename", "general.finetune")
 _first_error = ""
-"""What llama.cpp has logged as an error first since it was cleared: its log is one for the whole process."""
+"""The first error that llama.cpp has logged since this was cleared. The whole process shares one log."""
 
 
 def _log(level: int, text: bytes, _: Any) -> None:
@@ -36,11 +37,18 @@ def _log(level: int, text: bytes, _: Any) -> None:
 
 _on_log = llama.llama_log_callback(_log)
 Encode: TypeAlias = Callable[..., list[int]]
-_Key: TypeAlias = tuple[Path, int, int]
+_Key: TypeAlias = tuple[Path, int, int, int]
+"""A file, what ``_age`` says of it, and how many of its layers are on a GPU."""
 _shared: dict[_Key, LlamaModel] = {}
 _locks: defaultdict[_Key, threading.Lock] = defaultdict(threading.Lock)
-"""One a file, held while it is loaded or freed, so that two engines never load it twice."""
+"""One lock for each file, held while it is loaded or freed, so that two engines never load it twice."""
 _locking = threading.Lock()
+
+
+def _age(path: Path) -> tuple[int, int]:
+    """Returns the time of the last change, in nanoseconds, and the size in bytes."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def _lock_of(key: _Key) -> threading.Lock:
@@ -49,12 +57,12 @@ def _lock_of(key: _Key) -> threading.Lock:
 
 
 def borrow(path: Path, gpu_layers: int, on_progress: OnProgress = lambda _: True) -> LlamaModel:
-    """The file's model, which engines in this process share; each gives it back by ``release``.
+    """Returns the file's model, which engines in this process share. Each of them must call ``release``.
 
     Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``.
     """
     check_file(path)
-    key = (path.resolve(), path.stat().st_mtime_ns, gpu_layers)
+    key = (path.resolve(), *_age(path), gpu_layers)
     with _lock_of(key):
         model = _shared.get(key)
         if model is None:
@@ -65,17 +73,19 @@ def borrow(path: Path, gpu_layers: int, on_progress: OnProgress = lambda _: True
     return model
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Processor threads that were fastest for generating and for reading, and what a guessed token costs."""
+    """The numbers of processor threads that were fastest for generation and for prefill, the cost of a draft token, and
+    how many prompt tokens are prefilled in a second."""
 
     threads: int
     batch_threads: int
     draft_cost: float
+    prefill_speed: float
 
 
 class LlamaModel:
-    """Weights and vocabulary, which are read only: engines on threads of their own may share them."""
+    """Weights and a vocabulary. They are never changed, so that engines in different threads can share them."""
 
     def __init__(self, path: Path, gpu_layers: int, key: _Key, on_progress: OnProgress) -> None:
         llama.llama_log_set(_on_log, ctypes.c_void_p(0))
@@ -90,8 +100,17 @@ class LlamaModel:
         self.size = llama.llama_vocab_n_tokens(self.vocab)
         self.trained_tokens = llama.llama_model_n_ctx_train(self.pointer)
 
+    def has_changed(self) -> bool:
+        """Returns whether its file is another than the one that was loaded. llama.cpp maps the file, and reads what it
+        has become. What is mapped of a file that was removed stays as it was."""
+        path, *age, _ = self._key
+        try:
+            return age != [*_age(path)]
+        except OSError:
+            return False
+
     def release(self) -> None:
-        """Frees the model once nobody uses it."""
+        """Frees the model if no engine uses it any more."""
         with _lock_of(self._key):
             self.users -= 1
             if self.users:
@@ -102,26 +121,29 @@ class LlamaModel:
                 llama.llama_model_free(pointer)
 
     def vocabulary(self, infill_format: InfillFormat, encode: Encode) -> Vocabulary:
-        """The vocabulary, and how the model is asked to infill: as its file says, or as a user does. ``encode`` is this
-        model's, for as long as who asks may use it."""
+        """Returns the vocabulary, with the infill format that its file implies or that a user has set. ``encode`` is
+        this model's tokenizer as the caller may use it."""
         found = self.family if infill_format is InfillFormat.AUTO else BY_NAME[infill_format]
         specials = self.specials(found)
         ends = {token for text in found.ends if (token := self.find(text)) is not None}
+        special_tokens = SpecialTokens(
+            ids=specials,
+            names={special: self.text(token) for special, token in specials.items()},
+            controls=self.controls | ends,
+            spellings=(*self.control_texts, *found.texts.values(), *found.ends),
+        )
         return Vocabulary(
             self.pieces,
-            specials,
-            {special: self.text(token) for special, token in specials.items()},
-            self.controls | ends,
+            special_tokens,
             encode,
             found,
             begins_with_bos=bool(llama.llama_vocab_get_add_bos(self.vocab)),
-            spellings=[*self.control_texts, *found.texts.values(), *found.ends],
             encode_markup=partial(encode, special=True),
         )
 
     def encode(self, text: bytes, special: bool = False) -> list[int]:
-        """Token ids, with no BOS; ``special``: text that spells special tokens is them. Raises ``EngineFailed`` once
-        the model is freed."""
+        """Returns token ids without a BOS. With ``special``, text that spells special tokens becomes these tokens.
+        Raises ``EngineFailed`` after the model was freed."""
         room = len(text) + 8
         tokens = (llama.llama_token * room)()
         with self._freeing:
@@ -132,7 +154,7 @@ class LlamaModel:
 
     @cached_property
     def family(self) -> Family:
-        """How the model is asked to infill, by its vocabulary and what its file says of itself."""
+        """Returns the infill format, found from the vocabulary and from the file's metadata."""
         ids = (
             llama.llama_vocab_fim_pre(self.vocab),
             llama.llama_vocab_fim_suf(self.vocab),
@@ -146,19 +168,22 @@ class LlamaModel:
         return family_of(self.find, about, ids if min(ids) >= 0 else None, self.text)
 
     def metadata(self, key: str) -> str:
-        """A text of the file's metadata; "" where it has none."""
+        """Returns a text of the file's metadata, or "" if it is absent."""
         buffer = ctypes.create_string_buffer(1024)
         size = llama.llama_model_meta_val_str(self.pointer, key.encode(), buffer, 1024)
         return buffer.value.decode(errors="replace") if size >= 0 else ""
 
     def find(self, text: str) -> int | None:
-        """The id of the special token that a text spells; None where it is none."""
+        """Returns the id of the special token that a text spells, or None."""
         tokens = self.encode(text.encode(), special=True)
         return tokens[-1] if tokens and self.text(tokens[-1]) == text else None
 
     def specials(self, family: Family) -> dict[Special, int]:
-        """Ids of a family's special tokens: by their text, else as the family's own makers number them where the
-        vocabulary agrees, else as the file's metadata say. Those that the model lacks are left out."""
+        """Returns the ids of a family's special tokens, without those that the model lacks.
+
+        An id is found by the token's text, or else by the number that the family's makers give it if the vocabulary
+        agrees, or else by the file's metadata.
+        """
         by_metadata = {
             Special.BOS: llama.llama_vocab_bos(self.vocab),
             Special.EOS: llama.llama_vocab_eos(self.vocab),
@@ -178,7 +203,7 @@ class LlamaModel:
 
     @cached_property
     def pieces(self) -> list[bytes]:
-        """Each token's bytes, empty for control tokens."""
+        """Returns each token's bytes, which are empty for control tokens."""
         buffer = ctypes.create_string_buffer(512)
         found = []
         for token in range(self.size):
@@ -188,12 +213,12 @@ class LlamaModel:
 
     @cached_property
     def _attributes(self) -> list[int]:
-        """What each token is, as a set of flags."""
+        """Returns the attributes of each token as a set of flags."""
         return [llama.llama_vocab_get_attr(self.vocab, token) for token in range(self.size)]
 
     @cached_property
     def controls(self) -> frozenset[int]:
-        """Ids that stand for no text or end generation."""
+        """Returns the ids that stand for no text or end a generation."""
         unusable = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN | llama.LLAMA_TOKEN_ATTR_UNUSED
         return frozenset(
             token
@@ -203,24 +228,46 @@ class LlamaModel:
 
     @cached_property
     def control_texts(self) -> list[str]:
-        """Texts of the form ``<|x|>`` by which the vocabulary names tokens that it may recognise wherever they stand.
-        Others, such as ``<table>``, are what a user's text is to become."""
+        """Returns the texts of the form ``<|x|>`` that name tokens which the vocabulary may recognise anywhere. Other
+        names, such as ``<table>``, are tokens for ordinary text."""
         wanted = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_USER_DEFINED
         marked = (self.text(token) for token, attributes in enumerate(self._attributes) if attributes & wanted)
         return [text for text in marked if text.startswith("<|") and text.endswith("|>") and len(text) <= 44]
 
     @property
     def chat_template(self) -> str:
-        """The template in the file's metadata; "" where it has none, or the model is freed."""
+        """Returns the template in the file's metadata, or "" if it has none or the model was freed."""
         with self._freeing:
             found = llama.llama_model_chat_template(self.pointer, None) if self.pointer is not None else None
         return found.decode(errors="replace") if found else ""
 
     def text(self, token: int) -> str:
-        """The text by which the vocabulary names a token; empty for an id that it does not have."""
+        """Returns the text by which the vocabulary names a token, or "" for an id that it does not have."""
         if not 0 <= token < self.size:
             return ""
         return str(llama.llama_vocab_get_text(self.vocab, token).decode(errors="replace"))
+
+
+_describing = threading.Lock()
+_description = ""
+
+
+def system_info() -> str:
+    """Returns what llama.cpp says of its build and of the machine, asked for once.
+
+    llama.cpp puts it together in one text of the process, so that two loads that ask at the same time corrupt memory.
+    """
+    global _description
+    with _describing:
+        if not _description:
+            _description = llama.llama_print_system_info().decode(errors="replace")
+        return _description
+
+
+def _repacking_pays() -> bool:
+    """Returns whether llama.cpp should repack weights for its processor kernels when it loads them. With AVX-512 this
+    does not pay: Q4_K prompts were prefilled faster from the file's own layout, and tokens were generated as fast."""
+    return "AVX512 = 1" not in system_info()
 
 
 def _load(path: Path, gpu_layers: int, on_progress: OnProgress) -> Any:
@@ -229,6 +276,7 @@ def _load(path: Path, gpu_layers: int, on_progress: OnProgress) -> Any:
     wanted = True
     params = llama.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
+    params.use_extra_bufts = _repacking_pays()
 
     def progress(share: float, _: Any) -> bool:
         nonlocal wanted
@@ -249,8 +297,10 @@ def _load(path: Path, gpu_layers: int, on_progress: OnProgress) -> Any:
 
 
 def check_file(path: Path) -> None:
-    """Raises ``ModelNotFound`` or ``ModelUnusable`` for what llama.cpp would refuse with less to say."""
+    """Raises ``ModelNotFound`` or ``ModelUnusable`` where llama.cpp's own error would say less."""
     try:
+        if not is_regular(path):
+            raise ModelUnusable(f"{path} is not a file, so no model can be in it; choose a file that ends in .gguf.")
         with path.open("rb") as file:
             magic = file.read(4)
     except FileNotFoundError:

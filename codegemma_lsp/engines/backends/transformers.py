@@ -1,7 +1,8 @@
-"""The engine on Hugging Face's transformers: the only importer of torch, transformers and tokenizers.
+"""The engine on Hugging Face's transformers, and the only importer of torch, transformers and tokenizers.
 
-The second opinion: the same loop, the same choice of tokens, other arithmetic. Weights come from safetensors files in a
-folder on this machine, code from the installed packages; nothing is unpickled, run or fetched from anywhere else.
+It checks the other engine: the loop and the choice of tokens are the same, and the arithmetic is different. Weights
+come from safetensors files in a folder on this machine, and code comes from the installed packages. Nothing is
+unpickled, and nothing is run or fetched from anywhere else.
 """
 
 from __future__ import annotations
@@ -31,17 +32,19 @@ from codegemma_lsp.engines.protocol import (
 )
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.engines.scheduler import ScheduledEngine
-from codegemma_lsp.engines.vocabulary import Vocabulary
+from codegemma_lsp.engines.vocabulary import SpecialTokens, Vocabulary
 from codegemma_lsp.prompt import BY_NAME, About, Family, InfillFormat, Special, family_of
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _DRAFT_COST = 0.2
-"""torch reads a few tokens in little more time than one, since its time goes into the weights."""
+"""The cost of a draft token. torch decodes a few tokens in little more time than one, because most of the time goes
+into reading the weights."""
 _UNUSED = re.compile(r"<unused\d+>|<pad>|<unk>|<mask>|<2mass>|\[@BOS@\]")
 
 
 class TransformersEngine(ScheduledEngine):
-    """An ``Engine`` on a folder as ``save_pretrained`` writes it. Making one blocks until the model is in memory."""
+    """An ``Engine`` on a folder as ``save_pretrained`` writes it. The constructor blocks until the model is in
+    memory."""
 
     def __init__(
         self,
@@ -70,7 +73,7 @@ class TransformersEngine(ScheduledEngine):
 
 
 class Torch:
-    """A Gemma and one cache for each slot."""
+    """A Gemma model with one cache for each slot."""
 
     def __init__(self, path: Path, options: Options, stopped: Callable[[], bool]) -> None:
         self.batch_tokens = options.batch_tokens
@@ -87,13 +90,15 @@ class Torch:
         self._cache_name = "cache" if "cache" in parameters else "past_key_values"  # renamed in transformers 5.24
         self._caches: list[Any] = [DynamicCache(config=config) for _ in range(options.slots)]
         self.draft_cost = _DRAFT_COST
+        self.prefill_speed = 0.0
         self.chat_template = chat_template(path)
         self._weights: Any = None
         self._last: Any = None
-        """What the last tokens read leave, shape (scored, hidden): logits are made of it only where one is chosen."""
+        """The hidden states of the last decoded tokens, of shape (scored, hidden). Logits are computed from them only
+        for a token that is chosen next."""
 
     def decode(self, slot: int, tokens: Sequence[int], position: int, scored: int = 1) -> Decoded:
-        """Reads tokens into a slot; a request that was given up is noticed before it, not within."""
+        """Decodes tokens into a slot. A cancelled request is noticed before the batch, but not within it."""
         if self._stopped():
             return Decoded.ABORTED
         ids = torch.tensor([list(tokens)], device=self._device)
@@ -109,13 +114,14 @@ class Torch:
         return Decoded.DONE
 
     def _head(self) -> Any:
-        """The output matrix, shape (vocabulary, hidden), made float32 once."""
+        """Returns the output matrix of shape (vocabulary, hidden), which is converted to float32 once."""
         if self._weights is None:
             self._weights = self._model.lm_head.weight.float()
         return self._weights
 
     def logits(self, back: int = 0) -> Logits:
-        """In float32: logits of bfloat16 are an eighth apart, and the best would often be several."""
+        """Returns logits in float32. Logits in bfloat16 are an eighth apart, so that several tokens would often be the
+        best."""
         with torch.inference_mode():
             scores: Logits = torch.mv(self._head(), self._last[-1 - back].float()).cpu().numpy()
         return scores
@@ -126,6 +132,13 @@ class Torch:
             cache.crop(-more)
         return int(cache.get_seq_length())
 
+    def save(self, slot: int) -> bytes | None:
+        """Returns None, because the cache is a tree of tensors that has no byte format."""
+        return None
+
+    def restore(self, slot: int, data: bytes) -> bool:
+        return False
+
     def close(self) -> None:
         self._model = self._weights = self._last = None
         self._caches = []
@@ -134,12 +147,12 @@ class Torch:
 
 
 def load(path: Path, device: str) -> tuple[Any, Any]:
-    """The model and its configuration. Raises ``ModelUnusable``."""
+    """Returns the model and its configuration. Raises ``ModelUnusable``."""
     try:
         config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
         if config.model_type != "gemma":
             raise ModelUnusable(f"{path} holds a model of type {config.model_type}; choose a CodeGemma model.")
-        # Attention is named here, because a configuration may name one that is fetched from a hub.
+        # Attention is set here, because a configuration may name one that would be fetched from a hub.
         model, about = GemmaForCausalLM.from_pretrained(
             path,
             local_files_only=True,
@@ -158,13 +171,13 @@ def load(path: Path, device: str) -> tuple[Any, Any]:
         raise
     except (MemoryError, torch.OutOfMemoryError):
         raise ModelUnusable(f"There is not enough memory for the model in {path}; choose a smaller one.") from None
-    except Exception as error:  # whatever a broken folder makes the libraries raise
+    except Exception as error:  # the libraries raise many errors for a broken folder
         reason = f"{type(error).__name__}: {error}".strip().split("\n")[0].rstrip(".")
         raise ModelUnusable(f"The model in {path} cannot be loaded ({reason}); download it again.") from error
 
 
 def check_folder(path: Path) -> None:
-    """Raises ``ModelNotFound`` or ``ModelUnusable`` for what transformers would refuse with less to say."""
+    """Raises ``ModelNotFound`` or ``ModelUnusable`` where the error of transformers would say less."""
     if not path.is_dir():
         raise ModelNotFound(f"There is no model folder at {path}; correct the setting, or set it to auto.")
     for name, what in (("config.json", "its configuration"), ("tokenizer.json", "its tokenizer")):
@@ -178,7 +191,7 @@ def check_folder(path: Path) -> None:
 
 
 def vocabulary_of(tokenizer: Any, size: int, infill_format: InfillFormat = InfillFormat.AUTO) -> Vocabulary:
-    """A Gemma tokenizer's pieces as bytes: its special tokens stand for no text."""
+    """Returns the vocabulary of a Gemma tokenizer, with its pieces as bytes. Its special tokens stand for no text."""
     added = tokenizer.get_added_tokens_decoder()
     find, name = tokenizer.token_to_id, tokenizer.id_to_token
     family = (
@@ -188,22 +201,21 @@ def vocabulary_of(tokenizer: Any, size: int, infill_format: InfillFormat = Infil
     specials = specials_of(tokenizer, family)
     controls |= set(specials.values())
     pieces = [b"" if token in controls else piece_bytes(name(token)) for token in range(size)]
-    # Not those of ordinary pieces such as <table>, which are what a text of the user is to become.
-    spellings = [about.content for token, about in added.items() if token in controls]
+    # The names of ordinary pieces such as <table> are left out, because a user's text may become these tokens.
+    spellings = tuple(about.content for token, about in added.items() if token in controls)
 
     def encode(text: bytes) -> list[int]:
         return list(tokenizer.encode(text.decode("utf-8", "replace"), add_special_tokens=False).ids)
 
-    # This tokenizer recognises special tokens wherever they stand; the vocabulary cuts those of the user.
+    # This tokenizer recognises special tokens anywhere, so the vocabulary cuts those in a user's text.
     names = {special: name(token) for special, token in specials.items()}
-    return Vocabulary(
-        pieces, specials, names, frozenset(controls), encode, family, spellings=spellings, encode_markup=encode
-    )
+    special_tokens = SpecialTokens(ids=specials, names=names, controls=frozenset(controls), spellings=spellings)
+    return Vocabulary(pieces, special_tokens, encode, family, encode_markup=encode)
 
 
 def specials_of(tokenizer: Any, family: Family) -> dict[Special, int]:
-    """Ids of a family's special tokens: as its makers number them where the text agrees, else by their text. Those that
-    the vocabulary lacks are left out."""
+    """Returns the ids of a family's special tokens, without those that the vocabulary lacks. An id is the number that
+    the family's makers give it if the text agrees, or else is found by the text."""
     found = {}
     for special, text in family.texts.items():
         known = family.ids.get(special)
@@ -214,7 +226,7 @@ def specials_of(tokenizer: Any, family: Family) -> dict[Special, int]:
 
 
 def chat_template(path: Path) -> str:
-    """The template that the folder holds, in a file of its own or in the tokenizer's configuration."""
+    """Returns the folder's template, from a file of its own or from the tokenizer's configuration."""
     try:
         return (path / "chat_template.jinja").read_text("utf-8")
     except OSError:
@@ -227,7 +239,7 @@ def chat_template(path: Path) -> str:
 
 
 def piece_bytes(piece: str | None) -> bytes:
-    """A piece as SentencePiece writes it: a low line for a blank, ``<0x..>`` for a byte."""
+    """Returns the bytes of a SentencePiece piece, in which U+2581 stands for a blank and ``<0x..>`` for a byte."""
     if piece is None:
         return b""
     if match := _BYTE.fullmatch(piece):

@@ -1,0 +1,415 @@
+"""The server's side of the process that owns its engines: starts it, calls it, and notices its end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, cast
+
+from codegemma_lsp.engines import protocol
+from codegemma_lsp.engines.generation import as_generation, stop_failed
+from codegemma_lsp.engines.protocol import (
+    EngineError,
+    EngineFailed,
+    Generation,
+    LoadCancelled,
+    OnFailure,
+    OnProgress,
+    Progress,
+    Request,
+    Usage,
+)
+from codegemma_lsp.engines.worker import frames
+from codegemma_lsp.engines.worker.messages import (
+    TO_PROCESS,
+    TO_SERVER,
+    Answered,
+    Asked,
+    Cancel,
+    Close,
+    Failed,
+    Generate,
+    Generated,
+    Load,
+    Loaded,
+    Loading,
+    Ping,
+    ToProcess,
+    Unread,
+    Verdict,
+    Written,
+)
+from codegemma_lsp.engines.worker.tokenizer import SentTokenizer, sent, sent_text
+from codegemma_lsp.prompt import Prompt
+from codegemma_lsp.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 0.2
+"""The number of seconds after which a load checks whether it was given up, and a process whether it still answers."""
+_SILENT_S = 15.0
+"""The number of seconds without a sign of life, while it is asked something, after which a process counts as hung."""
+_PATIENCE_S = 5.0
+"""The number of seconds that a process has to close an engine, to give up a load, or to end."""
+_ERRORS = {
+    error.__name__: error
+    for error in vars(protocol).values()
+    if isinstance(error, type) and issubclass(error, EngineError)
+}
+
+
+class EngineProcess:
+    """The process of one server's engines. It is started with the first engine and ends with the last one, so that
+    their memory is given back. Any thread may call it."""
+
+    def __init__(self) -> None:
+        self._door = threading.Lock()
+        self._connection: _Connection | None = None
+        self._engines = 0
+
+    def load(
+        self, settings: Settings, on_progress: OnProgress = lambda _: True, on_failure: OnFailure = lambda _: None
+    ) -> ProcessEngine:
+        """Loads a model as ``engines.load`` does. It blocks, so call it in a thread. ``on_failure`` is called in
+        another thread if the process ends before the engine is closed. Raises ``ModelNotFound``,
+        ``ModelUnusable``, ``LoadCancelled``, and ``EngineFailed`` if the model ends the process."""
+        connection = self._enter()
+        try:
+            number, loaded = connection.load(settings, on_progress)
+        except BaseException:
+            self._leave(connection)
+            raise
+        return ProcessEngine(connection, number, loaded, on_failure, lambda: self._leave(connection))
+
+    @property
+    def id(self) -> int | None:
+        """Returns the process's id, or None if there is no process."""
+        connection = self._connection
+        return connection.process.pid if connection is not None and connection.end is None else None
+
+    def _enter(self) -> _Connection:
+        with self._door:
+            if self._connection is None or self._connection.end is not None:
+                self._connection, self._engines = _Connection(), 0
+            self._engines += 1
+            return self._connection
+
+    def _leave(self, connection: _Connection) -> None:
+        with self._door:
+            if connection is not self._connection:
+                return
+            self._engines -= 1
+            if self._engines:
+                return
+            self._connection = None
+        connection.stop()
+
+
+class _Connection:
+    """One process, from its start to its end. ``end`` says how it ended, once it has."""
+
+    def __init__(self) -> None:
+        self.end: str | None = None
+        self._has_hung = False
+        self._numbers = itertools.count()
+        self._waiting: dict[int, Future[Any]] = {}
+        self._shares: dict[int, float] = {}
+        self._listeners: dict[int, Callable[[Asked], None]] = {}
+        self.on_failure: dict[int, OnFailure] = {}
+        """Called when the process ends, by the engines that are loaded in it."""
+        self._door = threading.Lock()
+        self._outgoing: queue.SimpleQueue[ToProcess | None] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self._has_begun = threading.Event()
+        """Set when the process has sent something. Starting it can take long."""
+        # -P: the folder in which the server was started may be a workspace, and is no place to import from.
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "codegemma_lsp.engines.worker.process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        for work in (self._write, self._read, self._watch):
+            threading.Thread(target=work, name=f"codegemma-engines{work.__name__}", daemon=True).start()
+
+    def call(
+        self, message: Callable[[int], ToProcess], listener: Callable[[Asked], None] | None = None
+    ) -> tuple[int, Future[Any]]:
+        """Sends the message that is made with the call's number. Returns that number and the answer, which raises
+        ``EngineError``. ``listener`` is called in the reading thread and must return soon."""
+        number, answer = next(self._numbers), Future[Any]()
+        answer.set_running_or_notify_cancel()  # what was asked is answered, whoever still waits for it
+        with self._door:
+            if self.end is not None:
+                answer.set_exception(EngineFailed(self.end))
+                return number, answer
+            self._waiting[number] = answer
+            if listener is not None:
+                self._listeners[number] = listener
+        self.send(message(number))
+        return number, answer
+
+    def send(self, message: ToProcess) -> None:
+        """Sends without waiting."""
+        self._outgoing.put(message)
+
+    def load(self, settings: Settings, on_progress: OnProgress) -> tuple[int, Loaded]:
+        number, answer = self.call(lambda call: Load(call=call, settings=settings.model_dump(mode="json")))
+        while True:
+            with suppress(TimeoutError):
+                return number, cast(Loaded, answer.result(_LOOK_S))
+            if not on_progress(self._shares.get(number, 0.0)):
+                self._give_up(number, answer)
+                raise LoadCancelled("Loading was given up.")
+
+    def _give_up(self, number: int, answer: Future[Any]) -> None:
+        """Cancels a load. Some models take no notice, and then take the process with them."""
+        self.send(Cancel(call=number))
+        try:
+            answer.result(_PATIENCE_S)
+        except TimeoutError:
+            self.process.kill()
+        except EngineError:
+            return
+        else:
+            self.call(lambda call: Close(call=call, engine=number))
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self._outgoing.put(None)
+        try:
+            self.process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self._ended.wait(_PATIENCE_S)
+
+    def _write(self) -> None:
+        assert self.process.stdin is not None
+        with suppress(OSError, ValueError):
+            while (message := self._outgoing.get()) is not None:
+                frames.write(cast(Any, self.process.stdin), TO_PROCESS.dump_json(message))
+        with suppress(OSError):
+            self.process.stdin.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        while (frame := frames.read(cast(Any, self.process.stdout))) is not None:
+            self._has_begun.set()
+            message = TO_SERVER.validate_json(frame)
+            if isinstance(message, Loading):
+                self._shares[message.call] = message.share
+            elif isinstance(message, Asked):
+                self._listeners[message.call](message)
+            else:
+                self._settle(message)
+        self._conclude()
+
+    def _settle(self, message: Answered | Failed) -> None:
+        with self._door:
+            answer = self._waiting.pop(message.call)
+            self._shares.pop(message.call, None)
+            self._listeners.pop(message.call, None)
+        if isinstance(message, Failed):
+            answer.set_exception(_ERRORS.get(message.error, EngineError)(message.message))
+        else:
+            answer.set_result(message.result)
+
+    def _conclude(self) -> None:
+        """Fails what still waits, after the process has ended."""
+        code = self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        with self._door:
+            self.end = f"The engine's process {_how(code, self._has_hung)}; it starts again."
+            left = list(self._waiting.values())
+            self._waiting.clear()
+            self._listeners.clear()
+        self._outgoing.put(None)
+        self._ended.set()
+        error = EngineFailed(self.end)
+        for answer in left:
+            answer.set_exception(error)
+        for on_failure in list(self.on_failure.values()):
+            on_failure(error)
+
+    def _watch(self) -> None:
+        """Ends a process that is asked something and shows no sign of life."""
+        while not self._ended.wait(1.0):
+            if not (self._waiting and self._has_begun.is_set()):
+                continue
+            _, sign = self.call(lambda call: Ping(call=call))
+            try:
+                sign.result(_SILENT_S)
+            except TimeoutError:
+                self._has_hung = True
+                self.process.kill()
+            except EngineError:
+                return
+
+
+class ProcessEngine:
+    """An ``Engine`` in another process. Its answers are those of an engine in this one, token by token."""
+
+    def __init__(
+        self,
+        connection: _Connection,
+        number: int,
+        loaded: Loaded,
+        on_failure: OnFailure,
+        on_closed: Callable[[], None],
+    ) -> None:
+        self._connection, self._number, self._on_closed = connection, number, on_closed
+        self.name = loaded.name
+        self.context_tokens = loaded.context_tokens
+        self.chat_template = loaded.chat_template
+        self._state = loaded.state
+        self.tokenizer = SentTokenizer(loaded, number, lambda message: connection.call(message)[1].result())
+        self._is_closed = False
+        self._running: dict[int, Future[Any]] = {}
+        """The generations that have not ended, by the identity of their progress."""
+        self._failed: dict[int, EngineError] = {}
+        """Why the ends of generations could not be told, by the same."""
+        self._asked: queue.SimpleQueue[tuple[Asked, Request, Progress] | None] = queue.SimpleQueue()
+        connection.on_failure[number] = on_failure
+        threading.Thread(target=self._decide, name=f"codegemma-{self.name}", daemon=True).start()
+
+    @property
+    def usage(self) -> Usage:
+        return self._state.usage
+
+    @property
+    def threads(self) -> int:
+        return self._state.threads
+
+    @property
+    def prefill_speed(self) -> float:
+        return self._state.prefill_speed
+
+    @property
+    def idle(self) -> bool:
+        return not self._running
+
+    def unread(self, prompt: Prompt) -> int:
+        given = sent(prompt)
+        _, answer = self._connection.call(lambda call: Unread(call=call, engine=self._number, prompt=given))
+        return int(answer.result())
+
+    async def generate(self, request: Request) -> Generation:
+        progress = request.progress if request.progress is not None else Progress()
+        # A generation that was cancelled a moment ago may still add to its progress.
+        while (before := self._running.get(id(progress))) is not None:
+            await asyncio.wait([asyncio.wrap_future(before)])
+        if progress.finish is not None:
+            return as_generation(progress, progress.finish, Usage())
+        if self._is_closed:
+            raise EngineFailed("The engine was closed before it could answer.")
+        number, answer = self._begin(request, progress)
+        try:
+            generated: Generated = await asyncio.wrap_future(answer)
+        except asyncio.CancelledError:
+            self._connection.send(Cancel(call=number))
+            raise
+        finally:
+            failure = self._failed.pop(id(progress), None)
+        if failure is not None:
+            raise failure
+        return as_generation(progress, generated.finish, generated.usage)
+
+    def _begin(self, request: Request, progress: Progress) -> tuple[int, Future[Any]]:
+        prompt, engine = sent(request.prompt), self._number
+        begun = Written(
+            tokens=tuple(progress.tokens),
+            logprobs=tuple(progress.logprobs),
+            ends=tuple(progress.ends),
+            text=progress.text,
+        )
+        number, answer = self._connection.call(
+            lambda call: Generate(
+                call=call,
+                engine=engine,
+                prompt=prompt,
+                max_tokens=request.max_tokens,
+                sampling=request.sampling,
+                priority=request.priority,
+                drafts=request.drafts,
+                hint=sent_text(request.hint),
+                begun=begun,
+                watched=request.on_text is not None,
+                may_be_given_up=request.given_up is not None,
+            ),
+            lambda asked: self._asked.put((asked, request, progress)),
+        )
+        self._running[id(progress)] = answer
+        answer.add_done_callback(lambda done: self._ended(progress, done))
+        return number, answer
+
+    def _ended(self, progress: Progress, answer: Future[Any]) -> None:
+        if answer.exception() is None:
+            generated: Generated = answer.result()
+            _add(progress, generated.written)
+            progress.finish = generated.finish if generated.is_done else None
+            self._state = generated.state
+        self._running.pop(id(progress), None)
+
+    def _decide(self) -> None:
+        """Answers what the process asks after each token, in a thread of its own, because it takes its time."""
+        while (one := self._asked.get()) is not None:
+            asked, request, progress = one
+            _add(progress, asked.written)
+            try:
+                stop = _verdict(asked, request, progress)
+            except Exception as error:
+                log.debug("a stop rule failed", exc_info=error)
+                self._failed[id(progress)] = stop_failed(error)
+                stop = True
+            self._connection.send(Verdict(call=asked.call, stop=stop))
+
+    def close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._connection.on_failure.pop(self._number, None)
+        _, answer = self._connection.call(lambda call: Close(call=call, engine=self._number))
+        try:
+            answer.result(_PATIENCE_S)
+        except TimeoutError:
+            self._connection.process.kill()
+        except EngineError as error:
+            log.debug("closing: %s", error)
+        self._asked.put(None)
+        self._on_closed()
+
+
+def _verdict(asked: Asked, request: Request, progress: Progress) -> bool:
+    if asked.given_up:
+        return request.given_up is not None and request.given_up()
+    return request.on_text is not None and request.on_text(progress.text)
+
+
+def _add(progress: Progress, written: Written) -> None:
+    progress.tokens += written.tokens
+    progress.logprobs += written.logprobs
+    progress.ends += written.ends
+    progress.text += written.text
+
+
+def _how(code: int, has_hung: bool) -> str:
+    if has_hung:
+        return f"gave no sign of life for {_SILENT_S:.0f} seconds and was ended"
+    if code >= 0:
+        return f"ended with code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
