@@ -1,4 +1,4 @@
-"""Models: the catalogue, the store on this machine, the choice between them, and how they are fetched."""
+"""Models: the catalogue, the store on this machine, the choice between models, and downloads."""
 
 from codegemma_lsp.models.catalogue import BUNDLED, CATALOGUE
 from codegemma_lsp.models.choice import AUTO, CHAT_SLOTS, DEMO_CHAT, Choice, chat_model, completion_model

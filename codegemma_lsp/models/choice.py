@@ -1,6 +1,6 @@
-"""Which model answers where the settings say ``auto``, and what would be better.
+"""Decides which model is used if a setting is ``auto``, and which model would be better.
 
-The functions with a ``Found`` are pure; ``completion_model`` and ``chat_model`` look at this machine for them.
+The functions with a ``Found`` are pure. ``completion_model`` and ``chat_model`` make one for this machine.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from codegemma_lsp.models.store import here, resolve
 
 AUTO = "auto"
 CHAT_SLOTS = 2
-"""Prompts kept for chat: one for a conversation, one for edits."""
+"""The number of prompts that are kept for chat: one for a conversation, and one for edits."""
 DEMO_CHAT = "smollm2-135m"
-"""The packaged model that answers where there is no better chat model."""
+"""The packaged model that is used if there is no better chat model."""
 
 _FIRST = ("codegemma-1.1-2b", "codegemma-2b")
 _CODERS = ("codegemma-7b", "qwen2.5-coder-7b", "qwen2.5-coder-3b", "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b")
@@ -31,17 +31,17 @@ _CODERS_WITHOUT_GPU = (
     "qwen2.5-coder-7b",
     "codegemma-7b",
 )
-"""A larger model than 1.5B is slower than a person types on processors alone."""
+"""The order without a GPU. On a CPU, models larger than 1.5B are slow."""
 _CODEGEMMA_CHAT = ("codegemma-1.1-7b-it", "codegemma-7b-it")
 _GEMMA_CHAT = ("gemma-2-9b-it", "gemma-7b-it", "gemma-2-2b-it", "gemma-2b-it")
 _INSTRUCT = re.compile(r"(?:^|[^a-z])(?:instruct|it|chat)(?:[^a-z]|$)", re.IGNORECASE)
 _PULL = "codegemma-lsp models pull"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What there is to choose from: ``names`` in the store, and the machine. Memory is counted at ``context_tokens``
-    for each of ``slots``."""
+    """The models to choose from. ``names`` are those in the store. Memory is counted at ``context_tokens`` for each of
+    ``slots``."""
 
     names: Collection[str]
     machine: Machine
@@ -52,14 +52,14 @@ class Found:
         return self.machine.fits(model.memory_bytes(self.context_tokens, self.slots))
 
     def first(self, order: Iterable[str]) -> str | None:
-        """The first of ``order`` that is here and fits."""
+        """Returns the first model of ``order`` that is installed and fits."""
         return next((name for name in order if name in self.names and self.fits(CATALOGUE[name])), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """``model`` is a name or a path, ``path`` its file; ``why`` and ``better`` are clauses for the user, ``better``
-    empty where nothing is to be said."""
+    """A chosen model. ``model`` is a name or a path, and ``path`` is its file. ``why`` and ``better`` are clauses for
+    the user; ``better`` may be empty."""
 
     model: str
     path: Path
@@ -72,14 +72,14 @@ class Choice:
 
 
 def choose_completion(found: Found) -> str:
-    """The name of the model that completes: CodeGemma 2B, CodeGemma 7B, a coder model, else the bundled one."""
+    """Returns the name of the completion model: CodeGemma 2B, CodeGemma 7B, a coder model, or else the bundled one."""
     coders = _CODERS if found.machine.has_gpu else _CODERS_WITHOUT_GPU
     return found.first((*_FIRST, *coders)) or BUNDLED
 
 
 def choose_chat(found: Found, completion: str) -> str | None:
-    """The name of the model that chats: CodeGemma 7B-IT, the completion model itself where it is an instruct model,
-    another Gemma, else None. ``completion`` is a name or a path."""
+    """Returns the name of the chat model: CodeGemma 7B-IT, the completion model if it is an instruct model, another
+    Gemma, or else None. ``completion`` is a name or a path."""
     codegemma = found.first(_CODEGEMMA_CHAT)
     if codegemma or is_instruct(completion):
         return codegemma or completion
@@ -87,13 +87,14 @@ def choose_chat(found: Found, completion: str) -> str | None:
 
 
 def is_instruct(model: str) -> bool:
-    """Whether a completion model can chat, too: the catalogue says so of its name, else the file's name does."""
+    """Returns whether a completion model can also chat, by the catalogue or else by the file's name."""
     known = CATALOGUE.get(model) or CATALOGUE.get(Path(model).stem)
     return known.chats if known is not None else _INSTRUCT.search(Path(model).name) is not None
 
 
 def better_completion(model: str, found: Found) -> str:
-    """What to pull for better suggestions than those of ``model``, where something is and fits; else empty."""
+    """Returns which model to pull for better suggestions than those of ``model``, if one fits, or else an empty
+    string."""
     if model not in (BUNDLED, "qwen2.5-coder-0.5b"):
         return ""
     wanted = next((name for name in ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b") if found.fits(CATALOGUE[name])), model)
@@ -101,11 +102,11 @@ def better_completion(model: str, found: Found) -> str:
 
 
 def completion_model(model: str, context_tokens: int, slots: int) -> Choice:
-    """The model that a ``model`` setting means on this machine.
+    """Returns the model that a ``model`` setting means on this machine.
 
     Raises ``ModelMissing``, and ``NotPackaged`` for models that Python packages carry.
     """
-    found = Found(here(), this_machine(), context_tokens, slots)
+    found = Found(names=here(), machine=this_machine(), context_tokens=context_tokens, slots=slots)
     name = choose_completion(found) if model == AUTO else model
     if model != AUTO:
         why = "as it is set"
@@ -113,21 +114,21 @@ def completion_model(model: str, context_tokens: int, slots: int) -> Choice:
         why = "the small bundled model"
     else:
         why = "the best for completion that is here and fits"
-    return Choice(name, resolve(name), why, better_completion(name, found))
+    return Choice(model=name, path=resolve(name), why=why, better=better_completion(name, found))
 
 
 def chat_model(model: str, context_tokens: int, slots: int, completion: str) -> Choice:
-    """The model that a ``chatModel`` setting means on this machine; ``completion`` is the model that completes.
+    """Returns the model that a ``chatModel`` setting means on this machine. ``completion`` is the completion model.
 
-    Raises ``ModelMissing`` where there is none, and ``NotPackaged`` for models that Python packages carry.
+    Raises ``ModelMissing`` if there is none, and ``NotPackaged`` for models that Python packages carry.
     """
     if model != AUTO:
-        return Choice(model, resolve(model), "as it is set")
-    found = Found(here(), this_machine(), context_tokens, slots)
+        return Choice(model=model, path=resolve(model), why="as it is set")
+    found = Found(names=here(), machine=this_machine(), context_tokens=context_tokens, slots=slots)
     name = choose_chat(found, completion)
     if name is not None:
         why = "which completes, too" if name == completion else "the best for chat that is here and fits"
-        return Choice(name, resolve(name), why)
+        return Choice(model=name, path=resolve(name), why=why)
     wanted = next((m for m in ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b") if found.fits(CATALOGUE[m])), "gemma-2b-it")
     try:
         path = packaged_path(DEMO_CHAT)
@@ -136,4 +137,6 @@ def chat_model(model: str, context_tokens: int, slots: int, completion: str) -> 
             f"There is no chat model on this machine; run: {_PULL} {wanted}, or install the small demo model with:"
             f" {PACKAGED[DEMO_CHAT].install}"
         ) from None
-    return Choice(DEMO_CHAT, path, "a small demo model", f"{wanted} would be better: {_PULL} {wanted}")
+    return Choice(
+        model=DEMO_CHAT, path=path, why="a small demo model", better=f"{wanted} would be better: {_PULL} {wanted}"
+    )

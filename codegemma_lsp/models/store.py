@@ -1,7 +1,7 @@
-"""Where models are on this machine: one GGUF file for each in the user's folder, the bundled one in this package.
+"""The models on this machine: one GGUF file for each in the user's folder, and the bundled one in this package.
 
-``CODEGEMMA_MODELS`` names another folder. What is under way lies in a hidden folder inside, so that moving a finished
-file into place is one step on one disk.
+``CODEGEMMA_MODELS`` names another folder. Unfinished files are in a hidden folder inside it, so that a finished file is
+moved into place in one step on one disk.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def folder() -> Path:
-    """The user's folder of models; it may not exist yet."""
+    """Returns the user's folder of models, which may not exist yet."""
     given = os.environ.get(FOLDER_VARIABLE)
     return Path(given).expanduser() if given else user_data_path("codegemma-lsp", appauthor=False) / "models"
 
 
 def parts_folder() -> Path:
-    """Where transfers under way are kept, and their locks."""
+    """Returns the folder of unfinished transfers and their locks."""
     return folder() / ".parts"
 
 
 def stored_path(name: str) -> Path:
-    """Where the store has a model of this name, or would have it."""
+    """Returns the path of a model of this name in the store, whether it exists or not."""
     return folder() / f"{name}{_SUFFIX}"
 
 
 def here() -> dict[str, Path]:
-    """The models in the store by name, imported ones included; without the bundled one."""
+    """Returns the models in the store by name, with imported ones and without the bundled one."""
     try:
         found = sorted(path for path in folder().iterdir() if path.suffix == _SUFFIX and path.is_file())
     except OSError:
@@ -51,23 +51,25 @@ def here() -> dict[str, Path]:
 
 
 def known_names() -> list[str]:
-    """Every name that ``resolve`` may take on this machine."""
+    """Returns every name that ``resolve`` may accept on this machine."""
     return sorted({*CATALOGUE, *here(), *PACKAGED})
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be a model's name; a path is anything else."""
+    """Returns whether a text can be a model's name. Other texts are paths."""
     return _NAME.fullmatch(text) is not None and not text.endswith(_SUFFIX)
 
 
 def model_files(path: Path) -> list[Path]:
-    """The files of a model: its folder's, or itself; none where there is nothing."""
+    """Returns the files of a model: those of its folder, or the file itself, or none if there is nothing."""
     return [file for file in (path.iterdir() if path.is_dir() else [path]) if file.is_file()]
 
 
 def model_path(model: str) -> Path:
-    """Where a ``model`` setting points, whether a file is there or not: ``nano``, a name in the catalogue or the store,
-    or a path, in which ``~`` is the home directory. Never raises."""
+    """Returns the path that a ``model`` setting means, whether or not a file exists there. Never raises.
+
+    The setting is ``nano``, a name in the catalogue or the store, or a path, in which ``~`` is the home directory.
+    """
     if model == BUNDLED:
         return Path(str(files(__package__) / "nano" / "nano.gguf"))
     if model in CATALOGUE or (is_name(model) and stored_path(model).is_file()):
@@ -79,7 +81,7 @@ def model_path(model: str) -> Path:
 
 
 def resolve(model: str) -> Path:
-    """The file or folder of a model by name, or a path as it is given. Whether a path exists is not looked at.
+    """Returns the file or folder of a model by name, or a path as it is given, without checking that the path exists.
 
     Raises ``ModelMissing``, and ``NotPackaged`` for models that Python packages carry.
     """
@@ -94,7 +96,7 @@ def resolve(model: str) -> Path:
 
 
 def put(file: Path, name: str) -> Path:
-    """Takes a GGUF file into the store, as a hard link where that is possible. Raises ``ImportRefused``."""
+    """Puts a GGUF file into the store, as a hard link if that is possible. Raises ``ImportRefused``."""
     target, unfinished = stored_path(name), parts_folder() / f"{name}.import"
     if target.exists():
         raise ImportRefused(f"There is a model {name} already; remove it first, or give another --name.")
@@ -103,7 +105,7 @@ def put(file: Path, name: str) -> Path:
         unfinished.unlink(missing_ok=True)
         try:
             unfinished.hardlink_to(file.resolve())
-        except OSError:  # another disk, or one that has no links
+        except OSError:  # the file is on another disk, or the disk has no links
             shutil.copyfile(file, unfinished)
         unfinished.replace(target)
     except OSError as error:
@@ -116,9 +118,9 @@ def put(file: Path, name: str) -> Path:
 
 
 def remove(name: str) -> int:
-    """Deletes a model and what an interrupted transfer has left of it; returns the bytes that were deleted.
+    """Deletes a model and the remains of an interrupted transfer. Returns the number of bytes that were deleted.
 
-    Raises ``ModelMissing``, and ``OSError`` where a file cannot be deleted.
+    Raises ``ModelMissing``, and ``OSError`` if a file cannot be deleted.
     """
     found = [path for path in (stored_path(name), *part_files(name)) if path.is_file()] if is_name(name) else []
     if not found:
@@ -132,17 +134,17 @@ def remove(name: str) -> int:
 
 
 def lock_path(name: str) -> Path:
-    """The file by which two transfers of a model keep out of each other's way. It is empty and stays: deleting it while
-    another process waits for it would let two of them in."""
+    """Returns the file that keeps two transfers of a model apart. It is empty and is never deleted: if it were deleted
+    while another process waits for it, two of them could enter."""
     return parts_folder() / f"{name}.lock"
 
 
 def part_files(name: str) -> list[Path]:
-    """What interrupted transfers have left of a model."""
+    """Returns the files that interrupted transfers of a model have left."""
     return sorted(parts_folder().glob(f"{name}@*.part"))
 
 
 def tidy() -> None:
-    """Deletes the hidden folder where nothing is in it."""
+    """Deletes the hidden folder if it is empty."""
     with suppress(OSError):
         parts_folder().rmdir()

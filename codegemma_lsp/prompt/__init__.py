@@ -1,4 +1,4 @@
-"""Prompts: the only package that knows special tokens, and how infills and conversations are laid out."""
+"""Builds prompts. This is the only package that knows special tokens and the formats of infills and conversations."""
 
 from codegemma_lsp.prompt.chat_template import ChatImpossible, Message, Role, build_chat
 from codegemma_lsp.prompt.detect import About, family_of
@@ -12,6 +12,8 @@ from codegemma_lsp.prompt.layouts import (
     PromptWindow,
     before_suffix,
     build_fim,
+    other_file_tokens,
+    shows_other_files,
 )
 from codegemma_lsp.prompt.segments import (
     BudgetTooSmall,
@@ -59,5 +61,7 @@ __all__ = [
     "build_fim",
     "count_tokens",
     "family_of",
+    "other_file_tokens",
+    "shows_other_files",
     "unmistakable",
 ]

@@ -1,21 +1,21 @@
-"""The prompt for a conversation: the model's own template, with the user's text kept apart from it.
+"""Builds the prompt of a conversation with the model's own template, and keeps the user's text apart from it.
 
-A template writes special tokens as text, and so might a user. So it is rendered with a mark in place of each message's
-text, and cut at the marks: what it wrote itself is ``Markup``, the messages are ``Text``.
+A template writes special tokens as text, and so might a user. It is therefore rendered with a mark in place of each
+message's text, and the result is cut at the marks: the template's own text becomes ``Markup``, and the messages become
+``Text``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from codegemma_lsp.prompt.segments import Markup, Prompt, Segment, Special, Text, Tokenizer, count_tokens
+from codegemma_lsp.prompt.template_rendering import TemplateTooCostly, render, render_within_limits
 
 GEMMA = """\
 {{ bos_token }}
@@ -29,8 +29,16 @@ GEMMA = """\
 {%- endfor %}
 {%- if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}
 """
-"""CodeGemma 7B-IT's own (its tokenizer_config.json), for files without one."""
+"""The template of CodeGemma 7B-IT (from its tokenizer_config.json), for files without one."""
 
+_KNOWN = frozenset(
+    {
+        "cd8e9439f0570856fd70470bf8889ebd8b5d1107207f67a5efb46e342330527f",  # Qwen2.5-Coder 0.5B Instruct
+        "d5495a1e5db0611132a97e46a65dbb64a642a499421228b9c8b93229097fa9a4",  # Qwen2.5-Coder 1.5B Instruct
+        "872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788",  # SmolLM2 135M Instruct
+    }
+)
+"""The SHA-256 of templates that are rendered in this process, which saves the start of another one for each turn."""
 _MARK = "\ue000{}\ue001"
 _MARKS = re.compile("\ue000(\\d+)\ue001")
 
@@ -48,15 +56,18 @@ class Message:
 
 
 class ChatImpossible(ValueError):
-    """A conversation that cannot be put to this model; ``str()`` is one sentence that says why, and what to do."""
+    """A conversation that this model cannot continue. ``str()`` is one sentence with the reason and what to do."""
 
 
 def build_chat(
     messages: Sequence[Message], template: str, tokenizer: Tokenizer, tokens: int, begun: str = ""
 ) -> Prompt:
-    """The prompt for the next answer, of at most ``tokens`` tokens. ``messages`` end with the question; before it the
-    oldest exchanges are left out where all do not fit, never the system's text, which comes first if at all. ``begun``
-    is how the answer begins. ``template`` "" is Gemma's. Raises ``ChatImpossible``."""
+    """Returns the prompt for the next answer, of at most ``tokens`` tokens.
+
+    ``messages`` end with the question. If they do not all fit, the oldest exchanges are left out, but never the system
+    message, which comes first if there is one. ``begun`` is the beginning of the answer. An empty ``template`` means
+    Gemma's. Raises ``ChatImpossible``.
+    """
     system = [m for m in messages[:1] if m.role is Role.SYSTEM]
     turns = list(messages[len(system) :])
     while True:
@@ -65,7 +76,7 @@ def build_chat(
             segments = (*segments, Text(begun, "how the answer begins"))
         count = count_tokens(segments, tokenizer)
         if count <= tokens:
-            return Prompt(segments, count)
+            return Prompt(segments=segments, tokens=count)
         if len(turns) <= 1:
             raise ChatImpossible(
                 f"The question takes {count} tokens and the chat model has room for {tokens}: select less, or raise"
@@ -84,7 +95,7 @@ def _segments(messages: Sequence[Message], template: str, tokenizer: Tokenizer) 
         texts = ["\n\n".join(texts[:2]), *texts[2:]]
     if rendered is None:
         raise ChatImpossible("The chat model's template refuses a plain conversation; choose another chat model.")
-    # BOS is ours to put, exactly once: templates that write it and vocabularies that add it are both common.
+    # BOS is put here exactly once, because some templates write it and some vocabularies add it.
     wanted = tokenizer.begins_with_bos or bool(names[0] and rendered.startswith(names[0]))
     parts = _MARKS.split(rendered.removeprefix(names[0]) if names[0] else rendered)
     segments: list[Segment] = [Special.BOS] if wanted else []
@@ -98,23 +109,16 @@ def _segments(messages: Sequence[Message], template: str, tokenizer: Tokenizer) 
 
 @lru_cache(maxsize=64)
 def _rendered(template: str, roles: tuple[str, ...], bos: str, eos: str) -> str | None:
-    """The template over marks instead of texts; None where it raises or leaves one out."""
+    """Renders the template over marks instead of texts. Returns None if it raises or leaves out a mark. Raises
+    ``ChatImpossible`` if it takes too long."""
     messages = [{"role": role, "content": _MARK.format(i)} for i, role in enumerate(roles)]
+    is_known = template == GEMMA or hashlib.sha256(template.encode()).hexdigest() in _KNOWN
     try:
-        rendered = _compiled(template).render(
-            messages=messages, add_generation_prompt=True, bos_token=bos, eos_token=eos
-        )
-    except Exception:  # a template is a program of the model's maker
+        rendered = (render if is_known else render_within_limits)(template, messages, bos, eos)
+    except TemplateTooCostly:
+        raise ChatImpossible(
+            "The chat model's template takes too much time or memory, so it is not used; choose another chat model."
+        ) from None
+    if rendered is None:
         return None
     return rendered if [int(n) for n in _MARKS.findall(rendered)] == list(range(len(roles))) else None
-
-
-@lru_cache(maxsize=4)
-def _compiled(template: str) -> jinja2.Template:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    environment.globals["raise_exception"] = _refuse
-    return environment.from_string(template)
-
-
-def _refuse(message: str) -> str:
-    raise jinja2.TemplateError(message)

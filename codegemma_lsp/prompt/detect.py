@@ -1,7 +1,7 @@
-"""Which family a model is of, by its vocabulary and what its file says of itself.
+"""Detects the family of a model from its vocabulary and its file's metadata.
 
-A model with infill tokens that is of no known family is asked in the commonest form with its own ids, and a model
-without them with the text before the cursor alone; both are said, so that nothing is guessed in silence.
+A model with infill tokens of an unknown family is prompted in the most common format with its own ids. A model without
+infill tokens is prompted with the text before the cursor alone. The user is told in both cases.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from codegemma_lsp.prompt import families
 from codegemma_lsp.prompt.segments import Family, Special
 
 _LOOKS = {Special.FIM_PREFIX: "pre|begin", Special.FIM_SUFFIX: "suf|hole", Special.FIM_MIDDLE: "mid|end"}
-"""Converters have written the ids of infill tokens into files of models that have other tokens there."""
+"""Patterns for the texts of infill tokens. Converters have written infill ids into files whose models have other tokens
+at these ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a model's file says of itself: its architecture, its names, and how its vocabulary splits text first."""
+    """The metadata of a model's file: its architecture, its names, and how its vocabulary splits text first."""
 
     architecture: str = ""
     name: str = ""
@@ -28,9 +29,12 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A model is of ``family`` where its vocabulary has the family's infill tokens and ``tells``, and where its file
-    says what the patterns ask for: names are searched, architectures and pre-tokenizers matched whole. Models that were
-    never trained to infill share vocabularies with those that were, which is what the names are for."""
+    """A rule that assigns ``family`` to a model.
+
+    The vocabulary must have the family's infill tokens and ``tells``, and the metadata must match the patterns: names
+    are searched, architectures and pre-tokenizers are matched whole. Models that were never trained to infill share
+    vocabularies with those that were, so names are needed to tell them apart.
+    """
 
     family: Family
     tells: tuple[str, ...] = ()
@@ -77,10 +81,10 @@ def family_of(
     infill_ids: tuple[int, int, int] | None,
     name_of: Callable[[int], str],
 ) -> Family:
-    """The family of a model.
+    """Returns the family of a model.
 
-    ``find`` gives the id of a special token by its text, None where the vocabulary has no such token; ``infill_ids``
-    are those of prefix, suffix and middle that the runtime found, None where it found none; ``name_of`` their texts.
+    ``find`` returns the id of a special token by its text, or None if the vocabulary has no such token. ``infill_ids``
+    are those of prefix, suffix and middle that the runtime found, or None. ``name_of`` returns their texts.
     """
     for rule in _RULES:
         if rule.applies(find, about):

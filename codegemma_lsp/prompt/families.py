@@ -1,7 +1,7 @@
-"""The infill formats in use, as data.
+"""The known infill formats, as data.
 
-Each is from its makers' card, paper or reference code, which is named beside it; where they document one order only,
-only that one is here. Which family a model is of is told in ``detect``.
+Each format comes from its maker's model card, paper or reference code, which a comment names. If the makers document
+only one order, only that order is here. ``detect`` finds the family of a model.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _FILE, _REPOSITORY, _BOS, _EOS = Special.FILE_SEPARATOR, Special.REPOSITORY, Spe
 _PREFIX_FIRST = (_PRE, Slot.PREFIX, _SUF, Slot.SUFFIX, _MID)
 _SUFFIX_FIRST = (_SUF, Slot.SUFFIX, _PRE, Slot.PREFIX, _MID)
 _SUFFIX_WITHIN = (_PRE, _SUF, Slot.SUFFIX, _MID, Slot.PREFIX)
-"""Variant 2 of SPM in Bavarian et al. 2022, section 3: nothing parts the prefix from what follows it."""
+"""The order of variant 2 of SPM in Bavarian et al. 2022, section 3. No token separates the prefix from the middle."""
 _STARCODER = {_EOS: "<|endoftext|>", _PRE: "<fim_prefix>", _MID: "<fim_middle>", _SUF: "<fim_suffix>"}
 
 CODEGEMMA = Family(
     # arXiv:2406.11409, section 2, and the model card; which form of SPM it was trained in is not published.
-    "codegemma",
-    "CodeGemma",
-    {
+    name="codegemma",
+    title="CodeGemma",
+    texts={
         _EOS: "<eos>",
         _BOS: "<bos>",
         _PRE: "<|fim_prefix|>",
@@ -51,9 +51,9 @@ CODEGEMMA = Family(
 )
 QWEN = Family(
     # github.com/QwenLM/Qwen3-Coder: README.md and examples/Qwen2.5-Coder-repolevel-fim.py; arXiv:2409.12186.
-    "qwen",
-    "Qwen Coder",
-    {
+    name="qwen",
+    title="Qwen Coder",
+    texts={
         _EOS: "<|endoftext|>",
         _PRE: "<|fim_prefix|>",
         _MID: "<|fim_middle|>",
@@ -72,9 +72,9 @@ QWEN = Family(
 )
 STARCODER2 = Family(
     # arXiv:2402.19173, section 5.1; SPM as bigcode-project/Megatron-LM, megatron/data/gpt_dataset.py, permutes.
-    "starcoder2",
-    "StarCoder2",
-    {**_STARCODER, _FILE: "<file_sep>", _REPOSITORY: "<repo_name>"},
+    name="starcoder2",
+    title="StarCoder2",
+    texts={**_STARCODER, _FILE: "<file_sep>", _REPOSITORY: "<repo_name>"},
     psm=_PREFIX_FIRST,
     spm=_SUFFIX_WITHIN,
     bos=False,
@@ -86,9 +86,9 @@ STARCODER2 = Family(
 )
 STARCODER = Family(
     # arXiv:2305.06161; the same program permutes its files. It was trained on one file at a time.
-    "starcoder",
-    "StarCoder",
-    {**_STARCODER, _FILE: "<filename>"},
+    name="starcoder",
+    title="StarCoder",
+    texts={**_STARCODER, _FILE: "<filename>"},
     psm=_PREFIX_FIRST,
     spm=_SUFFIX_WITHIN,
     bos=False,
@@ -97,9 +97,9 @@ STARCODER = Family(
 )
 GRANITE = Family(
     # arXiv:2405.04324, section 3.2: both orders, of which the form of SPM is not shown.
-    "granite",
-    "Granite Code",
-    {**_STARCODER, _FILE: "<filename>"},
+    name="granite",
+    title="Granite Code",
+    texts={**_STARCODER, _FILE: "<filename>"},
     psm=_PREFIX_FIRST,
     bos=False,
     heading=(),
@@ -107,9 +107,9 @@ GRANITE = Family(
 )
 GRANITE4 = Family(
     # ibm.com/granite/docs/models/granite, "fill-in-the-middle".
-    "granite4",
-    "Granite 4",
-    {_EOS: "<|end_of_text|>", _PRE: "<|fim_prefix|>", _MID: "<|fim_middle|>", _SUF: "<|fim_suffix|>"},
+    name="granite4",
+    title="Granite 4",
+    texts={_EOS: "<|end_of_text|>", _PRE: "<|fim_prefix|>", _MID: "<|fim_middle|>", _SUF: "<|fim_suffix|>"},
     psm=_PREFIX_FIRST,
     bos=False,
     heading=(),
@@ -117,9 +117,9 @@ GRANITE4 = Family(
 )
 DEEPSEEK = Family(
     # github.com/deepseek-ai/DeepSeek-Coder and DeepSeek-Coder-V2: README.md, "Code Insertion".
-    "deepseek",
-    "DeepSeek-Coder",
-    {
+    name="deepseek",
+    title="DeepSeek-Coder",
+    texts={
         _BOS: "<\uff5cbegin\u2581of\u2581sentence\uff5c>",
         _EOS: "<\uff5cend\u2581of\u2581sentence\uff5c>",
         _PRE: "<\uff5cfim\u2581begin\uff5c>",
@@ -133,9 +133,9 @@ DEEPSEEK = Family(
 )
 CODELLAMA = Family(
     # github.com/meta-llama/codellama, llama/generation.py, infilling_prompt_tokens: a blank before the prefix only.
-    "codellama",
-    "Code Llama",
-    {_BOS: "<s>", _EOS: "</s>", _PRE: "\u2581<PRE>", _SUF: "\u2581<SUF>", _MID: "\u2581<MID>"},
+    name="codellama",
+    title="Code Llama",
+    texts={_BOS: "<s>", _EOS: "</s>", _PRE: "\u2581<PRE>", _SUF: "\u2581<SUF>", _MID: "\u2581<MID>"},
     psm=_PREFIX_FIRST,
     spm=_SUFFIX_WITHIN,
     bos=True,
@@ -146,9 +146,9 @@ CODELLAMA = Family(
 )
 CODESTRAL = Family(
     # github.com/mistralai/mistral-common, tokens/tokenizers/instruct.py, encode_fim: no token before the middle.
-    "codestral",
-    "Codestral",
-    {_BOS: "<s>", _EOS: "</s>", _PRE: "[PREFIX]", _SUF: "[SUFFIX]"},
+    name="codestral",
+    title="Codestral",
+    texts={_BOS: "<s>", _EOS: "</s>", _PRE: "[PREFIX]", _SUF: "[SUFFIX]"},
     psm=(),
     spm=(_SUF, Slot.SUFFIX, _PRE, Slot.PREFIX),
     bos=True,
@@ -158,9 +158,9 @@ CODESTRAL = Family(
 )
 MELLUM = Family(
     # The card of JetBrains/Mellum-4b-base, all of whose revisions put the suffix first.
-    "mellum",
-    "Mellum",
-    {**_STARCODER, _FILE: "<filename>"},
+    name="mellum",
+    title="Mellum",
+    texts={**_STARCODER, _FILE: "<filename>"},
     psm=(),
     spm=_SUFFIX_FIRST,
     bos=False,
@@ -169,9 +169,9 @@ MELLUM = Family(
 )
 SEED = Family(
     # arXiv:2506.03524, section 2.2: suffix first only.
-    "seed-coder",
-    "Seed-Coder",
-    {
+    name="seed-coder",
+    title="Seed-Coder",
+    texts={
         _BOS: "<[begin\u2581of\u2581sentence]>",
         _EOS: "<[end\u2581of\u2581sentence]>",
         _PRE: "<[fim-prefix]>",
@@ -185,9 +185,9 @@ SEED = Family(
 )
 AIXCODER = Family(
     # github.com/aixcoder-plugin/aiXcoder-7B, megatron_mini/utils.py; the path stands in comments above the prefix.
-    "aixcoder",
-    "aiXcoder",
-    {
+    name="aixcoder",
+    title="aiXcoder",
+    texts={
         _BOS: "<s>",
         _EOS: "</s>",
         _PRE: "\u2581<AIX-SPAN-PRE>",
@@ -202,17 +202,19 @@ AIXCODER = Family(
 )
 SANTACODER = Family(
     # arXiv:2301.03988; the tokens of StarCoder with hyphens.
-    "santacoder",
-    "SantaCoder",
-    {_EOS: "<|endoftext|>", _PRE: "<fim-prefix>", _MID: "<fim-middle>", _SUF: "<fim-suffix>"},
+    name="santacoder",
+    title="SantaCoder",
+    texts={_EOS: "<|endoftext|>", _PRE: "<fim-prefix>", _MID: "<fim-middle>", _SUF: "<fim-suffix>"},
     psm=_PREFIX_FIRST,
     spm=_SUFFIX_WITHIN,
     bos=False,
     heading=(),
     ends=("<fim-pad>",),
 )
-PREFIX_ONLY = Family("none", "no infill: the text before the cursor only", {}, psm=(Slot.PREFIX,), heading=())
-UNKNOWN = Family("unknown", "infill tokens of no known family", {}, psm=_PREFIX_FIRST, heading=())
+PREFIX_ONLY = Family(
+    name="none", title="no infill: the text before the cursor only", texts={}, psm=(Slot.PREFIX,), heading=()
+)
+UNKNOWN = Family(name="unknown", title="infill tokens of no known family", texts={}, psm=_PREFIX_FIRST, heading=())
 
 FAMILIES = (
     CODEGEMMA,
@@ -233,7 +235,8 @@ _UNMISTAKABLE = re.compile(r"<[|\uff5c\[].+[|\uff5c\]]>|<fim[-_]\w+>|<(start|end
 
 
 def unmistakable(family: Family) -> tuple[str, ...]:
-    """Spellings of a family's special tokens that are nothing else in a source; ``<s>`` and ``<filename>`` may be."""
+    """Returns the spellings of a family's special tokens that mean nothing else in source code; ``<s>`` and
+    ``<filename>`` may."""
     spelled = (*family.texts.values(), *family.ends)
     return tuple(text for text in dict.fromkeys(spelled) if _UNMISTAKABLE.fullmatch(text))
 
@@ -242,7 +245,7 @@ BY_NAME: Mapping[str, Family] = {family.name: family for family in (*FAMILIES, P
 
 
 class InfillFormat(StrEnum):
-    """What a user may say of a model: a family's name, or ``auto``, which finds it."""
+    """The values of the setting ``infillFormat``: a family's name, or ``auto``, which detects the family."""
 
     AUTO = "auto"
     CODEGEMMA = "codegemma"

@@ -1,4 +1,4 @@
-"""Token healing: the last piece before the cursor is left to the model to spell."""
+"""Token healing: the last token before the cursor is left out of the prompt, and the model generates it again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from codegemma_lsp.text import line_start
 
 
 def healed(text: str, tokenizer: Tokenizer) -> tuple[str, bytes]:
-    """The text without its last piece, and that piece's bytes; pieces are taken until they end a code point."""
+    """Returns the text without its last token, and that token's bytes. More tokens are removed until a code point ends
+    there."""
     line = line_start(text, len(text))
     line = line if line < len(text) else line_start(text, max(0, len(text) - 1))
     tokens = tokenizer.encode(text[line:])

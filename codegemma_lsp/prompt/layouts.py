@@ -1,8 +1,8 @@
-"""How infills are laid out, and which part of a document they show.
+"""The layouts of infill prompts, and the part of a document that they show.
 
-Sources: Bavarian et al. 2022 (arXiv:2207.14255) for PSM and SPM; for each family's own form, ``families``. ``anchored``
-is the family's first order with its middle already begun: in distribution for any infilling model, and what is typed
-only ever appends to it. A family that cannot infill is asked with the text before the cursor alone.
+The sources are Bavarian et al. 2022 (arXiv:2207.14255) for PSM and SPM, and ``families`` for the form of each family.
+``anchored`` is the family's first order with the middle already begun. It is in distribution for every infilling model,
+and typing only appends to it. A family that cannot infill is prompted with the text before the cursor alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from codegemma_lsp.prompt.healing import healed
 from codegemma_lsp.prompt.segments import (
     BudgetTooSmall,
+    Family,
     Layout,
     Prompt,
     Segment,
@@ -27,14 +28,14 @@ from codegemma_lsp.prompt.segments import (
 from codegemma_lsp.text import line_start
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptWindow:
-    """What the prompt before this one showed of the document: kept as long as it serves, so that typing appends.
+    """The part of the document that the previous prompt showed. It is kept as long as possible, so that typing appends.
 
-    Offsets are code points: the window is ``text[head:cursor]`` and ``suffix`` after it, which may reach
-    ``to_the_end`` of the text; ``anchor`` is where the middle begins. ``before`` is ``text[head:anchor]``, by which a
-    changed document is noticed. ``outside`` is what was put before the window; it is kept too, because a line half
-    typed often hides the enclosing definitions from the parser, and to follow it would read the whole prompt again.
+    Offsets are code points. The window is ``text[head:cursor]``, followed by ``suffix``, which may reach ``to_the_end``
+    of the text. ``anchor`` is the start of the middle. ``before`` is ``text[head:anchor]``, which shows whether the
+    document has changed. ``outside`` is the text before the window. It is kept too, because a half-typed line often
+    hides the enclosing definitions from the parser, and to follow that would prefill the whole prompt again.
     """
 
     head: int
@@ -45,10 +46,13 @@ class PromptWindow:
     to_the_end: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CursorContext:
-    """What there is to complete. ``imports`` and ``headers`` are (start, text) of the file's import statements and
-    of the enclosing definitions' headers: those that the window does not reach are put before it."""
+    """The text around a cursor and what the window may need from outside.
+
+    ``imports`` and ``headers`` are (start, text) of the file's import statements and of the headers of the enclosing
+    definitions. Those outside the window are put before it.
+    """
 
     path: str
     text: str
@@ -59,31 +63,37 @@ class CursorContext:
     repository: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherFile:
-    """A piece of another file that the model may see, and why it is shown."""
+    """A piece of another file that the model may see, and the reason why it is shown."""
 
     path: str
     text: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Token counts. ``prompt`` is the most that the whole prompt may hold."""
+    """The limits of a prompt in tokens. ``prompt`` is the limit of the whole prompt."""
 
     prompt: int
     suffix_share: float = 0.25
+    spare: float = 0.125
+    """Share of the prefix's room that a new window leaves free, so that the window can stay while lines are added."""
     middle: int = 256
-    """Tokens between the anchor and the cursor beyond which the anchor moves up to the cursor's line."""
+    """The number of tokens between the anchor and the cursor after which the anchor moves to the cursor's line."""
     head_step: int = 16
-    """Lines in whose multiples the window's head moves."""
+    """The window's first line is a multiple of this number of lines."""
+    other_files: int | None = None
+    """The limit of the pieces of other files together; None is a quarter of ``prompt`` less the file's own path."""
 
 
 LONGEST_PIECE = 32
-"""Code points of the longest pieces (runs of blanks): a text longer than this a token is not worth counting."""
+"""The number of code points of the longest tokens (runs of spaces). A text with more code points per token than this
+need not be counted."""
 LONGEST_LINE = 4_000
-"""Code points of a line that are looked at on either side of the cursor; longer lines are cut to multiples of this."""
+"""The number of code points of a line that are used on either side of the cursor. Longer lines are cut to multiples of
+it."""
 
 
 def build_fim(
@@ -94,10 +104,11 @@ def build_fim(
     heal: bool = True,
     previous: PromptWindow | None = None,
 ) -> tuple[Prompt, PromptWindow]:
-    """The infill prompt for a cursor, and the window to pass as ``previous`` for the next one in the same document.
+    """Returns the infill prompt for a cursor, and the window to pass as ``previous`` for the next one in the same
+    document.
 
-    The token count is exact and at most ``budget.prompt``; raises ``BudgetTooSmall`` where that is too little for
-    the format itself.
+    The token count is exact and at most ``budget.prompt``. Raises ``BudgetTooSmall`` if that is too little for the
+    format itself.
     """
     family = tokenizer.family
     order = family.order(layout)
@@ -127,19 +138,22 @@ def build_fim(
     }
     body = [segment for part in order for segment in (shown[part] if isinstance(part, Slot) else (part,))]
     segments: tuple[Segment, ...] = (*opening, *body, *_texts((middle, "middle so far")))
-    return Prompt(segments, count_tokens(segments, tokenizer), forced_prefix), window
+    return Prompt(segments=segments, tokens=count_tokens(segments, tokenizer), forced_prefix=forced_prefix), window
 
 
 def before_suffix(prompt: Prompt) -> Prompt:
-    """The part of an infill that prompts for places further down begin with: what is before the suffix; nothing where
-    the suffix comes first. ``tokens`` stays that of the whole."""
+    """Returns the part of an infill prompt before the suffix, which prompts for places further down share.
+
+    It is empty if the suffix comes first. ``tokens`` stays that of the whole prompt.
+    """
     at = prompt.segments.index(Special.FIM_SUFFIX) if Special.FIM_SUFFIX in prompt.segments else len(prompt.segments)
     shown = any(isinstance(segment, Text) and segment.reason == "prefix" for segment in prompt.segments[:at])
     return replace(prompt, segments=prompt.segments[:at] if shown else (), forced_prefix=b"")
 
 
 def _prefix(lead: str, outside: str, prefix: str) -> tuple[Segment, ...]:
-    """The text before the cursor, below what was put before the window; the lead is joined to whichever is first."""
+    """Returns the text before the cursor after the text outside the window. The lead is joined to the first of the
+    two."""
     if outside:
         return _texts((lead + outside, "headers and imports outside the window"), (prefix, "prefix"))
     return _texts((lead + prefix, "prefix"))
@@ -150,8 +164,8 @@ def _texts(*pairs: tuple[str, str]) -> tuple[Text, ...]:
 
 
 def _opening(context: CursorContext, budget: Budget, tokenizer: Tokenizer) -> tuple[tuple[Segment, ...], str]:
-    """BOS, other files and the name of this one, as long as they leave three quarters of the budget to its text; and
-    what the prefix begins with."""
+    """Returns BOS, the other files and the name of this file, as far as the budget allows them, and the text with which
+    the prefix begins."""
     family = tokenizer.family
     wanted = tokenizer.begins_with_bos if family.bos is None else family.bos
     bos: tuple[Segment, ...] = (Special.BOS,) if wanted else ()
@@ -160,12 +174,11 @@ def _opening(context: CursorContext, budget: Budget, tokenizer: Tokenizer) -> tu
     left -= count_tokens(heading, tokenizer)
     if left < 0:
         return bos, family.prefix_lead
+    left = left if budget.other_files is None else budget.other_files
     files: list[Segment] = []
     # A family without a form for several files was not trained on them.
     for other in reversed(context.other_files if family.heading else ()):
-        text = other.text if other.text.endswith("\n") else f"{other.text}\n"
-        piece = (*_filled(family.heading, other.reason, path=other.path), *_texts((text, other.reason)))
-        piece = (*piece, *_filled(family.joint, ""))
+        piece = _other_file(other, family)
         left -= count_tokens(piece, tokenizer)
         if left < 0:
             break
@@ -182,17 +195,33 @@ def _opening(context: CursorContext, budget: Budget, tokenizer: Tokenizer) -> tu
     return (*bos, *repository, *files, *heading), lead
 
 
+def _other_file(other: OtherFile, family: Family) -> tuple[Segment, ...]:
+    text = other.text if other.text.endswith("\n") else f"{other.text}\n"
+    heading = _filled(family.heading, other.reason, path=other.path)
+    return (*heading, *_texts((text, other.reason)), *_filled(family.joint, ""))
+
+
+def other_file_tokens(other: OtherFile, tokenizer: Tokenizer) -> int:
+    """Returns the number of tokens that a piece of another file takes in an infill prompt."""
+    return count_tokens(_other_file(other, tokenizer.family), tokenizer)
+
+
+def shows_other_files(family: Family) -> bool:
+    """Returns whether models of a family were trained on several files in one prompt."""
+    return bool(family.heading)
+
+
 def _filled(template: tuple[Special | str, ...], reason: str, **names: str) -> tuple[Segment, ...]:
-    """A family's template with its names put in; they are text and never become special tokens."""
+    """Returns a family's template with names filled in. Names are text and never become special tokens."""
     return tuple(part if isinstance(part, Special) else Text(part.format(**names), reason) for part in template)
 
 
 def _kept_window(
     context: CursorContext, layout: Layout, room: int, tokenizer: Tokenizer, window: PromptWindow | None, budget: Budget
 ) -> PromptWindow | None:
-    """The previous window where it still shows this document and fits; else None.
+    """Returns the previous window if it still matches this document and fits, or else None.
 
-    The suffix may have changed: it then is taken anew, which costs reading it and the middle again.
+    The suffix may have changed. It is then taken again, which costs a prefill of the suffix and the middle.
     """
     if window is None or context.offset < window.anchor:
         return None
@@ -201,7 +230,7 @@ def _kept_window(
     if context.offset - window.anchor > LONGEST_PIECE * room:
         return None
     middle = count_text(tokenizer, context.text[window.anchor : context.offset])
-    if layout is Layout.ANCHORED and middle > min(budget.middle, budget.prompt // 4):
+    if layout is Layout.ANCHORED and middle > min(budget.middle, int(budget.prompt * max(0.25, budget.spare))):
         return None
     suffix = window.suffix
     to_the_end = context.offset + len(suffix) == len(context.text)
@@ -220,19 +249,27 @@ def _kept_window(
 
 
 def _new_window(context: CursorContext, room: int, budget: Budget, tokenizer: Tokenizer) -> PromptWindow:
-    """A window whose head leaves an eighth of the prefix's room free, so that it can stay while lines are added."""
+    """Returns a window whose head leaves an eighth of the prefix's budget free, so that it can stay while lines are
+    added."""
     suffix = _suffix(context, int(room * budget.suffix_share), tokenizer)
     free = room - count_text(tokenizer, suffix) - 1
-    wanted = free - free // 8
+    wanted = free - int(free * budget.spare)
     head = _head(context, wanted, budget.head_step, tokenizer)
     anchor = max(head, line_start(context.text, context.offset))
     outside = _outside_window(context, head, wanted // 4, tokenizer)
     to_the_end = context.offset + len(suffix) == len(context.text)
-    return PromptWindow(head, anchor, outside, context.text[head:anchor], suffix, to_the_end)
+    return PromptWindow(
+        head=head,
+        anchor=anchor,
+        outside=outside,
+        before=context.text[head:anchor],
+        suffix=suffix,
+        to_the_end=to_the_end,
+    )
 
 
 def _head(context: CursorContext, wanted: int, step: int, tokenizer: Tokenizer) -> int:
-    """The window's first offset: the lowest multiple of ``step`` lines from which the prefix fits."""
+    """Returns the window's first offset: the lowest multiple of ``step`` lines from which the prefix fits."""
     starts = _line_starts_before(context, budget_chars=wanted * 16)
     lines_above = context.text.count("\n", 0, starts[0])
     marks = [s for i, s in enumerate(starts) if (lines_above + i) % step == 0]
@@ -249,13 +286,14 @@ def _fits(context: CursorContext, head: int, tokens: int, tokenizer: Tokenizer) 
 
 
 def _line_starts_before(context: CursorContext, budget_chars: int) -> list[int]:
-    """Starts of the lines before the cursor, ascending, as far back as the budget could possibly reach."""
+    """Returns the starts of the lines before the cursor, ascending, as far back as the budget could reach."""
     first = line_start(context.text, max(0, context.offset - budget_chars))
     return [first, *(m.end() for m in re.compile(r"\n").finditer(context.text, first, context.offset))]
 
 
 def _cut_line(context: CursorContext, wanted: int, tokenizer: Tokenizer) -> int:
-    """For a line too long to fit: a point within it, quantised, from which it fits without anything around it."""
+    """Returns a point within a line that is too long, quantized, from which the line fits without anything around
+    it."""
     begin = line_start(context.text, context.offset)
     step = LONGEST_LINE
     while step >= 1:
@@ -267,7 +305,8 @@ def _cut_line(context: CursorContext, wanted: int, tokenizer: Tokenizer) -> int:
 
 
 def _suffix(context: CursorContext, tokens: int, tokenizer: Tokenizer) -> str:
-    """Whole lines after the cursor that fit in ``tokens``, or a part of the first where even that does not."""
+    """Returns the whole lines after the cursor that fit in ``tokens``, or a part of the first one if that does not
+    fit."""
     if tokens < 1:
         return ""
     end, used = context.offset, 0
@@ -287,9 +326,10 @@ def _suffix(context: CursorContext, tokens: int, tokenizer: Tokenizer) -> str:
 
 
 def _outside_window(context: CursorContext, head: int, tokens: int, tokenizer: Tokenizer) -> str:
-    """Enclosing headers and imports that lie above the window, in the file's order, one a line, at most ``tokens``.
+    """Returns the enclosing headers and imports above the window, in the file's order, one per line, of at most
+    ``tokens`` tokens.
 
-    The innermost headers come first in value, then the imports nearest to the file's head.
+    The innermost headers are preferred, then the imports nearest to the file's head.
     """
     kept: dict[int, str] = {}
     for start, text in (*reversed(context.headers), *context.imports):

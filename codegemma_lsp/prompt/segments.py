@@ -1,4 +1,4 @@
-"""What a prompt is made of: special tokens by their role, texts, and how they are counted."""
+"""The parts of a prompt, which are texts and special tokens by their role, and their token counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 
 class Special(StrEnum):
-    """What a special token is for. Which text spells it is the model family's business."""
+    """The role of a special token. The model's family defines its text."""
 
     BOS = "begin of text"
     EOS = "end of text"
@@ -23,11 +23,11 @@ class Special(StrEnum):
 
 
 class BudgetTooSmall(ValueError):
-    """The prompt may not even hold the format's own tokens."""
+    """The prompt's budget is too small for the tokens of the format itself."""
 
 
 class Layout(StrEnum):
-    """Where an infill's parts stand."""
+    """The order of an infill's parts."""
 
     PSM = "psm"
     SPM = "spm"
@@ -44,18 +44,17 @@ class Slot(StrEnum):
 Part: TypeAlias = Special | Slot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """How models of one family are asked to infill: data only, in ``families``.
+    """How models of one family are asked to infill. It is data only; ``families`` has the values.
 
-    ``texts`` spell the special tokens, ``ids`` are known ones for files whose metadata lack them. ``psm`` and ``spm``
-    are the two orders of an infill, empty where the family was not trained in it; what is generated follows either.
-    ``bos`` is None where the vocabulary's own wish is followed. ``heading`` is what names a file, before its content or
-    before the infill, with ``{path}`` in its text; it is left out of a prompt of one file unless ``names_single_file``.
-    ``joint`` stands between two files; ``repository`` comes first, with ``{name}``, where several files are shown and
-    the name is known. ``path_in_prefix``: the text of the heading stands within the prefix. ``prefix_lead`` always
-    does, as the blank that SentencePiece puts before a text. ``ends`` spell tokens besides the special ones that end an
-    infill.
+    ``texts`` spell the special tokens, and ``ids`` are known ones for files whose metadata lack them. ``psm`` and
+    ``spm`` are the two orders of an infill, and empty if the family was not trained in that order. The generated text
+    follows either. ``bos`` is None if the vocabulary decides. ``heading`` names a file, before its content or before
+    the infill, with ``{path}`` in its text. It is left out of a prompt of one file unless ``names_single_file``.
+    ``joint`` stands between two files. ``repository`` comes first, with ``{name}``, if several files are shown and the
+    name is known. With ``path_in_prefix``, the text of the heading stands within the prefix. ``prefix_lead`` always
+    stands there, as the space that SentencePiece puts before a text. ``ends`` spell further tokens that end an infill.
     """
 
     name: str
@@ -75,17 +74,18 @@ class Family:
 
     @property
     def infills(self) -> bool:
-        """Whether the model sees what follows the cursor."""
+        """Whether the model sees the text after the cursor."""
         return Slot.SUFFIX in (self.psm or self.spm)
 
     def order(self, layout: Layout) -> tuple[Part, ...]:
-        """The parts of an infill. A family that has one order only has it for every layout."""
+        """Returns the parts of an infill. A family with only one order has it for every layout."""
         return (self.spm or self.psm) if layout is Layout.SPM else (self.psm or self.spm)
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text of the prompt, and why it is there. It is tokenized on its own and never becomes a special token."""
+    """A text in the prompt, and the reason why it is there. It is tokenized on its own and never becomes a special
+    token."""
 
     text: str
     reason: str
@@ -93,7 +93,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """Text of a model's own chat template, in which special tokens are recognised. Never holds text of the user."""
+    """A text of a model's chat template, in which special tokens are recognised. It never contains text of the user."""
 
     text: str
 
@@ -102,11 +102,11 @@ Segment: TypeAlias = Special | Text | Markup
 
 
 class Tokenizer(Protocol):
-    """Text to token ids. ``encode`` never yields a special token."""
+    """Converts text to token ids. ``encode`` never returns a special token."""
 
     @property
     def family(self) -> Family:
-        """How the model is asked to infill."""
+        """The infill format of the model."""
         ...
 
     @property
@@ -117,24 +117,28 @@ class Tokenizer(Protocol):
     def encode(self, text: str) -> list[int]: ...
 
     def encode_markup(self, text: str) -> list[int]:
-        """Token ids of a text in which special tokens are recognised."""
+        """Returns the token ids of a text in which special tokens are recognised."""
         ...
 
     def name(self, special: Special) -> str:
-        """The text by which this vocabulary names a special token; "" where it has none."""
+        """Returns this vocabulary's text of a special token, or "" if it has no such token."""
         ...
 
     def piece(self, token: int) -> bytes: ...
 
     def special(self, special: Special) -> int:
-        """A special token's id; raises an error that the user can act on where the model has none."""
+        """Returns a special token's id. Raises an error that the user can act on if the model has no such token."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """``forced_prefix``: bytes left out of the end of the text before the cursor, which generation must begin by
-    spelling (token healing); empty where generation is free. ``tokens``: exact count of what the segments encode to."""
+    """A sequence of segments with its token count.
+
+    ``forced_prefix`` are the bytes at the end of the text before the cursor that were left out, and that generation
+    must begin with (token healing). It is empty if generation is free. ``tokens`` is the exact count of the encoded
+    segments.
+    """
 
     segments: tuple[Segment, ...]
     tokens: int

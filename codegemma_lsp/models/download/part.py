@@ -1,4 +1,4 @@
-"""The unfinished file of a transfer: grown at its end, its checksum taken as it grows, its progress told."""
+"""The unfinished file of a transfer. It appends bytes, updates the checksum and reports the progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a transfer is, in bytes; ``doing`` is a few words for the user, such as the source that is read."""
+    """The progress of a transfer in bytes. ``doing`` is a few words for the user, such as the current source."""
 
     done: int
     total: int
@@ -33,8 +33,8 @@ OnProgress: TypeAlias = Callable[[Progress], None]
 
 
 class SourceFailed(Exception):
-    """One source of a model gave nothing: ``str()`` is a clause that says why, without a full stop. ``advice``: what
-    the user can do about it, in place of trying again."""
+    """A source of a model failed. ``str()`` is a clause with the reason, without a full stop. ``advice`` is what the
+    user can do other than try again."""
 
     def __init__(self, reason: str, advice: str = "") -> None:
         super().__init__(reason)
@@ -42,8 +42,8 @@ class SourceFailed(Exception):
 
 
 class Part:
-    """A context manager around the file; what is there already is read first, for the checksum. Raises ``DiskFull``
-    where there is no room, and ``OSError`` where the file cannot be written."""
+    """A context manager around the file. It first reads the existing bytes for the checksum. Raises ``DiskFull``, and
+    ``OSError`` if the file cannot be written."""
 
     def __init__(self, path: Path, total: int, on_progress: OnProgress) -> None:
         self.path, self.total, self.size = path, total, 0
@@ -55,7 +55,11 @@ class Part:
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("a+b", buffering=0)
-        self.keep(self.total)
+        try:
+            self.keep(self.total)
+        except BaseException:
+            self._file.close()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -72,7 +76,7 @@ class Part:
                 self.path.unlink(missing_ok=True)
 
     def keep(self, size: int) -> None:
-        """Cuts the file to at most so many bytes, and takes the checksum of those."""
+        """Cuts the file to at most this number of bytes, and computes their checksum."""
         assert self._file is not None
         self._file.seek(0)
         self._sum, self.size = hashlib.sha256(), 0
@@ -98,7 +102,8 @@ class Part:
         self.tell()
 
     def tell(self, more: int = 0) -> None:
-        """Tells how far it is, counting ``more`` bytes that are here and not yet written; seldom enough to be cheap."""
+        """Reports the progress, with ``more`` bytes that have arrived but are not yet written. It reports seldom enough
+        to be cheap."""
         now = time.monotonic()
         if now - self._told >= _TELL_SECONDS or self.size + more >= self.total:
             self._told = now

