@@ -1,9 +1,12 @@
-"""Code at the cursor: a query in, a suggestion that is safe to accept out."""
+"""Turns a query for a cursor into a suggestion that adds no syntax error."""
 
 from codegemma_lsp.completion.alternatives import alternatives
 from codegemma_lsp.completion.cache import LONG_TEXT
+from codegemma_lsp.completion.cursor import cursor_in_file
 from codegemma_lsp.completion.debounce import AdaptiveDebounce
-from codegemma_lsp.completion.pipeline import Completer, accepted, complete, lookup, may_join
+from codegemma_lsp.completion.explanation import Explanation, explain
+from codegemma_lsp.completion.gate import Dismissal, Moment, Silence, dismissal_of, is_dismissed, removes, silence
+from codegemma_lsp.completion.pipeline import Completer, accepted, complete, lookup
 from codegemma_lsp.completion.planning import plan_completion
 from codegemma_lsp.completion.types import (
     CachedSuggestion,
@@ -22,18 +25,27 @@ __all__ = [
     "AdaptiveDebounce",
     "CachedSuggestion",
     "Completer",
+    "Dismissal",
     "DocumentState",
+    "Explanation",
+    "Moment",
     "Origin",
     "Outcome",
     "Plan",
     "Planning",
     "Query",
     "Selected",
+    "Silence",
     "Suggestion",
     "accepted",
     "alternatives",
     "complete",
+    "cursor_in_file",
+    "dismissal_of",
+    "explain",
+    "is_dismissed",
     "lookup",
-    "may_join",
     "plan_completion",
+    "removes",
+    "silence",
 ]

@@ -1,4 +1,4 @@
-"""Further suggestions where one was asked for by hand: drawn, and different from the first."""
+"""Further suggestions for an explicit request, sampled from the model and different from the first one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from codegemma_lsp.engines.protocol import Finish, Progress, Sampling
 
 _TEMPERATURE = 0.8
 _TRIES = 2
-"""Draws for each that is wanted: many come to the same."""
+"""The number of samples for each wanted suggestion, because many samples are equal."""
 
 
 async def alternatives(
     query: Query, first: Outcome, state: DocumentState, completer: Completer
 ) -> tuple[Suggestion, ...]:
-    """At most ``settings.alternatives`` suggestions besides the ``first``. The prompt is cached already, so each costs
-    its own tokens only. Raises what ``Engine.generate`` raises; cancelling the task cancels the model."""
+    """Returns at most ``settings.alternatives`` suggestions besides ``first``.
+
+    The prompt is already cached, so that each suggestion costs only its own tokens. Raises what ``Engine.generate``
+    raises. Cancelling the task cancels the generation.
+    """
     if first.suggestion is None:
         return ()
     cursor, settings, engine = cursor_text(query), completer.settings, completer.engine
@@ -29,7 +32,7 @@ async def alternatives(
     pending = pending_request(query, plan, settings)
     found, seen = list[Suggestion](), {first.suggestion.text}
     for seed in range(settings.seed + 1, settings.seed + 1 + _TRIES * settings.alternatives):
-        sampling = Sampling(max(settings.temperature, _TEMPERATURE), seed=seed)
+        sampling = Sampling(temperature=max(settings.temperature, _TEMPERATURE), seed=seed)
         generation = await engine.generate(replace(pending.request, sampling=sampling, drafts=0, progress=Progress()))
         if generation.finish is Finish.CANCELLED:
             break
@@ -38,8 +41,11 @@ async def alternatives(
         if suggestion is not None and suggestion.text not in seen:
             seen.add(suggestion.text)
             found.append(suggestion)
-            # Whichever is chosen: what is typed of it is answered without the model. The first one stays the newest.
-            entry = CachedSuggestion(cursor.text, cursor.offset, insertion.text, insertion.overwrites)
+            # All of them go into the cache, so that typing along any of them is answered. The first one stays the
+            # newest.
+            entry = CachedSuggestion(
+                text=cursor.text, offset=cursor.offset, insert=insertion.text, overwrites=insertion.overwrites
+            )
             state.suggestions = (entry, *state.suggestions)
         if len(found) == settings.alternatives:
             break

@@ -1,6 +1,9 @@
-"""Answers from cached suggestions: typed as suggested, deleted back into, or accepted in part."""
+"""Answers from cached suggestions after they were typed along, deleted back into or accepted in part."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum, auto
 
 from codegemma_lsp.completion.postprocess import Insertion
 from codegemma_lsp.completion.types import CachedSuggestion, PendingRequest
@@ -11,14 +14,17 @@ _MOST_CACHED = 8
 _AUTO_CLOSED = frozenset(")]}>\"'`")
 _LONGEST_AUTO_CLOSED = 4
 LONG_TEXT = 500_000
-"""Code points beyond which only the suggestion on the screen is kept."""
+"""The number of code points beyond which only the suggestion on the screen is kept."""
 _NEAR = 200
-"""Code points before the cursor that are compared first, because long texts take long to compare."""
+"""The number of code points before the cursor that are compared first, because long texts take long to compare."""
 
 
 def remainder(suggestions: tuple[CachedSuggestion, ...], text: str, offset: int) -> Insertion | None:
-    """What is left of the latest suggestion that the document has grown into; an empty text where it is known that
-    there is nothing to suggest here; None where the model has to be asked."""
+    """Returns what is left of the latest suggestion that the document has grown into.
+
+    The result has an empty text if the cache knows that there is nothing to suggest here, and it is None if the model
+    must be asked.
+    """
     for entry in reversed(suggestions):
         rest = _remainder_of(entry, text, offset)
         if rest is not None:
@@ -27,22 +33,65 @@ def remainder(suggestions: tuple[CachedSuggestion, ...], text: str, offset: int)
 
 
 def remember(suggestions: tuple[CachedSuggestion, ...], entry: CachedSuggestion) -> tuple[CachedSuggestion, ...]:
-    """With ``entry`` as the latest; of a very long text only one is kept."""
+    """Returns the suggestions with ``entry`` as the latest. Only one is kept for a very long text."""
     kept = suggestions[1 - _MOST_CACHED :] if len(entry.text) <= LONG_TEXT else ()
     return (*kept, entry)
 
 
+class Agreement(Enum):
+    """How the text that was typed since a request compares with its answer so far. ``UNDECIDED`` means that more was
+    typed than has been generated."""
+
+    AGREES = auto()
+    UNDECIDED = auto()
+    DISAGREES = auto()
+
+
+def agreement(entry: CachedSuggestion, text: str, offset: int) -> Agreement:
+    """Returns how a document with its cursor at ``offset`` agrees with an answer of which ``entry.insert`` has been
+    generated."""
+    typed = text[entry.offset : offset]
+    written = entry.insert[: len(typed)]
+    if offset < entry.offset or not typed.startswith(written):
+        return Agreement.DISAGREES
+    grown = replace(entry, insert=entry.insert if len(written) == len(typed) else typed)
+    if _added(grown, text, offset) is None:
+        return Agreement.DISAGREES
+    return Agreement.AGREES if len(written) == len(typed) else Agreement.UNDECIDED
+
+
+def agreement_of_change(entry: CachedSuggestion, text: str) -> tuple[Agreement, int]:
+    """Returns the agreement of a changed document, and the likeliest offset of the cursor, which a change does not
+    report.
+
+    The cursor is expected after the inserted text, but before closing brackets that the editor may have added.
+    """
+    grown = len(text) - len(entry.text)
+    places = range(entry.offset + grown, entry.offset + grown - _LONGEST_AUTO_CLOSED - 1, -1)
+    found = [(agreement(entry, text, offset), offset) for offset in places if offset >= entry.offset]
+    found += [(agreement(entry, text, offset), offset) for offset in _typed_over(entry, grown)]
+    return min(found, key=lambda one: one[0].value, default=(Agreement.DISAGREES, entry.offset))
+
+
+def _typed_over(entry: CachedSuggestion, grown: int) -> range:
+    """Returns the offsets at which the cursor may be if closing brackets after it were typed over."""
+    return range(entry.offset + grown + 1, entry.offset + grown + entry.overwrites + 1)
+
+
 def joined(pending: tuple[PendingRequest, ...], text: str, offset: int) -> PendingRequest | None:
-    """The latest request whose text so far is what was typed since it was made."""
+    """Returns the latest request whose text so far begins with what was typed since it was made, or None."""
     for entry in reversed(pending):
-        if _added(CachedSuggestion(entry.text, entry.offset, entry.progress.text), text, offset) is not None:
+        so_far = CachedSuggestion(text=entry.text, offset=entry.offset, insert=entry.progress.text)
+        if agreement(so_far, text, offset) is Agreement.AGREES:
             return entry
     return None
 
 
 def _added(entry: CachedSuggestion, text: str, offset: int) -> int | None:
-    """How many closing brackets the editor has added after the cursor since, where the document has otherwise only
-    grown by a part of ``entry.insert``; else None."""
+    """Returns how many closing brackets the editor has added after the cursor since ``entry`` was offered.
+
+    The result is None unless the document has otherwise only grown by a part of ``entry.insert``.
+    """
     typed = offset - entry.offset
     if not 0 <= typed <= len(entry.insert) or not text.startswith(entry.insert[:typed], entry.offset):
         return None
@@ -67,15 +116,16 @@ def _remainder_of(entry: CachedSuggestion, text: str, offset: int) -> Insertion 
 
 
 def _brings(rest: str, before: str, closers: str) -> bool:
-    """Whether what is left of a suggestion closes, in this order, what the editor has closed already."""
+    """Returns whether the rest of a suggestion closes, in this order, the brackets that the editor has already
+    closed."""
     quotes = "\"'`"
     unmatched = iter(scan(rest, scan(before, "", quotes).quote, quotes).unmatched)
     return all(any(char == closer for _, char in unmatched) for closer in closers)
 
 
 def _added_after(entry: CachedSuggestion, text: str, offset: int) -> int | None:
-    """How many closing brackets the editor has put after the cursor since, or taken away when they were typed over;
-    None where what follows the cursor has changed otherwise."""
+    """Returns how many closing brackets the editor has added after the cursor. The number is negative if brackets were
+    typed over, and None if the text after the cursor has changed in another way."""
     added = (len(text) - offset) - (len(entry.text) - entry.offset)
     if not -entry.overwrites <= added <= _LONGEST_AUTO_CLOSED:
         return None

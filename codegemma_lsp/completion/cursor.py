@@ -1,4 +1,4 @@
-"""The text that a query is about: as if the entry selected in the completion list were accepted, with LF line ends."""
+"""The text that a query is about, with LF line ends and the selected entry of the completion list in place."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from codegemma_lsp.completion.types import Query
+from codegemma_lsp.context import CursorInFile
+from codegemma_lsp.syntax import language_name
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True)
 class CursorText:
-    """A text with LF line ends, the cursor in it, and the file's own line end."""
+    """A text with LF line ends, the cursor in it in code points, and the file's own line end."""
 
     text: str
     offset: int
@@ -21,13 +23,13 @@ class CursorText:
 
     @property
     def at_line_end(self) -> bool:
-        """Whether nothing but blanks follows the cursor on its line."""
+        """Returns whether only blanks follow the cursor on its line."""
         end = self.text.find("\n", self.offset)
         return not self.text[self.offset : len(self.text) if end < 0 else end].strip()
 
 
 def cursor_text(query: Query) -> CursorText:
-    """The text that a query is about, as if the entry selected in the completion list were accepted."""
+    """Returns the text that a query is about, as if the entry selected in the completion list were accepted."""
     text, offset, newline = query.document.text, query.offset, "\n"
     if query.selected is not None and usable(query):
         span = query.selected.span
@@ -40,8 +42,17 @@ def cursor_text(query: Query) -> CursorText:
     return CursorText(text, offset, newline)
 
 
+def cursor_in_file(query: Query, path: str) -> CursorInFile:
+    """Returns a query's cursor in the form that sources of context take. ``path`` is the file's path relative to its
+    workspace folder."""
+    cursor = cursor_text(query)
+    language = language_name(query.document.language, path)
+    return CursorInFile(path=path, language=language, text=cursor.text, offset=cursor.offset)
+
+
 def usable(query: Query) -> bool:
-    """Whether the selected entry's range is what the protocol asks for: on the cursor's line, with the cursor in it."""
+    """Returns whether the selected entry's range is valid in the protocol: it must be on the cursor's line and contain
+    the cursor."""
     assert query.selected is not None
     span, document = query.selected.span, query.document
     same_line = document.line_at(span.start) == document.line_at(span.end)
@@ -49,13 +60,13 @@ def usable(query: Query) -> bool:
 
 
 def _line_end(text: str, offset: int) -> str:
-    """The line end of the cursor's line, else that of the line above it."""
+    """Returns the line end of the cursor's line, or else that of the line above it."""
     found = _LINE_END.search(text, offset)
     if found is None:
         found = next(iter(_LINE_END.finditer(text, max(0, text.rfind("\n", 0, offset) - 1), offset)), None)
     return found.group() if found is not None else "\n"
 
 
-@lru_cache(maxsize=4)  # several looks are taken at each document, and long ones take milliseconds
+@lru_cache(maxsize=4)  # each document is converted several times, and a long one takes milliseconds
 def _lf(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,4 +1,5 @@
-"""Whether to wait for the next keystroke before the model is asked: only while the model is slower than the typing."""
+"""Decides whether to wait for the next keystroke before the model is asked, which pays only if the model is slower than
+the typing."""
 
 from __future__ import annotations
 
@@ -8,11 +9,12 @@ from dataclasses import dataclass, field
 from statistics import median
 
 _REMEMBERED = 7
-"""Odd, and enough that one slow answer, the first in a file, says nothing yet."""
+"""The number of latest gaps and answers that are kept. It is odd, and large enough that one slow answer, such as the
+first one in a file, does not change the median."""
 _CATCHES = 1.4
-"""Median gaps within which most keystrokes come."""
+"""The multiple of the median gap within which most keystrokes arrive."""
 _PAUSE_MS = 1_000
-"""A longer gap is a pause and says nothing about the rhythm."""
+"""The length in milliseconds from which a gap counts as a pause, which is not part of the rhythm."""
 
 
 def _latest() -> deque[float]:
@@ -21,14 +23,15 @@ def _latest() -> deque[float]:
 
 @dataclass
 class AdaptiveDebounce:
-    """The last gaps between keystrokes, and the last times that the model took; milliseconds."""
+    """The last gaps between keystrokes and the last response times of the model, in milliseconds."""
 
     gaps: deque[float] = field(default_factory=_latest)
     answers: deque[float] = field(default_factory=_latest)
     _last: tuple[Hashable, float] | None = None
 
     def keystroke(self, state: Hashable, now_ms: float) -> None:
-        """``state``: what the key made of which document, so that two requests after one key count as one."""
+        """Records a keystroke at ``now_ms``. ``state`` identifies the document and its content after the key, so that
+        two requests after one key count once."""
         if self._last is not None and self._last[0] == state:
             return
         if self._last is not None and (gap := now_ms - self._last[1]) < _PAUSE_MS:
@@ -39,12 +42,19 @@ class AdaptiveDebounce:
         self.answers.append(ms)
 
     def cancelled(self, ms: float) -> None:
-        """A request was given up after so long: the model takes longer than that, how much is not known."""
+        """Records that a request was cancelled after ``ms`` milliseconds, which is a lower bound of what its answer
+        would have taken."""
         if not self.answers or ms > median(self.answers):
             self.answers.append(ms)
 
+    @property
+    def gap_ms(self) -> float | None:
+        """Returns the median gap between the last keystrokes in milliseconds, or None if no gap is known yet."""
+        return median(self.gaps) if self.gaps else None
+
     def wait_ms(self, longest: float) -> float:
-        """How long to wait for a next keystroke, which would throw the answer away; 0 where it would come too late."""
+        """Returns how many milliseconds to wait for a next keystroke, which would make the answer useless. The result
+        is 0 if the wait would exceed ``longest``, if the model is faster than the typing, or if too little is known."""
         if not self.gaps or len(self.answers) < 2:
             return 0.0
         gap = median(self.gaps)

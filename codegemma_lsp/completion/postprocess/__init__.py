@@ -1,8 +1,8 @@
-"""Postprocessing: what the model wrote becomes something safe to accept, or nothing.
+"""Postprocessing turns the model's text into an insertion that fits the code around the cursor, or into none.
 
-Each filter takes the text and the insertion point, and returns a text that is no longer; an empty one ends the chain.
-The order matters. The rules follow Tabby, llama.vim and Continue, with the syntax tree where those guess by
-indentation.
+Each filter takes the text and the insertion point, and returns a text that is no longer. An empty text ends the chain.
+The order of the filters matters. The rules follow Tabby, llama.vim and Continue, but use the syntax tree where those
+compare indentation.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FILTERS: tuple[Filter, ...] = (
 
 
 def postprocess(text: str, point: InsertionPoint) -> Insertion:
-    """What of a model's text may be inserted at ``point``."""
+    """Returns the part of a model's text that may be inserted at ``point``."""
     for apply in FILTERS:
         text = apply(text, point)
         if not text.strip():

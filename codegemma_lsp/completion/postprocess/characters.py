@@ -1,4 +1,4 @@
-"""Characters that no suggestion may hold."""
+"""Removes characters that no suggestion may contain."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")
 
 
 def printable(text: str, point: InsertionPoint) -> str:
-    """Up to the first that no source has: a control character, half of a code point, or what spells one of the model's
-    special tokens, which it may copy letter by letter."""
+    """Returns the text up to the first thing that no source contains: a control character, half of a code point, or the
+    spelling of one of the model's special tokens, which the model may generate as ordinary text."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     found = _UNPRINTABLE.search(text)
     ends = [found.start()] if found else []

@@ -1,4 +1,4 @@
-"""Closing brackets and quotes: those that a text brings, and those that stand after the cursor already."""
+"""Compares the closing brackets and quotes of a text with those that already follow the cursor."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ _TRIPLE = frozenset({'"""', "'''"})
 
 
 def only_closers(rest: str) -> bool:
-    """Whether what stands after the cursor on its line is nothing that a suggestion has to fit around."""
+    """Returns whether only blanks, closing brackets, quotes and punctuation follow the cursor on its line."""
     return bool(_CLOSERS_ONLY.match(rest))
 
 
 def overwritten_candidates(text: str, before: str, rest: str, quotes: str) -> tuple[int, ...]:
-    """How many characters after the cursor a suggestion may bring itself, the likeliest first, 0 the last.
+    """Returns how many characters after the cursor a suggestion may overwrite, the likeliest number first and 0 last.
 
-    These are brackets and quotes that the editor put there while the user typed: as many as the suggestion closes
-    beyond those that it opens; all, or the first of them, where it ends with them; a first ``>`` that it holds.
+    The editor inserted these brackets and quotes while the user typed. The candidates are as many of them as the
+    suggestion closes beyond those that it opens, all or the first of them if the suggestion ends with them, and a first
+    ``>`` that the suggestion contains.
     """
     closers = rest.rstrip()
     if not closers or not only_closers(rest):

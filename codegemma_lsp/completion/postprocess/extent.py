@@ -1,4 +1,4 @@
-"""How much of the text is suggested: what the cursor's position asks for, and no line that is unfinished."""
+"""Limits a suggestion to what the cursor's position asks for, and removes unfinished lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from codegemma_lsp.syntax import CursorKind, Extent, completion_end, reparse
 
 
 def within_extent(text: str, point: InsertionPoint) -> str:
-    """The line, the statement or the block that the cursor's position asks for, and nothing of what comes after."""
+    """Returns the line, the statement or the block that the cursor's position asks for, without what follows it."""
     if point.extent is Extent.LINE:
         return text.split("\n", 1)[0]
     ending = "" if point.cut_off else "\n"
@@ -18,14 +18,14 @@ def within_extent(text: str, point: InsertionPoint) -> str:
 
 
 def without_a_block_that_is_there(text: str, point: InsertionPoint) -> str:
-    """The header alone, where the statements of the block that it opens stand below already."""
+    """Returns only the block's header if the statements of the block already stand below the cursor."""
     if point.scope.kind is not CursorKind.STATEMENT or not point.below:
         return text
     return text.split("\n", 1)[0] if heads_what_follows(point.before + text, point.below[0], point.syntax) else text
 
 
 def without_unfinished_line(text: str, point: InsertionPoint) -> str:
-    """Without a last line that was cut off, or that opens a block and then has nothing to put in it."""
+    """Returns the text without a last line that was cut off, or that opens a block without a statement."""
     lines = text.split("\n")
     if point.cut_off and len(lines) > 1:
         lines.pop()

@@ -1,4 +1,5 @@
-"""Indentation where it is part of the language and the cursor leaves it open: at the start of an empty line."""
+"""Corrects the indentation of a Python suggestion at the start of an empty line, where the cursor does not determine
+it."""
 
 from __future__ import annotations
 
@@ -9,15 +10,17 @@ from codegemma_lsp.syntax import CursorKind, Syntax, reparse
 from codegemma_lsp.text import indentation
 
 _LINES = ("pass", "if x:", "try:", "except:")
-"""What may be missing of a file that a line would mend: a block's statement, a header of one that has lost its own."""
+"""Lines that can repair a file: a statement for a block that lacks one, or a header for one that lost its own."""
 _FILES_END = re.compile(r"if __name__\b")
-"""What stands at the file's own level or nowhere."""
+"""Matches a line that must not be indented."""
 
 
 def at_a_level_that_fits(text: str, point: InsertionPoint) -> str:
-    """In Python, at the level that leaves the fewest faults between the lines around it, of several the nearest to
-    the model's own: a small model knows the statement better than its depth. Nothing, where it is the file's end and
-    something is unfinished above."""
+    """Returns a Python text at the level that leaves the fewest syntax faults between the lines around it.
+
+    Small models are better at statements than at their depth. Of several such levels, the nearest to the model's own is
+    chosen. The text is empty if it belongs at the end of a file and something above is unfinished.
+    """
     own = indentation(text)
     if not _is_open(point) or point.before or "\t" in own + point.indent_around:
         return text
@@ -32,14 +35,14 @@ def at_a_level_that_fits(text: str, point: InsertionPoint) -> str:
 
 
 def _fills(text: str, point: InsertionPoint) -> bool:
-    """Whether a text stands within the block that the line above has opened and that holds nothing yet."""
+    """Returns whether a text stands in the block that the line above opened and that is still empty."""
     level = len(indentation(point.line_above))
     filled = bool(point.below) and len(indentation(point.below[0])) > level
     return point.line_above.rstrip().endswith(":") and not filled and len(point.before) + len(indentation(text)) > level
 
 
 def _is_unfinished(point: InsertionPoint) -> bool:
-    """Whether the line above is a header, or ends the documentation of a function that has nothing else yet."""
+    """Returns whether the line above is a header, or ends the docstring of a function that has no statement yet."""
     above = point.line_above
     if above.rstrip().endswith(":"):
         return True
@@ -51,9 +54,12 @@ def _is_unfinished(point: InsertionPoint) -> bool:
 
 
 def attainable(point: InsertionPoint, text: str) -> Syntax:
-    """The file as good as one line here could make it, by which a suggestion is judged: where a block lacks its
-    statement or its header, one that leaves it so is no worse than before, and still wrong. Where ``text`` begins a
-    block that is empty yet, with a comment or a header of its own, more is to come."""
+    """Returns the best syntax that one line at this point can give the file. A suggestion is compared with it.
+
+    If a block lacks its statement or its header, a suggestion that does not change this adds no error, but is still
+    wrong. Where ``text`` begins such a block, as with a comment or a nested header, more lines follow, and the result
+    is the syntax as it stands.
+    """
     if not _is_open(point) or not any(point.syntax.faults) or _fills(text, point):
         return point.syntax
     column = len(point.before)
@@ -62,13 +68,13 @@ def attainable(point: InsertionPoint, text: str) -> Syntax:
 
 
 def _is_open(point: InsertionPoint) -> bool:
-    """Whether a statement of Python belongs here, on a line with nothing else on it."""
+    """Returns whether a Python statement belongs here, on a line that is otherwise empty."""
     is_statement = point.syntax.checks_blocks and point.scope.kind is CursorKind.STATEMENT
     return is_statement and not (point.before.strip() or point.rest.strip())
 
 
 def _levels(point: InsertionPoint) -> set[int]:
-    """Columns at which a statement may begin, by the lines above and below."""
+    """Returns the columns at which a statement may begin, judged by the lines above and below."""
     above, column = len(indentation(point.line_above)), len(point.before)
     around = {above, above + point.indent_width, *(len(indentation(line)) for line in point.below[:1])}
     return {level for level in around if level >= column}
@@ -80,7 +86,8 @@ def _with(point: InsertionPoint, text: str) -> Syntax:
 
 
 def moved(text: str, by: int) -> str:
-    """Every line that is not blank with so many more spaces before it, or fewer, as far as it has them."""
+    """Returns the text with ``by`` more spaces before every line that is not blank. A negative number removes spaces,
+    as far as the line has them."""
     return "\n".join(
         " " * max(0, len(indentation(line)) + by) + line.lstrip(" ") if line.strip() else line
         for line in text.split("\n")

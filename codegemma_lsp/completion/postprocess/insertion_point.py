@@ -1,4 +1,4 @@
-"""Where a suggestion goes, as filters look at it, and what may be inserted there."""
+"""The place where a suggestion goes, in the form that filters use, and the text that may be inserted there."""
 
 from __future__ import annotations
 
@@ -12,35 +12,41 @@ from codegemma_lsp.text import indentation
 _LONGEST_LINE = 2_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InsertionPoint:
-    """Where a suggestion goes. ``syntax`` is of the text as it stands, LF-only; ``offset`` the cursor. ``cut_off``:
-    the model was stopped in the midst of what it said, because it had said enough. ``specials`` spell its special
-    tokens."""
+    """The place where a suggestion goes.
+
+    ``syntax`` is the tree of an excerpt of the LF-only ``text``, and ``offset`` is the cursor in the excerpt, as
+    ``text_offset`` is in the text. ``cut_off`` means that
+    generation stopped in the middle of the text. ``specials`` are the spellings of the model's special tokens.
+    """
 
     syntax: Syntax
     offset: int
     scope: CursorScope
     extent: Extent
+    text: str
+    text_offset: int
     cut_off: bool = False
     specials: tuple[str, ...] = ()
 
     @property
     def before(self) -> str:
-        """The cursor's line up to the cursor; of a very long one, its end."""
+        """Returns the cursor's line up to the cursor, or the end of it if the line is very long."""
         first = max(0, self.offset - _LONGEST_LINE)
         return self.syntax.text[self.syntax.text.rfind("\n", first, self.offset) + 1 or first : self.offset]
 
     @cached_property
     def rest(self) -> str:
-        """The cursor's line from the cursor on; of a very long one, its beginning."""
+        """Returns the cursor's line from the cursor on, or the beginning of that if the line is very long."""
         last = self.offset + _LONGEST_LINE
         end = self.syntax.text.find("\n", self.offset, last)
         return self.syntax.text[self.offset : last if end < 0 else end]
 
     @property
     def quotes(self) -> str:
-        """The characters that begin and end strings here; none in a comment, where an apostrophe is one."""
+        """Returns the characters that begin and end strings here. There are none in a comment, where an apostrophe is
+        text."""
         if self.scope.kind is CursorKind.COMMENT:
             return ""
         language = self.syntax.language
@@ -48,26 +54,26 @@ class InsertionPoint:
 
     @cached_property
     def below(self) -> tuple[str, ...]:
-        """The next lines with something on them, at most 12."""
+        """Returns the next non-blank lines, at most 12."""
         start = self.offset + len(self.rest) + 1
         lines = self.syntax.text[start : start + 4000].split("\n")
         return tuple(line for line in lines if line.strip())[:12]
 
     @property
     def deeper_below(self) -> bool:
-        """Whether the next line with something on it is indented deeper than the cursor's."""
+        """Returns whether the next non-blank line is indented deeper than the cursor's."""
         return bool(self.below) and len(indentation(self.below[0])) > len(indentation(self.before))
 
     @cached_property
     def line_above(self) -> str:
-        """The nearest line above with something on it."""
+        """Returns the nearest non-blank line above the cursor's."""
         above = self.syntax.text[max(0, self.offset - 4000) : self.offset - len(self.before)].rstrip()
         return above[above.rfind("\n") + 1 :]
 
     @property
     def indent_around(self) -> str:
-        """The longer indentation of the nearest lines above and below with something on them: between a block's
-        header and its statements it is that of the statements."""
+        """Returns the longer indentation of the nearest non-blank lines above and below. Between a block's header and
+        its statements, this is the indentation of the statements."""
         return max((indentation(line) for line in (self.line_above, *self.below[:1])), key=len)
 
     @cached_property
@@ -76,7 +82,8 @@ class InsertionPoint:
 
     @cached_property
     def indents_with_tabs(self) -> bool | None:
-        """As the cursor's line does, else as most lines around it; None where none is indented."""
+        """Returns whether the cursor's line begins with a tab, or else whether most indented lines around it do. The
+        result is None if none is indented."""
         if self.before[:1] in ("\t", " "):
             return self.before[0] == "\t"
         tabs = len(re.findall(r"^\t", self._around, re.MULTILINE))
@@ -85,7 +92,7 @@ class InsertionPoint:
 
     @cached_property
     def indent_width(self) -> int:
-        """Spaces of one level: the smallest indentation in use around the cursor, 4 where there is none."""
+        """Returns the spaces of one level: the smallest indentation in use around the cursor, or 4 if there is none."""
         widths = [len(m) for m in re.findall(r"^( +)\S", self._around, re.MULTILINE)]
         return min((w for w in widths if w >= 2), default=4)
 

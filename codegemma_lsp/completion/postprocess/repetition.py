@@ -1,4 +1,4 @@
-"""What is said twice: within the suggestion, or by what stands below the cursor already."""
+"""Removes what stands twice: within the suggestion, or already below the cursor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _SIMILAR = 0.95
 
 
 def without_loops(text: str, point: InsertionPoint) -> str:
-    """Up to the first of several equal lines, and without a last line that is one unit over and over."""
+    """Returns the text up to the first of several equal lines, and without a last line that repeats one piece of
+    text."""
     lines = text.split("\n")
     for end in range(3, len(lines) + 1):
         if repeats("\n".join(lines[:end]) + "\n"):
@@ -24,8 +25,8 @@ def without_loops(text: str, point: InsertionPoint) -> str:
 
 
 def not_already_below(text: str, point: InsertionPoint) -> str:
-    """Nothing, where the suggestion says again what the next lines say: exactly, or nearly so if it is long. The same
-    at another depth is something else."""
+    """Returns "" if the suggestion repeats the next lines: exactly, or nearly if it is long. Equal lines at another
+    depth are not a repetition."""
     said = [line.rstrip() for line in (point.before + text).split("\n") if line.strip()]
     if not point.below or len(said[0].strip()) < 4:
         return text
@@ -37,8 +38,11 @@ def not_already_below(text: str, point: InsertionPoint) -> str:
 
 
 def without_lines_below(text: str, point: InsertionPoint) -> str:
-    """Without last lines that are the very lines that follow, as a closing bracket that is already there; but not
-    without what closes a bracket that the suggestion itself opens."""
+    """Returns the text without its last lines that equal the next lines, such as a closing bracket that already
+    follows.
+
+    The lines stay if they close a bracket that the suggestion itself opens.
+    """
     lines = text.split("\n")
     for count in range(min(len(lines) - 1, len(point.below)), 0, -1):
         if [line.rstrip() for line in lines[-count:]] == [line.rstrip() for line in point.below[:count]]:

@@ -1,4 +1,4 @@
-"""What follows the cursor on its line."""
+"""Fits a suggestion to the text that follows the cursor on its line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from codegemma_lsp.syntax import scan
 
 
 def fitted_to_the_rest(text: str, point: InsertionPoint) -> str:
-    """Where other text than closing brackets follows on the line: one line, without an end that repeats what
-    follows, and without what comes after a bracket that is closed there already."""
+    """Returns one line if other text than closing brackets follows the cursor on its line.
+
+    The line is cut before an end that repeats what follows, and before a bracket that is already closed there.
+    """
     rest = point.rest.strip()
     if not rest or only_closers(point.rest):
         return text

@@ -1,4 +1,4 @@
-"""Blanks around the suggestion, and indentation in the file's own unit."""
+"""Corrects the blanks around a suggestion, and its indentation to the file's own unit."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ _STRING_OVER_LINES = re.compile(r"\"\"\"|'''|`")
 
 
 def from_the_cursors_column(text: str, point: InsertionPoint) -> str:
-    """Without indentation on top of what the cursor already has, or what the lines around it have where the cursor
-    is at the line's start; where a block has just been opened, it may be deeper."""
+    """Returns the text without indentation that repeats the cursor's column, or the indentation of the lines around the
+    cursor if it is at the start of its line. A block that was just opened may be deeper."""
     before = point.before
     deeper = point.scope.opened and len(before) <= point.scope.opener_indent
     indent = indentation(text)
+    if not before and point.indent_around and set(indent).isdisjoint(point.indent_around):
+        return text  # tabs and spaces cannot be compared until ``indented_as_the_file`` has unified them
     extra = indent[len(point.indent_around) :] if not before else indent
     if before.strip() or not extra or deeper or point.scope.kind is not CursorKind.STATEMENT:
         return text
@@ -28,8 +30,8 @@ def from_the_cursors_column(text: str, point: InsertionPoint) -> str:
 
 
 def edges(text: str, point: InsertionPoint) -> str:
-    """Without blanks at the end, unless they keep two words apart, and without a first blank where the line already
-    ends in one."""
+    """Returns the text without blanks at its end, unless they separate two words, and without a first blank if the line
+    already ends in one."""
     if not point.rest or point.rest[0].isspace() or only_closers(point.rest):
         text = text.rstrip()
     if point.before.strip() and point.before[-1:].isspace():
@@ -38,8 +40,8 @@ def edges(text: str, point: InsertionPoint) -> str:
 
 
 def indented_as_the_file(text: str, point: InsertionPoint) -> str:
-    """Indentation in the file's own unit: tabs where it uses tabs, spaces where it does not. A remainder smaller
-    than one level, as before the ``*`` of a comment, stays; so does a text with strings over several lines."""
+    """Returns the text with tabs if the file uses tabs and with spaces otherwise. A remainder smaller than one level,
+    as before the ``*`` of a comment, stays. A text with strings over several lines stays as it is."""
     tabs = point.indents_with_tabs
     if tabs is None or _STRING_OVER_LINES.search(text):
         return text
