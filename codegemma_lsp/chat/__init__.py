@@ -1,11 +1,18 @@
-"""Chat and edits: questions in, streams of text out; selections in, proposals out that a user may accept."""
+"""Chat and edits: ``ask`` answers a question as a stream of text, and ``propose`` returns an edit that a user may
+accept."""
 
 from codegemma_lsp.chat.actions import EDITS, TITLES, parse_command, propose
 from codegemma_lsp.chat.code import fenced
 from codegemma_lsp.chat.commit import commit_message
 from codegemma_lsp.chat.conversation import EXPLAIN, Conversation, ConversationStore, ask
-from codegemma_lsp.chat.references import file_reference, selection_reference, symbol_reference, written_in
-from codegemma_lsp.chat.types import Action, Answer, OnDelta, Proposal, Reference, RequestRefused, Target
+from codegemma_lsp.chat.references import (
+    around_reference,
+    file_reference,
+    selection_reference,
+    symbol_reference,
+    written_in,
+)
+from codegemma_lsp.chat.types import Action, Answer, ChatContext, OnDelta, Proposal, Reference, RequestRefused, Target
 from codegemma_lsp.chat.write_tests import Project
 
 __all__ = [
@@ -14,6 +21,7 @@ __all__ = [
     "TITLES",
     "Action",
     "Answer",
+    "ChatContext",
     "Conversation",
     "ConversationStore",
     "OnDelta",
@@ -22,6 +30,7 @@ __all__ = [
     "Reference",
     "RequestRefused",
     "Target",
+    "around_reference",
     "ask",
     "commit_message",
     "fenced",

@@ -1,15 +1,13 @@
-"""What each action asks of the model: one table for slash commands, code actions and the command line."""
+"""What each action asks the model, as one table for slash commands, code actions and the command line."""
 
 from __future__ import annotations
 
 import re
 
 from codegemma_lsp.chat.documentation import document
-from codegemma_lsp.chat.edit import check_still, rewrite
-from codegemma_lsp.chat.types import Action, OnDelta, Proposal, RequestRefused, Target
+from codegemma_lsp.chat.edit import ANSWER_WITH_CODE, EditContext, check_still, rewrite
+from codegemma_lsp.chat.types import Action, ChatContext, Proposal, RequestRefused, Target
 from codegemma_lsp.chat.write_tests import Project, write_tests
-from codegemma_lsp.engines.protocol import Engine
-from codegemma_lsp.settings import Settings
 
 TITLES = {
     Action.EXPLAIN: "Explain",
@@ -21,12 +19,12 @@ TITLES = {
 }
 _COMMAND = re.compile(r"\s*/(?P<name>[a-zA-Z]+)(?=\s|$)")
 EDITS = frozenset({Action.FIX, Action.DOCUMENT, Action.TESTS, Action.EDIT})
-"""Actions that end in a proposal."""
+"""The actions whose result is a proposal."""
 
 
 def parse_command(text: str) -> tuple[Action | None, str]:
-    """The action and the rest of a text such as ``/fix the loop``; None for one that is no command. Raises
-    ``RequestRefused`` where there is no such command."""
+    """Returns the action and the rest of a text such as ``/fix the loop``. The action is None if the text is no
+    command. Raises ``RequestRefused`` for an unknown command."""
     match = _COMMAND.match(text)
     if match is None:
         return None, text
@@ -38,32 +36,51 @@ def parse_command(text: str) -> tuple[Action | None, str]:
         raise RequestRefused(f"There is no command /{name}; there are {known}.") from None
 
 
-async def propose(
-    action: Action, target: Target, project: Project, engine: Engine, settings: Settings, on_delta: OnDelta
-) -> Proposal:
-    """What an action of ``EDITS`` would change. Raises ``RequestRefused``, and what ``Engine.generate`` raises."""
-    proposal = await _proposed(action, target, project, engine, settings, on_delta)
+async def propose(chat: ChatContext, action: Action, target: Target, project: Project) -> Proposal:
+    """Returns what an action of ``EDITS`` would change. Raises ``RequestRefused``, and what ``Engine.generate``
+    raises."""
+    proposal = await _proposed(chat, action, target, project)
     check_still(target)
     return proposal
 
 
-async def _proposed(
-    action: Action, target: Target, project: Project, engine: Engine, settings: Settings, on_delta: OnDelta
-) -> Proposal:
+async def _proposed(chat: ChatContext, action: Action, target: Target, project: Project) -> Proposal:
     if action is Action.DOCUMENT:
-        return await document(target, engine, settings, on_delta)
+        return await document(chat, target)
     if action is Action.TESTS:
-        return await write_tests(target, project, engine, settings, on_delta)
+        return await write_tests(chat, target, project)
     if action is Action.FIX:
-        return await rewrite(target, _fixing(target), "Fix", engine, settings, on_delta)
+        return await rewrite(chat, target, _fixing, "Fix")
     if not target.instruction.strip():
         raise RequestRefused("Say what to change: an edit needs an instruction.")
     label = target.instruction.strip().split("\n")[0]
     label = label if len(label) <= 60 else f"{label[:59]}…"
-    return await rewrite(target, f"Rewrite this code: {target.instruction.strip()}", label, engine, settings, on_delta)
+    return await rewrite(chat, target, _editing, label)
 
 
-def _fixing(target: Target) -> str:
+def _editing(target: Target, context: EditContext) -> str:
+    """Returns the question for an edit. Small models follow an instruction more often if it stands between the code and
+    the form of the answer."""
+    return (
+        f"This code is a part of `{target.path}`:\n\n{context.shown(context.region)}\n\n"
+        f"Rewrite this code: {target.instruction.strip()}\n\n{ANSWER_WITH_CODE}"
+    )
+
+
+def _fixing(target: Target, context: EditContext) -> str:
+    """Returns the question for a fix. The task comes first, because below the code it makes small models adapt the
+    documentation to the failing case."""
+    around = context.around if not len(target.selection) else None
+    lines = [_fix_task(target)]
+    if around is not None:
+        lines.append(f"The code is in this part of `{target.path}`:\n\n{context.shown(around.span)}")
+        lines.append(f"Rewrite only these lines of it:\n\n{context.shown(context.region)}")
+    else:
+        lines.append(f"The code is a part of `{target.path}`:\n\n{context.shown(context.region)}")
+    return "\n\n".join([*lines, ANSWER_WITH_CODE])
+
+
+def _fix_task(target: Target) -> str:
     task = "Fix what is wrong with this code, and change nothing else."
     if target.instruction.strip():
         task += f" {target.instruction.strip()}"

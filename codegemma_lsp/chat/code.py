@@ -13,34 +13,50 @@ _UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2
 _TOKENS = {text for family in FAMILIES for text in unmistakable(family)}
 _CONTROL = "|".join([*sorted(re.escape(text) for text in _TOKENS), r"<\|[a-z_]{2,30}\|>"])
 NO_TEXT = re.compile(f"{_UNPRINTABLE}|{_CONTROL}")
-"""What has no place in a file: control characters, those that end a line for some or turn the direction of others, and
-models' own control tokens."""
+"""Matches what does not belong in a file: control characters, characters that some programs take for line ends or that
+change the direction of text, and models' control tokens."""
 _FENCES = re.compile(r"^[ \t]{0,3}(`{3,})", re.MULTILINE)
 _LONE_CR = re.compile(r"\r(?!\n)")
+_CLOSES = re.compile(r"\s*(?:[\])}]|end\b)")
+"""Matches a line that ends the block of the line above it."""
+_METHOD = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(\s*(?:self|cls)\b", re.MULTILINE)
+_AROUND = 4000
+"""The number of code points above and below an empty line in which its depth is searched."""
 _AGAIN = "ask again, or say more exactly what you want"
 
 
 def fence_for(*texts: str) -> str:
-    """A Markdown fence that none of the texts can close."""
+    """Returns a Markdown fence that none of the texts can close."""
     longest = max((len(run) for text in texts for run in re.findall(r"`+", text)), default=0)
     return "`" * max(3, longest + 1)
 
 
 def fenced(text: str, language: str = "") -> str:
-    """A text as a Markdown code block."""
+    """Returns a text as a Markdown code block."""
     fence = fence_for(text)
     return f"{fence}{language}\n{text}\n{fence}"
 
 
+def continued(begun: str, text: str) -> str:
+    """Returns an answer that begins with ``begun`` and continues with ``text``.
+
+    Models that were not trained to continue a begun answer repeat its last lines, or all of it. The repeated part is
+    included once.
+    """
+    starts = [0, *(match.end() for match in re.finditer(r"\n+", begun))]
+    said_again = (at for at in starts if begun[at:] and text.startswith(begun[at:]))
+    return begun[: next(said_again, len(begun))] + text
+
+
 def code_so_far(answer: str, fence: str) -> tuple[str, bool]:
-    """The code in an answer that was begun with an opening fence, and whether the closing one is there. A line that may
-    yet become the closing fence is left out."""
+    """Returns the code in an answer that begins with an opening fence, and whether the closing fence is there. A line
+    that may still become the closing fence is left out."""
     text = answer.replace("\r\n", "\n").replace("\r", "\n")
-    # Asked after each token: most have no fence, which is told sooner.
+    # This runs after each token. Most texts have no fence, which a plain search finds faster than the pattern.
     closing = re.search(rf"^[ \t]{{0,3}}{fence}`*[ \t]*$", text, re.MULTILINE) if fence in text else None
     if closing is not None and (closing.end() < len(text) or text.endswith("`")):
         return text[: closing.start()].removesuffix("\n"), True
-    last = text.rfind("\n") + 1
+    last = line_start(text, len(text))
     return (text[:last].removesuffix("\n") if _may_close(text[last:]) else text), False
 
 
@@ -49,8 +65,11 @@ def _may_close(line: str) -> bool:
 
 
 def finished_code(answer: str, fence: str, *, complete: bool, given: str) -> str:
-    """The code of a whole answer, LF-only. ``complete``: the model ended by itself; ``given`` is what it was asked to
-    rewrite. Raises ``RequestRefused`` where it is not fit to be put into a file."""
+    """Returns the code of a whole answer, with LF line ends.
+
+    ``complete`` means that the model ended the answer by itself. ``given`` is the code that it was asked to rewrite.
+    Raises ``RequestRefused`` if the code cannot be put into a file.
+    """
     code, closed = code_so_far(answer, fence)
     if not closed and not complete:
         raise RequestRefused("The answer was cut off before its end; select less, or raise chatMaxTokens.")
@@ -73,7 +92,8 @@ def _without_empty_ends(lines: list[str]) -> str:
 
 
 def one_line_end(text: str) -> str:
-    """The line end of a text, LF where it has none; raises ``RequestRefused`` where a lone CR is one."""
+    """Returns the line end of a text, LF if it has none. Raises ``RequestRefused`` if the text has a lone CR as line
+    end."""
     if _LONE_CR.search(text):
         raise RequestRefused(
             "This file has lone carriage returns as line ends, which cannot be edited safely; convert them."
@@ -82,16 +102,16 @@ def one_line_end(text: str) -> str:
 
 
 def dedented(text: str) -> tuple[str, str]:
-    """A text, LF-only, without its first filled line's indentation, and that. Lines with less stay as they are: mostly
-    they are parts of strings."""
+    """Returns a text with LF line ends without its first non-blank line's indentation, and that indentation. Lines with
+    less indentation stay as they are, because most of them are parts of strings."""
     lines = text.split("\n")
     common = next((indentation(line) for line in lines if line.strip()), "")
     return "\n".join(line.removeprefix(common) if line.strip() else line for line in lines), common
 
 
 def fitted(code: str, given: str, unit: str, depth: str = "") -> str:
-    """Code at the depth of ``given``, which it is to replace, and indented by the file's own ``unit``: a tab, or some
-    blanks. ``depth`` is that of a blank ``given``."""
+    """Returns code at the depth of ``given``, which it replaces, indented by the file's own ``unit``: a tab or some
+    blanks. ``depth`` is the depth if ``given`` is blank."""
     code, _ = dedented(code)
     body, common = dedented(given)
     common = common if given.strip() else depth
@@ -103,18 +123,29 @@ def fitted(code: str, given: str, unit: str, depth: str = "") -> str:
     return "\n".join(line if line in flush else common + line if line.strip() else "" for line in lines)
 
 
-def depth_at(text: str, offset: int) -> str:
-    """The indentation that an empty line calls for: its own, else the longer of those around it."""
+def depth_at(text: str, offset: int, code: str, *, defines: bool) -> str:
+    """Returns the indentation at which code belongs on an empty line.
+
+    This is the line's own indentation if it has one. Otherwise it is the longer one of the lines around it. If the code
+    ``defines`` a function or a class, it is the shorter one, so that the definition does not go into the one above. A
+    method, which is recognised by its first parameter, takes the indentation of the method above it.
+    """
     start = line_start(text, offset)
     if own := indentation(text[start : start + 1000].split("\n", 1)[0]):
         return own
-    above = next((line for line in reversed(text[max(0, start - 4000) : start].split("\n")) if line.strip()), "")
-    below = next((line for line in text[offset : offset + 4000].split("\n") if line.strip()), "")
-    return max(indentation(above), indentation(below), key=len)
+    lines_above = [line for line in text[max(0, start - _AROUND) : start].split("\n") if line.strip()]
+    above = indentation(lines_above[-1]) if lines_above else ""
+    below = next((line for line in text[offset : offset + _AROUND].split("\n") if line.strip()), "")
+    if not defines or _CLOSES.match(below):
+        return max(above, indentation(below), key=len)
+    if _METHOD.search(code):
+        method = next((line for line in reversed(lines_above) if _METHOD.match(line)), "")
+        return indentation(method)
+    return min(above, indentation(below), key=len)
 
 
 def _by_unit(lines: list[str], unit: str) -> list[str]:
-    """Lines whose indentation is counted in levels, written anew with ``unit``; as they are where it is uneven."""
+    """Returns lines with their levels indented by ``unit``, or unchanged if their indentation is uneven."""
     theirs = indent_unit("\n".join(lines))
     if theirs in ("", unit):
         return lines
@@ -129,7 +160,7 @@ def _by_unit(lines: list[str], unit: str) -> list[str]:
 
 
 def indent_unit(text: str) -> str:
-    """A tab or the blanks by which a text's lines are indented, "" where none is."""
+    """Returns the tab or the blanks by which a text's lines are indented, or "" if none is indented."""
     indents = [indent for line in text.split("\n") if line.strip() and (indent := indentation(line))]
     if not indents:
         return ""

@@ -1,50 +1,72 @@
-"""A commit message from what is staged."""
+"""Writes a commit message for the staged changes."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 from codegemma_lsp.chat.code import fenced
-from codegemma_lsp.chat.generate import generated, rooms
-from codegemma_lsp.chat.types import Answer, OnDelta, RequestRefused
-from codegemma_lsp.engines.protocol import Engine, Finish
+from codegemma_lsp.chat.generate import generated, token_limits
+from codegemma_lsp.chat.types import Answer, ChatContext, RequestRefused
+from codegemma_lsp.engines.protocol import Finish
 from codegemma_lsp.prompt import Message, Role
-from codegemma_lsp.settings import Settings
 
 _TIMEOUT_S = 20.0
 # A repository's own configuration may name programs; none of them is run.
-_GIT = ("git", "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-_DIFF = ("diff", "--cached", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--submodule=short")
+_OPTIONS = ("--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+# -O: an order file of the repository's may be a pipe that nobody writes to.
+_DIFF = (
+    "diff",
+    "--cached",
+    "-O/dev/null",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--no-renames",
+    "--submodule=short",
+)
 _ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
 
 
-async def commit_message(folder: Path, engine: Engine, settings: Settings, on_delta: OnDelta) -> Answer:
-    """A message for what is staged in the repository of a folder. Raises ``RequestRefused``, and what
+async def commit_message(chat: ChatContext, folder: Path) -> Answer:
+    """Returns a message for the staged changes in the repository of a folder. Raises ``RequestRefused``, and what
     ``Engine.generate`` raises."""
     diff = await staged(folder)
     if not diff.strip():
         raise RequestRefused("Nothing is staged; stage what belongs together with git add, and ask again.")
-    room, _ = rooms(engine, settings)
-    diff = _shortened(diff, max(256, 2 * room))
+    question_tokens, _ = token_limits(chat)
+    diff = _shortened(diff, max(256, 2 * question_tokens))
     question = (
         "Write the commit message for this change: a subject line of at most 60 characters in the imperative, and"
         " where the reason is not plain from it, an empty line and one or two sentences that say why.\n\n"
         f"{fenced(diff, 'diff')}\n\nAnswer with the message only."
     )
-    generation = await generated([Message(Role.USER, question)], engine, settings, on_delta)
+    generation = await generated(chat, [Message(Role.USER, question)])
     text = generation.text.strip().strip("`").strip()
     if not text:
         raise RequestRefused("The model had nothing to say about this change; ask again.")
-    return Answer(text, complete=generation.finish is Finish.STOP_TOKEN)
+    return Answer(text=text, complete=generation.finish is Finish.STOP_TOKEN)
+
+
+def _git() -> str | None:
+    """Returns the path of git. Entries of PATH that are not absolute are passed over: they mean the folder that git
+    runs in, where a repository may have put a program of that name."""
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder).is_absolute()]
+    found = shutil.which("git", path=os.pathsep.join(folders))
+    return found if found is not None and Path(found).is_absolute() else None
 
 
 async def staged(folder: Path) -> str:
-    """The staged diff. Raises ``RequestRefused``."""
+    """Returns the staged diff. Raises ``RequestRefused``."""
+    program = _git()
+    if program is None:
+        raise RequestRefused("git cannot be found; install it, or add its folder to PATH.")
     try:
         git = await asyncio.create_subprocess_exec(
-            *_GIT,
+            program,
+            *_OPTIONS,
             *_DIFF,
             cwd=folder,
             env={**os.environ, **_ENVIRONMENT},
@@ -70,7 +92,7 @@ async def staged(folder: Path) -> str:
 
 
 def _shortened(diff: str, most: int) -> str:
-    """At most ``most`` code points, whole lines, and a word where lines are missing."""
+    """Returns whole lines of at most ``most`` code points, and a note about the lines that are left out."""
     if len(diff) <= most:
         return diff
     kept = diff[: diff.rfind("\n", 0, most)]

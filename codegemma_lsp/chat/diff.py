@@ -1,4 +1,4 @@
-"""The smallest edits between a region and what is to stand there: by lines, and within lines by words."""
+"""Finds the smallest edits between a region and its replacement, by lines, and within lines by words."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from codegemma_lsp.text import common_prefix_length, common_suffix_length
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|$)")
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 _MOST_WORDS, _MOST_LINES = 300, 2_000
-"""Beyond which what differs is replaced as a whole: comparing takes more than the square of it."""
+"""The numbers of words and lines beyond which a difference is replaced as a whole, because the comparison takes more
+than quadratic time."""
 _ALIKE = 0.5
-"""Share of equal characters under which a line is replaced whole: scattered words are no help to a reader."""
+"""The share of equal characters below which a line is replaced as a whole, because scattered words do not help a
+reader."""
 
 
 def minimal_edits(text: str, region: Span, new: str, newline: str) -> tuple[Edit, ...]:
-    """Edits of ``text`` after which ``region`` reads as ``new``, whose lines end with LF; ascending and disjoint.
+    """Returns the edits of ``text`` after which ``region`` reads as ``new``, whose lines end with LF. They are
+    ascending and disjoint.
 
-    Lines that stay keep their own line ends, and blank lines what blanks they hold; lines that come get ``newline``.
+    Lines that stay keep their own line ends, and blank lines their blanks. New lines end with ``newline``.
     """
     old = _lines(text, region)
     lines = new.split("\n")
@@ -44,8 +47,8 @@ def minimal_edits(text: str, region: Span, new: str, newline: str) -> tuple[Edit
 
 
 def _opcodes(old: list[str], new: list[str], most: int) -> list[tuple[str, int, int, int, int]]:
-    """As ``SequenceMatcher.get_opcodes``; where more than ``most`` differ between the common beginning and end, they
-    are one replacement."""
+    """Returns what ``SequenceMatcher.get_opcodes`` does. If more than ``most`` items differ between the common
+    beginning and end, these become one replacement."""
     head = common_prefix_length(old, new)
     tail = common_suffix_length(old, new, min(len(old), len(new)) - head)
     old_end, new_end = len(old) - tail, len(new) - tail
@@ -58,7 +61,7 @@ def _opcodes(old: list[str], new: list[str], most: int) -> list[tuple[str, int, 
 
 
 def _lines(text: str, region: Span) -> list[tuple[Span, int]]:
-    """Each line's text, and where its line end ends."""
+    """Returns the span of each line's text, and the offset after its line end."""
     found = []
     for match in _LINE.finditer(text, region.start, region.end):
         found.append((Span(match.start(1), match.end(1)), match.end(2)))
@@ -80,7 +83,8 @@ def _inserted(old: list[tuple[Span, int]], at: int, lines: list[str], newline: s
 
 
 def _removed(old: list[tuple[Span, int]], first: int, end: int) -> Span:
-    """Lines with their ends: of those at the region's end, which has none, with the ends before them."""
+    """Returns the span of lines with their line ends. At the region's end, where the last line has none, it includes
+    the line end before them."""
     if end < len(old):
         return Span(old[first][0].start, old[end][0].start)
     start = old[first - 1][0].end if first else old[first][0].start
@@ -104,7 +108,7 @@ def _words(text: str, span: Span, new: str) -> Iterator[Edit]:
 
 
 def apply(text: str, edits: tuple[Edit, ...]) -> str:
-    """The text after disjoint edits in ascending order."""
+    """Returns the text after disjoint edits in ascending order."""
     assert all(a.span.end <= b.span.start for a, b in pairwise(edits))
     for edit in reversed(edits):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]

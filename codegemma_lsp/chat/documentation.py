@@ -1,21 +1,19 @@
-"""Documentation of a function or a class: the model writes the text, the language's convention is ours."""
+"""Documents a function or a class. The model writes the text, and this module applies the language's convention."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import textwrap
-from dataclasses import dataclass
 
 from codegemma_lsp.chat.code import NO_TEXT, fenced
 from codegemma_lsp.chat.edit import EditContext, check_still, definition_of, edit_context, inserted
 from codegemma_lsp.chat.generate import generated
-from codegemma_lsp.chat.types import OnDelta, Proposal, RequestRefused, Target
+from codegemma_lsp.chat.types import ChatContext, Proposal, RequestRefused, Target
 from codegemma_lsp.document import Edit, Span
-from codegemma_lsp.engines.protocol import Engine, Finish
+from codegemma_lsp.engines.protocol import Finish
 from codegemma_lsp.prompt import Message, Role
-from codegemma_lsp.settings import Settings
-from codegemma_lsp.syntax import Definition
+from codegemma_lsp.syntax import Definition, DocumentationStyle
 from codegemma_lsp.text import indentation, line_start
 
 _WIDTH, _NARROWEST = 88, 40
@@ -23,60 +21,45 @@ _MOST_TOKENS = 256
 _MARKERS = re.compile(r"^[ \t]*(?:\"\"\"|'''|/\*\*?|\*/|\*(?!\*)|///?|--+|#+)[ \t]?|[ \t]*(?:\"\"\"|'''|\*/)[ \t]*$")
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a language writes documentation: ``first``, then ``line`` before each line of text, then ``last``."""
-
-    line: str
-    first: str = ""
-    last: str = ""
-
-
-_STARS = Style(" * ", "/**", " */")
-_STYLES = {
-    "python": Style("", '"""', '"""'),
-    **dict.fromkeys(("javascript", "typescript", "typescriptreact", "java", "kotlin", "c", "cpp", "php"), _STARS),
-    "csharp": Style("/// ", "/// <summary>", "/// </summary>"),
-    "rust": Style("/// "),
-    "go": Style("// "),
-    "ruby": Style("# "),
-    "shellscript": Style("# "),
-    "lua": Style("--- "),
-}
+_OPENING = re.compile(
+    r"^(?:The|This)\s+(?:`[^`\n]+`\s+|\w+\s+)?(?:function|method|class|constructor|coroutine|generator)\s+"
+    r"(?:(?:named|called)\s+`?\w+`?\s+)?(?:that\s+|which\s+)?"
+    r"(?:is\s+(?:used|designed|intended|responsible)\s+(?:to|for)\s+)?",
+)
+"""Matches the words with which models begin a sentence that does not need them, such as "The `area` function" or "This
+class is used to"."""
+_ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b")
+_EMPTY_SECTION = re.compile(r"^[ \t]*(?:Raises|Throws|Errors):[ \t]*\n(?=\s*(?:\n|\Z)|\S)", re.MULTILINE)
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?]) +(?=[A-Z`])")
 
 
-async def document(target: Target, engine: Engine, settings: Settings, on_delta: OnDelta) -> Proposal:
-    """Documentation for the definition around a selection, in the place of what there is of it.
-    Raises ``RequestRefused``, and what ``Engine.generate`` raises."""
+async def document(chat: ChatContext, target: Target) -> Proposal:
+    """Returns documentation for the definition around a selection, in place of the existing documentation. Raises
+    ``RequestRefused``, and what ``Engine.generate`` raises."""
     context = await asyncio.to_thread(edit_context, target)
-    language = context.syntax.language_name
-    style = _STYLES.get(language)
+    style = context.syntax.language.documentation if context.syntax.language is not None else None
     if style is None:
         raise RequestRefused("In this language there is no convention for documentation; use edit instead.")
     found = definition_of(context)
-    if language == "python" and found.body is None:
+    if style.in_body and found.body is None:
         raise RequestRefused("This function has no body that could hold a docstring; write one.")
     question = _question(context, found, target.path)
     generation = await generated(
-        [Message(Role.USER, question)],
-        engine,
-        settings,
-        on_delta,
-        until=lambda _: not target.still(),
-        max_tokens=_MOST_TOKENS,
+        chat, [Message(Role.USER, question)], until=lambda _: not target.still(), max_tokens=_MOST_TOKENS
     )
     check_still(target)
     text = prose(generation.text)
     if generation.finish is Finish.LENGTH:
         text = text[: text.rfind(".") + 1]
+    text = to_the_point(text, context.syntax.text[found.span.start : found.span.end])
     if not text:
         raise RequestRefused("The model had nothing to say about this; ask again.")
-    edit = _placed(context, found, language, style, text)
+    edit = _placed(context, found, style, text)
     return inserted(target, context, edit, f"Document {found.name}".strip())
 
 
 def prose(answer: str) -> str:
-    """The text of an answer without code, comment markers and anything that is no text; lines end with LF."""
+    """Returns the text of an answer without code, comment markers and control characters. Its lines end with LF."""
     lines: list[str] = []
     fenced = False
     for line in re.split(r"\r\n|[\n\r\x85\u2028\u2029]", answer):
@@ -92,9 +75,23 @@ def prose(answer: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
-def _placed(context: EditContext, found: Definition, language: str, style: Style, text: str) -> Edit:
+def to_the_point(text: str, code: str) -> str:
+    """Returns documentation without an opening that repeats what is being documented, and without sentences that name
+    an error which the code does not name."""
+    text = _OPENING.sub("", text, count=1)
+    text = "\n".join(_without_foreign_errors(line, code) for line in text.split("\n")) + "\n"
+    text = re.sub(r"\n{3,}", "\n\n", _EMPTY_SECTION.sub("", text)).strip()
+    return text[:1].upper() + text[1:]
+
+
+def _without_foreign_errors(line: str, code: str) -> str:
+    sentences = _SENTENCE_ENDS.split(line)
+    return " ".join(one for one in sentences if all(name in code for name in _ERROR.findall(one)))
+
+
+def _placed(context: EditContext, found: Definition, style: DocumentationStyle, text: str) -> Edit:
     source = context.syntax.text
-    if language == "python":
+    if style.in_body:
         assert found.body is not None
         return _docstring(source, found, found.body, text)
     at = found.documentation.start if found.documentation is not None else found.head
@@ -105,7 +102,7 @@ def _placed(context: EditContext, found: Definition, language: str, style: Style
     return Edit(Span(at, at), f"{comment.removeprefix(indent)}\n{indent}")
 
 
-def _comment(style: Style, lines: list[str], indent: str) -> str:
+def _comment(style: DocumentationStyle, lines: list[str], indent: str) -> str:
     safe = [line.replace("*/", "* /") for line in lines]
     body = [f"{style.line}{line}".rstrip() for line in safe]
     return "\n".join(indent + line for line in (style.first, *body, style.last) if line)
@@ -131,7 +128,7 @@ def _docstring(source: str, found: Definition, body: Span, text: str) -> Edit:
 
 
 def _wrapped(text: str, before: str) -> list[str]:
-    """Lines of at most the usual width with what stands before them; the text's own line breaks stay."""
+    """Returns lines of at most the usual width, including the text before them. The text's own line breaks stay."""
     width = max(_NARROWEST, _WIDTH - len(before.expandtabs(4)))
     return [
         wrapped
@@ -147,8 +144,9 @@ def _question(context: EditContext, found: Definition, path: str) -> str:
     what = "class" if found.is_class else "function"
     code = context.syntax.text[found.span.start : found.span.end]
     return (
-        f"Write the documentation of the {what} `{found.name}` in `{path}`: one sentence that says what it does, and"
-        " where it helps a few more on its parameters, what it returns and which errors it raises.\n\n"
-        f"{fenced(code, context.syntax.language_name)}\n\n"
+        f"This is the {what} `{found.name}` in `{path}`:\n\n{fenced(code, context.syntax.language_name)}\n\n"
+        f"Write its documentation. Begin with a verb, such as Return, Add or Check, and not with the {what}'s name: one"
+        " sentence that says what it does, and where it helps a few more on its parameters and what it returns. Name"
+        " an error only if this code raises it itself.\n\n"
         "Answer with that text only: no code, no comment signs, no heading."
     )

@@ -1,4 +1,4 @@
-"""What chat takes and gives: frozen values, and the one error."""
+"""The values that chat takes and returns, and its one error."""
 
 from __future__ import annotations
 
@@ -9,13 +9,26 @@ from typing import TypeAlias
 
 from codegemma_lsp.chat.diff import apply
 from codegemma_lsp.document import Document, Edit, Span
+from codegemma_lsp.engines.protocol import Engine
+from codegemma_lsp.settings import Settings
 
 OnDelta: TypeAlias = Callable[[str], None]
 """Called on the event loop with each further piece of text, in order."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatContext:
+    """What every answer needs: the chat model's engine, the settings in force, and a callback for the text as it is
+    generated."""
+
+    engine: Engine
+    settings: Settings
+    on_delta: OnDelta
+
+
 class RequestRefused(Exception):
-    """Nothing is offered; ``str()`` is one sentence that says why, and what to do. ``stale``: the document changed."""
+    """The request cannot be met. ``str()`` is one sentence that says why and what to do. ``stale`` means that the
+    document changed."""
 
     def __init__(self, message: str, *, stale: bool = False) -> None:
         super().__init__(message)
@@ -23,7 +36,7 @@ class RequestRefused(Exception):
 
 
 class Action(StrEnum):
-    """What can be asked of a selection, by the names of the slash commands."""
+    """The actions on a selection, by the names of their slash commands."""
 
     EXPLAIN = "explain"
     FIX = "fix"
@@ -33,10 +46,13 @@ class Action(StrEnum):
     COMMIT = "commit"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What an action is about. ``path`` is how the model sees the file; ``diagnostics`` are messages that overlap the
-    selection; ``still`` says whether the document is yet the one that was asked about."""
+    """What an action is about.
+
+    ``path`` is the file's path as the model sees it. ``diagnostics`` are the messages that overlap the selection.
+    ``still`` returns whether the document is the same as when the action was asked for.
+    """
 
     document: Document
     selection: Span
@@ -49,10 +65,13 @@ class Target:
         return replace(self, instruction=instruction)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """An edit that a user may accept: disjoint ``edits`` of ``document`` in ascending order. ``region`` is what was
-    rewritten, ``text`` what would stand there instead, with the file's own line ends. ``creates``: the file is new."""
+    """An edit that a user may accept.
+
+    ``edits`` of ``document`` are disjoint and in ascending order. ``region`` is the span that was rewritten, and
+    ``text`` is its replacement with the file's own line ends. ``creates`` means that the file is new.
+    """
 
     document: Document
     region: Span
@@ -63,13 +82,13 @@ class Proposal:
 
     @property
     def after(self) -> str:
-        """The document's text once it is accepted."""
+        """The document's text after the proposal is accepted."""
         return apply(self.document.text, self.edits)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """Something a question is about: a piece of a file under its path, and the language for the fence around it."""
+    """Something that a question refers to: a piece of a file, its path, and the language for the fence around it."""
 
     path: str
     text: str
@@ -77,11 +96,15 @@ class Reference:
     first_line: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """``text`` is Markdown, ``complete`` whether the model said that it was done; ``proposal`` comes with actions that
-    edit."""
+    """An answer to a message.
+
+    ``text`` is Markdown. ``complete`` is whether the model ended the answer by itself. ``proposal`` is set for actions
+    that edit. ``note`` is a sentence for the user, such as why the answer was stopped.
+    """
 
     text: str
     proposal: Proposal | None = None
     complete: bool = True
+    note: str = ""
