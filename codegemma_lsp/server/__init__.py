@@ -1,4 +1,5 @@
-"""Everything that knows LSP: handlers of a few lines over a session, conversions, and the parameters of our methods."""
+"""Everything that knows LSP: short handlers that call a session, conversions, and the parameters of this server's
+methods."""
 
 from codegemma_lsp.server import handlers
 from codegemma_lsp.server.app import Server, server

@@ -1,4 +1,5 @@
-"""Answers and proposals as the JSON of our own methods, and the stream of an answer while it is written."""
+"""Converts answers and proposals into the JSON of this server's methods, and streams an answer while it is
+generated."""
 
 from __future__ import annotations
 

@@ -1,32 +1,48 @@
-"""pygls's server, with our session in it."""
+"""The pygls server that owns a session."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Awaitable
-from typing import Any
+import os
+import sys
+from collections.abc import Awaitable, Sequence
+from typing import Any, NoReturn
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
-from codegemma_lsp import __version__
-from codegemma_lsp.document import file_path
-from codegemma_lsp.server import conversions
+from codegemma_lsp import __version__, engines
+from codegemma_lsp.context import DefinitionPlace
+from codegemma_lsp.document import Document, display_path, file_path
+from codegemma_lsp.engines.worker.client import EngineProcess
+from codegemma_lsp.server.definitions import ask_definitions
+from codegemma_lsp.server.errors import LONGEST_MESSAGE
+from codegemma_lsp.server.growth import GrowthNotifier
 from codegemma_lsp.server.progress import LoadProgress
 from codegemma_lsp.server.protocol import Protocol, converter
 from codegemma_lsp.session.engine_manager import Status
 from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import SECTION
+from codegemma_lsp.text import shortened
 
 log = logging.getLogger(__name__)
 
 STATUS = "didChangeStatus"
 
 
+def leave(code: int) -> NoReturn:
+    """Exits without the interpreter's clean-up, which is a fatal error while a thread holds the lock of stdin, and
+    waits for threads that run llama.cpp."""
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 class Server(LanguageServer):
-    """pygls's server, with our session in it."""
+    """The pygls server that owns a session."""
 
     protocol: Protocol
 
@@ -36,20 +52,35 @@ class Server(LanguageServer):
         )
         self._loading = LoadProgress(self, self.spawn, "codegemma-load")
         self._chat_loading = LoadProgress(self, self.spawn, "codegemma-load-chat")
-        self.session = Session(self._publish_status, self._chat_loading.follow)
+        growth = GrowthNotifier(self.protocol.notify)
+        self.protocol.on_inline_completion_sent = growth.answered
+        process = EngineProcess()
+        self.session = Session(
+            self._publish_status,
+            self._chat_loading.follow,
+            growth.grew,
+            self._definitions,
+            lambda settings, on_progress, on_failure: engines.load(
+                settings, on_progress, process=process, on_failure=on_failure
+            ),
+        )
         self.startup_problems: tuple[str, ...] = ()
         self._tasks: set[asyncio.Future[Any]] = set()
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """A message that could not be handled is logged; the editor is not interrupted over it. What was answered with
-        a sentence for the user needs no word here."""
+        """Logs a message that could not be handled, without interrupting the editor. Errors that were answered with a
+        sentence for the user are not logged."""
         if isinstance(error, JsonRpcException) and error.code == types.LSPErrorCodes.RequestFailed:
+            return
+        if isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError):
+            log.error("a message is no JSON (%s); it is ignored", error)
+            self.protocol.refuse(None, types.ErrorCodes.ParseError, f"The message is no JSON ({error}).")
             return
         log.error("%s: %s", getattr(source, "__name__", source), type(error).__name__)
         log.debug("details", exc_info=error)
 
     def spawn(self, work: Awaitable[Any]) -> None:
-        """Runs ``work`` beside the handlers; a failure is logged."""
+        """Runs ``work`` beside the handlers. A failure is logged."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
@@ -60,17 +91,30 @@ class Server(LanguageServer):
             log.error("background work failed: %s", type(task.exception()).__name__)
             log.debug("details", exc_info=task.exception())
 
+    def leave_without_editor(self) -> NoReturn:
+        """Ends the server whose editor has ended. Any thread may call it."""
+        log.error("the editor has ended without saying so; the server leaves")
+        self.session.close_now()
+        leave(1)
+
     def show(self, message: str, kind: types.MessageType = types.MessageType.Warning) -> None:
-        self.window_show_message(types.ShowMessageParams(type=kind, message=message))
+        self.window_show_message(types.ShowMessageParams(type=kind, message=shortened(message, LONGEST_MESSAGE)))
 
     def configure(self, raw: Any) -> None:
-        """Takes new settings, says what is wrong with them, and loads the model if it is another one."""
-        for problem in self.session.configure(raw):
+        """Takes new settings, shows their problems, and loads the model if it has changed."""
+        self._take_settings(self.session.configure(raw))
+
+    def read_settings_again(self) -> None:
+        """Does what ``configure`` does after the user's file has changed."""
+        self._take_settings(self.session.read_settings_again())
+
+    def _take_settings(self, problems: tuple[str, ...]) -> None:
+        for problem in problems:
             self.show(f"codegemma: {problem}")
         self.spawn(self.session.load())
 
     async def pull_configuration(self) -> None:
-        """Asks the client for our section, where it can be asked."""
+        """Asks the client for the settings section, if it supports that."""
         workspace = self.client_capabilities.workspace
         if workspace is None or not workspace.configuration:
             return
@@ -80,7 +124,8 @@ class Server(LanguageServer):
             self.configure(answers[0])
 
     def _publish_status(self, status: Status) -> None:
-        told: dict[str, Any] = {"busy": status.busy, "message": status.message, "kind": status.kind}
+        message = shortened(status.message, LONGEST_MESSAGE)
+        told: dict[str, Any] = {"busy": status.busy, "message": message, "kind": status.kind}
         if status.loading is not None:
             told["percentage"] = int(100 * status.loading)
         self.protocol.notify(STATUS, told)
@@ -88,18 +133,23 @@ class Server(LanguageServer):
             self.show(f"codegemma: {status.message}", types.MessageType.Error)
         self._loading.follow(status)
 
+    async def _definitions(
+        self, document: Document, offsets: Sequence[int]
+    ) -> list[tuple[DefinitionPlace, ...]] | None:
+        return await ask_definitions(self.protocol, document, offsets, self.session.encoding)
+
     def take_folders(self) -> None:
         """Tells the session which folders the workspace has now."""
-        self.session.conversations.folders = tuple(file_path(uri) for uri in self.folders() if uri)
+        self.session.take_folders(tuple(file_path(uri) for uri in self.folders() if uri))
 
     def folders(self) -> list[str]:
-        """URIs of the workspace's folders."""
+        """Returns the URIs of the workspace's folders."""
         folders = [folder.uri for folder in self.workspace.folders.values()]
         return folders or [self.workspace.root_uri or ""]
 
     def shown_path(self, uri: str) -> str:
-        """The path of a document as the model sees it."""
-        return conversions.display_path(uri, self.folders())
+        """Returns the path of a document as the model sees it."""
+        return display_path(file_path(uri), map(file_path, self.folders()))
 
 
 server = Server()

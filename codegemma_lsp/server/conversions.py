@@ -1,11 +1,10 @@
-"""lsprotocol's types to ours and back. Apart from the server, the only importer of lsprotocol."""
+"""Converts lsprotocol's types to this project's and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
-from pathlib import PurePosixPath
 from typing import Any
 
 from lsprotocol import types
@@ -13,7 +12,7 @@ from lsprotocol.converters import get_converter
 
 from codegemma_lsp.chat import Proposal
 from codegemma_lsp.completion import Selected, Suggestion
-from codegemma_lsp.document import NOT_OPEN, Document, Edit, Encoding, Position, Span, file_path
+from codegemma_lsp.document import NOT_OPEN, Change, Document, Edit, Encoding, Position, Span
 from codegemma_lsp.server.params import PositionParams, RangeParams
 
 ACCEPT_COMMAND = "codegemma.accept"
@@ -21,19 +20,20 @@ _CHANGE = "codegemma"
 
 
 def encoding(kind: types.PositionEncodingKind | str | None) -> Encoding:
-    """The negotiated encoding; UTF-16 where none was (LSP 3.17, Initialize)."""
+    """Returns the negotiated encoding, or UTF-16 if none was negotiated (LSP 3.17, Initialize)."""
     return Encoding(str(getattr(kind, "value", kind) or Encoding.UTF16))
 
 
 def text(value: str) -> str:
-    """Replaces lone surrogates, which no encoding can hold; the replacement has the same length in each of them."""
+    """Replaces lone surrogates, which no encoding can represent. The replacement has the same length in each
+    encoding."""
     if value.isascii():
         return value
     return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in value)
 
 
 def opened(item: types.TextDocumentItem) -> Document:
-    return Document(item.uri, text(item.text), item.language_id, item.version)
+    return Document(uri=item.uri, text=text(item.text), language=item.language_id, version=item.version)
 
 
 def changed(
@@ -41,14 +41,19 @@ def changed(
     changes: Iterable[types.TextDocumentContentChangeEvent],
     version: int,
     encoding: Encoding,
-) -> Document:
-    """The document after a notification's changes, each of which is relative to the one before it."""
+) -> tuple[Document, tuple[Change, ...]]:
+    """The document after a notification's changes, each of which is relative to the one before it, and these."""
+    made = []
     for change in changes:
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):
-            document = document.with_text(text(change.text), version)
+            edit = Edit(Span(0, len(document.text)), text(change.text))
+            after = document.with_text(edit.text, version)
         else:
-            document = document.with_edit(Edit(span(document, change.range, encoding), text(change.text)), version)
-    return document if document.version == version else replace(document, version=version)
+            edit = Edit(span(document, change.range, encoding), text(change.text))
+            after = document.with_edit(edit, version)
+        made.append(Change(before=document, edit=edit, after=after))
+        document = after
+    return document if document.version == version else replace(document, version=version), tuple(made)
 
 
 def position(value: types.Position | PositionParams) -> Position:
@@ -56,7 +61,8 @@ def position(value: types.Position | PositionParams) -> Position:
 
 
 def place(params: Any) -> tuple[str, Position] | None:
-    """Document and position of a notification of ours, ``{textDocument: {uri}, position}``; None where it has none."""
+    """Returns the document and the position of a notification ``{textDocument: {uri}, position}``, or None if they are
+    missing."""
     try:
         where = params["position"]
         return str(params["textDocument"]["uri"]), Position(int(where["line"]), int(where["character"]))
@@ -64,8 +70,26 @@ def place(params: Any) -> tuple[str, Position] | None:
         return None
 
 
+def item_id(params: Any) -> str | None:
+    """Returns which suggestion a notification ``{itemId}`` or ``{item}`` is about, or None if it does not tell."""
+    try:
+        named = params["itemId"] if "itemId" in params else params["item"]["command"]["arguments"][0]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return named if isinstance(named, str) else None
+
+
+def accepted_length(params: Any) -> int:
+    """Returns the ``acceptedLength`` of a notification, or 0 if it has none."""
+    try:
+        length = params["acceptedLength"]
+    except (KeyError, TypeError):
+        return 0
+    return length if isinstance(length, int) else 0
+
+
 def span(document: Document, range_: types.Range | RangeParams, encoding: Encoding) -> Span:
-    """Offsets of a range; a reversed one is turned round."""
+    """Returns the offsets of a range. A reversed range is swapped."""
     start = document.offset(position(range_.start), encoding)
     end = document.offset(position(range_.end), encoding)
     return Span(min(start, end), max(start, end))
@@ -84,7 +108,8 @@ def selected(document: Document, context: types.InlineCompletionContext, encodin
 def inline_items(
     document: Document, suggestions: Iterable[Suggestion | None], encoding: Encoding
 ) -> types.InlineCompletionList:
-    """Always an explicit range: some clients otherwise insert at the cursor as it is when the answer arrives."""
+    """Returns the items, each with an explicit range, because some clients would otherwise insert at the cursor's
+    position when the answer arrives."""
     items = [
         types.InlineCompletionItem(
             insert_text=suggestion.text,
@@ -98,9 +123,9 @@ def inline_items(
 
 
 def popup_items(document: Document, suggestion: Suggestion | None, encoding: Encoding) -> types.CompletionList:
-    """The suggestion as an entry of the completion list, for editors without inline completion.
+    """Returns the suggestion as an entry of the completion list, for editors without inline completion.
 
-    Such clients filter entries by the word before the cursor, so the edit takes that word in.
+    Such clients filter entries by the word before the cursor, so the edit includes that word.
     """
     if suggestion is None:
         return types.CompletionList(is_incomplete=True, items=[])
@@ -122,19 +147,9 @@ def popup_items(document: Document, suggestion: Suggestion | None, encoding: Enc
     return types.CompletionList(is_incomplete=True, items=[item])
 
 
-def display_path(uri: str, folders: Iterable[str]) -> str:
-    """The path shown to the model: relative to the workspace folder that holds it, else the file's name."""
-    file = file_path(uri)
-    for folder in folders:
-        root = file_path(folder)
-        if file.is_relative_to(root):
-            return str(PurePosixPath(*file.relative_to(root).parts))
-    return file.name
-
-
 def confirms(capabilities: types.ClientCapabilities) -> bool:
-    """Whether the client asks before it applies edits that need confirmation: annotations are a part of document
-    changes."""
+    """Returns whether the client asks before it applies edits that need confirmation. Annotations require support for
+    document changes."""
     able = _edit_capabilities(capabilities)
     return bool(able.document_changes) and able.change_annotation_support is not None
 
@@ -147,8 +162,8 @@ def creates_files(capabilities: types.ClientCapabilities) -> bool:
 def workspace_edit(
     proposal: Proposal, encoding: Encoding, capabilities: types.ClientCapabilities
 ) -> types.WorkspaceEdit:
-    """A proposal as an edit of the very version that it was made for, to be confirmed, as far as the client knows such
-    things."""
+    """Returns a proposal as an edit of the document version that it was made for. It needs confirmation, as far as the
+    client supports versions and annotations."""
     document, able = proposal.document, _edit_capabilities(capabilities)
     plain = [types.TextEdit(range_(document, edit.span, encoding), edit.text) for edit in proposal.edits]
     if not able.document_changes:
@@ -169,7 +184,8 @@ def workspace_edit(
 
 
 def as_dict(value: Any) -> Any:
-    """A value of lsprotocol as it is sent: for where one is a part of an answer of our own."""
+    """Returns a value of lsprotocol in the form in which it is sent, for use in the results of this server's own
+    methods."""
     return _converter().unstructure(value)
 
 

@@ -1,4 +1,4 @@
-"""Putting a proposal before a user whose client knows nothing of us: nothing is applied unasked."""
+"""Asks the user of a client without ``codegemma/edit`` before an edit is applied."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ _MOST_LINES = 30
 
 
 async def offer(server: Server, proposal: Proposal) -> bool:
-    """Whether the proposal was accepted and applied. The client asks for confirmation where it can show an edit before
-    it is made; else the user is shown the difference in a message. Raises ``RequestRefused`` where the document
-    changed."""
+    """Returns whether the proposal was accepted and applied.
+
+    If the client can show an edit before it is made, the client asks for confirmation. Otherwise the user sees the
+    difference in a message. Raises ``RequestRefused`` if the document has changed.
+    """
     if not conversions.confirms(server.client_capabilities) and not await _agreed(server, proposal):
         return False
     known = server.session.documents.get(proposal.document.uri)
@@ -28,7 +30,7 @@ async def offer(server: Server, proposal: Proposal) -> bool:
         raise RequestRefused("The document changed while the edit was shown; ask again.", stale=True)
     edit = conversions.workspace_edit(proposal, server.session.encoding, server.client_capabilities)
     try:
-        # Shielded: pygls has no place for an answer to what was cancelled.
+        # The request is shielded, because pygls cannot handle the answer to a cancelled one.
         params = types.ApplyWorkspaceEditParams(edit, proposal.label)
         answer = await asyncio.shield(server.workspace_apply_edit_async(params))
     except JsonRpcException as error:

@@ -11,14 +11,23 @@ from pygls.exceptions import JsonRpcException
 
 from codegemma_lsp.chat import RequestRefused
 from codegemma_lsp.engines.protocol import EngineError
+from codegemma_lsp.models import ModelError
 from codegemma_lsp.server.params import MalformedParams
+from codegemma_lsp.settings.sources import NotSaved
+from codegemma_lsp.text import shortened
+
+LONGEST_MESSAGE = 1_000
+"""The number of code points of a message for the user. A path or a value in it may be of any length."""
 
 
 class RequestFailed(JsonRpcException):
-    """A request that was understood and cannot be met: the message is for the user."""
+    """A request that was understood but cannot be met. The message is for the user."""
 
     CODE = types.LSPErrorCodes.RequestFailed.value
     MESSAGE = "The request failed."
+
+    def __init__(self, message: str | None = None, code: int | None = None, data: Any | None = None) -> None:
+        super().__init__(shortened(message or "", LONGEST_MESSAGE), code, data)
 
 
 def translates_errors(handler: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
@@ -33,7 +42,7 @@ def translates_errors(handler: Callable[[Any], Awaitable[Any]]) -> Callable[[Any
         except RequestRefused as error:
             code = types.LSPErrorCodes.ContentModified if error.stale else types.LSPErrorCodes.RequestFailed
             raise RequestFailed(str(error), code=code.value) from None
-        except EngineError as error:
+        except (EngineError, ModelError, NotSaved) as error:
             raise RequestFailed(str(error)) from None
 
     return wrapper

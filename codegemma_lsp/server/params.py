@@ -1,4 +1,4 @@
-"""What clients send with our own methods and commands. Untrusted: whatever is wrong with it becomes one sentence."""
+"""The parameters of this server's methods and commands. They are untrusted: the first problem becomes one sentence."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from codegemma_lsp.document import Encoding
+
 _LONGEST_TEXT = 200_000
 _LONGEST_NAME = 4096
+_LONGEST_DEFINITION = 20_000
 
 Name = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
 Words = Annotated[str, Field(max_length=_LONGEST_TEXT)]
 
 
 class MalformedParams(ValueError):
-    """Parameters that make no sense; ``str()`` is one sentence."""
+    """Invalid parameters. ``str()`` is one sentence."""
 
 
 class Params(BaseModel):
@@ -33,8 +36,8 @@ class RangeParams(Params):
 
 
 class SelectionParams(Params):
-    """A part of a document, in the client's encoding; without ``range`` all of it. ``version``: where it is given, that
-    of the document that the client means."""
+    """A part of a document in the client's encoding, or all of it without ``range``. ``version``, if given, is the
+    document version that the client means."""
 
     uri: Name
     range: RangeParams | None = None
@@ -51,15 +54,18 @@ class ReferenceParams(Params):
 
 
 class TurnParams(Params):
-    """A question and its answer, as a client has kept them."""
+    """A question and its answer, as a client has stored them."""
 
     question: Words
     answer: Words
 
 
 class ChatParams(Params):
-    """``codegemma/chat``. ``selection`` is what slash commands are about; ``history`` is what was said before in a
-    conversation that the server does not know (any more), and has no meaning with ``conversation_id``."""
+    """The parameters of ``codegemma/chat``.
+
+    ``selection`` is what slash commands are about. ``history`` is the earlier part of a conversation that the server
+    does not know, or no longer knows; it is ignored with ``conversation_id``.
+    """
 
     text: Words
     conversation_id: Name | None = None
@@ -70,7 +76,7 @@ class ChatParams(Params):
 
 
 class EditParams(Params):
-    """``codegemma/edit``, and the argument of commands. ``action`` is the name of a slash command."""
+    """The parameters of ``codegemma/edit``, and the argument of commands. ``action`` is the name of a slash command."""
 
     uri: Name
     range: RangeParams
@@ -88,16 +94,41 @@ class CommitParams(Params):
 
 
 class ForgetParams(Params):
-    """``codegemma/forgetConversation``."""
+    """The parameters of ``codegemma/forgetConversation``."""
 
     conversation_id: Name
+
+
+class DefinitionParams(Params):
+    """A definition in the answer to ``codegemma/definitions``, by its ``range`` or its ``text``. ``encoding`` is the
+    unit of the range if it is not the negotiated one."""
+
+    uri: Name
+    range: RangeParams | None = None
+    encoding: Encoding | None = None
+    text: Annotated[str, Field(max_length=_LONGEST_DEFINITION)] | None = None
+
+
+class UseModelParams(Params):
+    """The parameters of ``codegemma/useModel``. With ``chat``, the model is for chat and edits, otherwise for
+    completion."""
+
+    name: Name
+    chat: bool = False
+
+
+class PullModelParams(Params):
+    """The parameters of ``codegemma/pullModel``."""
+
+    name: Name
+    work_done_token: str | int | None = None
 
 
 W = TypeVar("W", bound=Params)
 
 
 def read_params(kind: type[W], value: Any) -> W:
-    """Raises ``MalformedParams``."""
+    """Returns the validated parameters. Raises ``MalformedParams``."""
     try:
         return kind.model_validate({} if value is None else value)
     except ValidationError as error:

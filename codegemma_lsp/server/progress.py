@@ -1,22 +1,25 @@
-"""How far loading a model is, as ``$/progress``."""
+"""Reports the progress of loading or downloading a model as ``$/progress``."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
+from codegemma_lsp.models.download.part import OnProgress, Progress
 from codegemma_lsp.session.engine_manager import Status
 
 
 class LoadProgress:
-    """Follows the statuses of one engine: begins with the first that is loading, ends with the first that is not."""
+    """Follows the statuses of one engine. It begins with the first status that is loading and ends with the first that
+    is not."""
 
     def __init__(self, server: LanguageServer, spawn: Callable[[Awaitable[Any]], None], name: str) -> None:
-        """``spawn`` runs work beside the handlers; ``name`` begins the progress tokens."""
+        """Takes ``spawn``, which runs work beside the handlers, and ``name``, with which the progress tokens begin."""
         self._server, self._spawn, self._name = server, spawn, name
         self._count = 0
         self._token: str | None = None
@@ -34,7 +37,7 @@ class LoadProgress:
             self._server.work_done_progress.report(self._token, types.WorkDoneProgressReport(percentage=percentage))
 
     async def _begin(self, token: str, title: str) -> None:
-        """Begins once the client has taken the token, unless it refuses, or loading has ended meanwhile."""
+        """Begins the progress once the client has accepted the token, unless loading has ended meanwhile."""
         window = self._server.client_capabilities.window
         if window is None or not window.work_done_progress:
             return
@@ -51,3 +54,35 @@ class LoadProgress:
         if self._token is not None and self._begun:
             self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=message))
         self._token, self._begun = None, False
+
+
+@contextmanager
+def transfer_progress(
+    server: LanguageServer, token: str | int | None, title: str, cancel: Callable[[], object]
+) -> Iterator[OnProgress]:
+    """Yields a callback that sends the progress of a transfer to the client's token, or does nothing if there is no
+    token.
+
+    The progress ends with the block. ``cancel`` is called if the client cancels the progress.
+    """
+    if token is None:
+        yield lambda _: None
+        return
+    progress = server.work_done_progress
+    progress.begin(token, types.WorkDoneProgressBegin(title, percentage=0, cancellable=True))
+    progress.tokens[token].add_done_callback(lambda _: cancel())
+    last: tuple[int, str] | None = None
+
+    def report(step: Progress) -> None:
+        nonlocal last
+        percentage = min(100, 100 * step.done // step.total) if step.total else 0
+        if last != (percentage, step.doing):
+            last = (percentage, step.doing)
+            message = f"{step.done / 1e6:,.0f} of {step.total / 1e6:,.0f} MB, {step.doing}"
+            progress.report(token, types.WorkDoneProgressReport(message=message, percentage=percentage))
+
+    try:
+        yield report
+    finally:
+        progress.tokens.pop(token, None)
+        progress.end(token, types.WorkDoneProgressEnd())

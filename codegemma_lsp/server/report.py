@@ -1,4 +1,4 @@
-"""Completes a query for a handler, and reports its token counts and times where the client asked for them."""
+"""Completes a query for a handler, and reports its token counts and times if the client asked for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ async def completed(query: Query, method: str) -> Outcome:
 
 
 def report(query: Query, outcome: Outcome) -> dict[str, Any]:
-    """Counts and times of one completion, for benchmarks; no source text. ``total`` is of all that the engine did."""
+    """Returns counts and times of one completion for benchmarks, without source text. ``total`` has the sums of the
+    engine."""
     usage, engine = outcome.usage, server.session.manager.engine
     total = engine.usage if engine is not None else Usage()
     return {

@@ -1,4 +1,4 @@
-"""What requests are about: documents, selections and references, looked up in the session before any await."""
+"""Looks up what requests are about, which is documents, selections and references, before any ``await``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from codegemma_lsp.chat import (
     symbol_reference,
 )
 from codegemma_lsp.completion import Query
+from codegemma_lsp.context import looks_secret_when_open
 from codegemma_lsp.document import Document, Position, Span, file_path
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.app import server
@@ -26,17 +27,21 @@ def edit_action(name: str) -> Action:
 
 
 def query_at(uri: str, position: Position) -> Query | None:
-    """What to complete at a position in the client's encoding; None in a document that is not open."""
+    """Returns what to complete at a position in the client's encoding, or None if the document is not open."""
     document = server.session.documents.get(uri)
     if document is None:
         return None
-    return Query(document, document.offset(position, server.session.encoding), server.shown_path(uri))
+    return Query(
+        document=document, offset=document.offset(position, server.session.encoding), path=server.shown_path(uri)
+    )
 
 
 def open_document(uri: str, version: int | None) -> Document:
     document = server.session.documents.get(uri)
     if document is None:
         raise RequestRefused(f"{file_path(uri).name} is not open; open it in the editor first.")
+    if looks_secret_when_open(file_path(uri)):
+        raise RequestRefused(f"{file_path(uri).name} looks like a secret, so it is not given to a model.")
     if version is not None and version != document.version:
         raise RequestRefused("The document has changed since this was asked; ask again.", stale=True)
     return document
@@ -52,12 +57,12 @@ def target_from(selection: SelectionParams, instruction: str = "", diagnostics: 
     document = open_document(selection.uri, selection.version)
     documents = server.session.documents
     return Target(
-        document,
-        span_in(document, selection.range),
-        server.shown_path(document.uri),
-        instruction,
-        diagnostics,
-        lambda: documents.get(document.uri) is document,
+        document=document,
+        selection=span_in(document, selection.range),
+        path=server.shown_path(document.uri),
+        instruction=instruction,
+        diagnostics=diagnostics,
+        still=lambda: documents.get(document.uri) is document,
     )
 
 

@@ -1,4 +1,4 @@
-"""Chat and edits of one editor's session: the chat model, loaded when it is first needed, and the conversations."""
+"""Chat and edits of one editor's session: the chat model, which is loaded on first use, and the conversations."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from codegemma_lsp.chat import (
     TITLES,
     Action,
     Answer,
+    ChatContext,
     Conversation,
     ConversationStore,
     OnDelta,
@@ -22,36 +23,38 @@ from codegemma_lsp.chat import (
     Reference,
     RequestRefused,
     Target,
+    around_reference,
     ask,
     commit_message,
     fenced,
     parse_command,
     propose,
-    selection_reference,
     written_in,
 )
 from codegemma_lsp.context import NotAllowed, Workspace
 from codegemma_lsp.document import Document, file_path
-from codegemma_lsp.engines.priority_gate import PriorityGate
-from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.engines.selection import CHAT
 from codegemma_lsp.models import DEMO_CHAT
-from codegemma_lsp.session.engine_manager import EngineManager, Status
+from codegemma_lsp.models.choice import is_instruct
+from codegemma_lsp.session.engine_manager import EngineManager, LoadEngine, Status
 from codegemma_lsp.settings import Settings
 
 
 class Conversations:
-    """Runs on the event loop. ``publish`` is told how loading goes; ``settings`` and ``documents`` are asked whenever
-    they are needed, ``gate`` is shared with the completion engine."""
+    """The conversations and the chat engine, on the event loop.
+
+    ``publish`` receives each change of the engine's status. ``settings`` and ``documents`` are called whenever they are
+    needed, and ``load`` loads the engine.
+    """
 
     def __init__(
         self,
         settings: Callable[[], Settings],
         documents: Callable[[], dict[str, Document]],
         publish: Callable[[Status], None] = lambda _: None,
-        gate: PriorityGate | None = None,
+        load: LoadEngine | None = None,
     ) -> None:
-        self.manager = EngineManager(CHAT, publish, gate)
+        self.manager = EngineManager(CHAT, publish, load)
         self.store = ConversationStore()
         self.folders: tuple[Path, ...] = ()
         self._settings, self._documents = settings, documents
@@ -64,7 +67,7 @@ class Conversations:
         target: Target | None,
         on_delta: OnDelta,
     ) -> Answer:
-        """The answer to a message, which may be a slash command about ``target``. Raises ``RequestRefused`` and
+        """Returns the answer to a message, which may be a slash command about ``target``. Raises ``RequestRefused`` and
         ``EngineError``."""
         action, rest = parse_command(text)
         with conversation.answering():
@@ -75,37 +78,37 @@ class Conversations:
             if action in EDITS:
                 target = _needed(target, rest)
                 proposal = await self.propose(action, target, on_delta)
-                answer = Answer(fenced(proposal.text), proposal)
+                answer = Answer(text=fenced(proposal.text), proposal=proposal)
                 about = target.document.text[proposal.region.start : proposal.region.end]
                 conversation.add(f"{TITLES[action]}: {rest}\n\n{about}", answer.text)
                 return answer
             if action is Action.EXPLAIN:
                 target = _needed(target, rest)
-                selected = selection_reference(target.document, target.selection, target.path)
+                selected = await asyncio.to_thread(around_reference, target.document, target.selection, target.path)
                 references, rest = [*references, selected], f"{EXPLAIN} {rest}".strip()
             if not rest.strip():
                 raise RequestRefused("Ask something: the message is empty.")
             workspace = self.workspace()
             known = list(self._documents().values())
             written = await asyncio.to_thread(written_in, rest, workspace, known)
-            async with self._engine() as (engine, settings):
-                return await ask(conversation, rest, [*references, *written], engine, settings, on_delta)
+            async with self._answering(on_delta) as chat:
+                return await ask(chat, conversation, rest, [*references, *written])
 
     async def propose(self, action: Action, target: Target, on_delta: OnDelta) -> Proposal:
-        """Raises ``RequestRefused`` and ``EngineError``."""
-        async with self._engine() as (engine, settings):
-            return await propose(action, target, self._project(target.document), engine, settings, on_delta)
+        """Returns a proposed edit. Raises ``RequestRefused`` and ``EngineError``."""
+        async with self._answering(on_delta) as chat:
+            return await propose(chat, action, target, self._project(target.document))
 
     async def commit(self, on_delta: OnDelta, folder: Path | None = None) -> Answer:
-        """A message for what is staged. Raises ``RequestRefused`` and ``EngineError``."""
+        """Returns a commit message for the staged changes. Raises ``RequestRefused`` and ``EngineError``."""
         folder = folder or next(iter(self.folders), None)
         if folder is None:
             raise RequestRefused("No folder is open, so there is no repository to look at.")
-        async with self._engine() as (engine, settings):
-            return await commit_message(folder, engine, settings, on_delta)
+        async with self._answering(on_delta) as chat:
+            return await commit_message(chat, folder)
 
     def note(self) -> str:
-        """What a user should know of the model that answers; "" for one of their own choice."""
+        """Returns what a user should know about the model that answers, or "" for a model that the user has chosen."""
         choice = self.manager.choice
         if choice is None or choice.model != DEMO_CHAT or not choice.better:
             return ""
@@ -130,11 +133,21 @@ class Conversations:
         return Project(root, read)
 
     @asynccontextmanager
-    async def _engine(self) -> AsyncIterator[tuple[Engine, Settings]]:
-        """The chat engine and the settings in force, loaded first where it is not. Raises ``EngineUnavailable``."""
+    async def _answering(self, on_delta: OnDelta) -> AsyncIterator[ChatContext]:
+        """Yields the chat engine with the settings in force, and loads it first if necessary.
+
+        Raises ``EngineUnavailable``, and ``RequestRefused`` for a model that has no chat template and no name of an
+        instruct model.
+        """
         settings = self._settings()
         async with self.manager.lease(settings, settings.chat_idle_minutes) as engine:
-            yield engine, settings
+            choice = self.manager.choice
+            if not engine.chat_template and not (choice is not None and is_instruct(choice.model)):
+                raise RequestRefused(
+                    f"{engine.name} is no chat model (its file has no chat template); set chatModel to an instruct"
+                    " model, or to auto."
+                )
+            yield ChatContext(engine=engine, settings=settings, on_delta=on_delta)
 
     async def shut_down(self) -> None:
         await self.manager.shut_down()

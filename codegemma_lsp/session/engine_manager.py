@@ -1,4 +1,5 @@
-"""Owns one engine of a session: loads it, reports how that goes, restarts it after a failure, unloads it when idle."""
+"""Owns one engine of a session: loads it, reports progress, restarts it after a failure, and unloads it when it is
+idle."""
 
 from __future__ import annotations
 
@@ -6,18 +7,19 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from codegemma_lsp import engines
-from codegemma_lsp.engines.priority_gate import PriorityGate
 from codegemma_lsp.engines.protocol import (
     Engine,
     EngineError,
     EngineFailed,
     EngineUnavailable,
     LoadCancelled,
+    OnFailure,
     OnProgress,
 )
 from codegemma_lsp.engines.selection import LOADED_BY, Selection, Selector
@@ -26,13 +28,17 @@ from codegemma_lsp.settings import Settings
 
 log = logging.getLogger(__name__)
 
+LoadEngine: TypeAlias = Callable[[Settings, OnProgress, OnFailure], Engine]
+"""Loads an engine, in a thread, as ``engines.load`` does."""
+
 _RESTARTS = 3
-"""Consecutive restarts of a broken engine, after which it stays unloaded until the settings change."""
+"""The number of consecutive restarts of a failed engine after which it stays unloaded until the settings change."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What the user is told. ``kind`` is Normal, Warning, Error or Inactive; ``loading`` a share from 0 to 1."""
+    """What the user is shown. ``kind`` is Normal, Warning, Error or Inactive. ``loading`` is a share from 0 to 1, or
+    None."""
 
     message: str
     kind: str = "Normal"
@@ -40,21 +46,29 @@ class Status:
     loading: float | None = None
 
 
+_LOOK_S = 1.0
+"""The number of seconds between two looks at a model that could not be loaded."""
+
+
 class EngineManager:
-    """Runs on the event loop, except for ``close_now``. ``publish`` receives each change of status, ``on_loaded`` is
-    called after each load. Engines that share a gate make way for what is more urgent on each other."""
+    """The owner of one engine, on the event loop except for ``close_now``.
+
+    ``publish`` receives each change of status, and ``on_loaded`` is called after each load. ``load`` is called with the
+    settings of the model that ``selector`` chose.
+    """
 
     def __init__(
         self,
         selector: Selector,
         publish: Callable[[Status], None],
-        gate: PriorityGate | None = None,
+        load: LoadEngine | None = None,
         on_loaded: Callable[[], None] = lambda: None,
     ) -> None:
-        self._selector, self._publish, self._gate, self._on_loaded = selector, publish, gate, on_loaded
+        self._selector, self._publish, self._on_loaded = selector, publish, on_loaded
+        self._load_engine = load or (lambda settings, on_progress, _: engines.load(settings, on_progress))
         self.engine: Engine | None = None
         self.choice: Choice | None = None
-        self.status = Status("Starting", "Inactive")
+        self.status = Status(message="Starting", kind="Inactive")
         self.loads = 0
         self._lock = asyncio.Lock()
         self._settings: Settings | None = None
@@ -64,22 +78,26 @@ class EngineManager:
         self._failures = 0
         self._leases = 0
         self._unload_timer: asyncio.TimerHandle | None = None
+        self._retry: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def load(self, settings: Settings) -> None:
-        """Loads the model that the settings name, unless it is loaded; gives up a load of another one that is under
-        way. Never raises: a failure is a status, and the next call tries again."""
+        """Loads the model of the settings, unless it is loaded, and cancels the running load of another model.
+
+        Never raises: a failure becomes a status, and the next call tries again.
+        """
         if self._closed:
             return
         if not self._is_wanted(settings):
             self._failures = 0
             self._given_up.set()
         self._settings = settings
-        # A task of its own: if the caller is cancelled, the model must still belong to the manager.
+        self._stop_retrying()
+        # The load is a task of its own, so that the manager keeps the model even if the caller is cancelled.
         await asyncio.shield(self._spawn(settings))
 
     def _is_wanted(self, settings: Settings) -> bool:
-        """Whether these are still the settings of the latest ``load``, as far as an engine depends on them."""
+        """Returns whether these are still the settings of the latest ``load``, as far as an engine depends on them."""
         fields = set(self._selector.depends_on)
         return self._settings is not None and (
             settings.model_dump(include=fields) == self._settings.model_dump(include=fields)
@@ -106,29 +124,44 @@ class EngineManager:
                 self._loaded = wanted
             except LoadCancelled:
                 return
+            except EngineFailed as error:
+                self._load_again(error)
             except Exception as error:
                 await self._close()
-                self._set(Status(_sentence(error), "Error"))
+                self._give_up(Status(message=_sentence(error), kind="Error"))
 
     async def _load(self, selection: Selection, given_up: threading.Event) -> None:
         self.loads += 1
         self.choice = selection.choice
-        self._set(Status(f"Loading {selection.choice.model}", "Inactive", busy=True, loading=0.0))
-        progress = self._progress(asyncio.get_running_loop(), given_up)
-        self.engine = await asyncio.to_thread(self._load_in_thread, selection.settings, progress, given_up)
+        self._set(Status(message=f"Loading {selection.choice.model}", kind="Inactive", busy=True, loading=0.0))
+        loop, number = asyncio.get_running_loop(), self.loads
+        failures: list[EngineFailed] = []
+
+        def on_failure(error: EngineFailed) -> None:
+            failures.append(error)
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._on_end, number, error)
+
+        progress = self._progress(loop, given_up)
+        self.engine = await asyncio.to_thread(self._load_in_thread, selection.settings, progress, on_failure, given_up)
+        if failures:  # before anybody could be told which engine it was
+            await self._close()
+            raise failures[0]
         self._set(self._ready(self.engine))
         self._on_loaded()
 
-    def _load_in_thread(self, settings: Settings, progress: OnProgress, given_up: threading.Event) -> Engine:
-        """Closes at once an engine that nobody wants any more when it is there."""
-        engine = engines.load(settings, progress, gate=self._gate)
+    def _load_in_thread(
+        self, settings: Settings, progress: OnProgress, on_failure: OnFailure, given_up: threading.Event
+    ) -> Engine:
+        """Returns the loaded engine, or closes it at once if loading was cancelled meanwhile."""
+        engine = self._load_engine(settings, progress, on_failure)
         if given_up.is_set():
             engine.close()
             raise LoadCancelled("Loading was given up.")
         return engine
 
     def _progress(self, loop: asyncio.AbstractEventLoop, given_up: threading.Event) -> OnProgress:
-        """Passes progress from the loading thread on, at most once a percent."""
+        """Returns a callback that passes progress on from the loading thread, at most once for each percent."""
         last = 0
 
         def on_progress(share: float) -> bool:
@@ -142,12 +175,18 @@ class EngineManager:
 
     def _set_progress(self, share: float) -> None:
         if self.status.loading is not None:
-            self._set(Status(self.status.message, "Inactive", busy=True, loading=share))
+            self._set(Status(message=self.status.message, kind="Inactive", busy=True, loading=share))
+
+    async def settled(self) -> None:
+        """Waits while a model is loaded or unloaded."""
+        if self._lock.locked():
+            async with self._lock:
+                pass
 
     @asynccontextmanager
     async def lease(self, settings: Settings, idle_minutes: float = 0.0) -> AsyncIterator[Engine]:
-        """The engine, loaded first where it is not. When the last lease ends, the model stays in memory for
-        ``idle_minutes``, or for good if that is 0. Raises ``EngineUnavailable``."""
+        """Yields the engine, and loads it first if necessary. After the last lease, the model stays in memory for
+        ``idle_minutes``, or permanently if that is 0. Raises ``EngineUnavailable``."""
         if self._closed:
             raise EngineUnavailable("The server is shutting down.")
         self._leases += 1
@@ -165,7 +204,8 @@ class EngineManager:
 
     @contextmanager
     def using(self) -> Iterator[Engine]:
-        """The engine that is loaded. An ``EngineFailed`` raised within restarts it. Raises ``EngineUnavailable``."""
+        """Yields the loaded engine. An ``EngineFailed`` raised within the block restarts it. Raises
+        ``EngineUnavailable``."""
         engine = self.engine
         if engine is None:
             changing = self.status.loading is not None
@@ -182,18 +222,58 @@ class EngineManager:
         if self.engine is not None and self.status.kind != "Normal":
             self._set(self._ready(self.engine))
 
+    def _on_end(self, load: int, error: EngineFailed) -> None:
+        """Takes note that the engine of a load has failed while nobody asked it anything."""
+        if load == self.loads and self.engine is not None and not self._closed:
+            self._on_failure(self.engine, error)
+
     def _on_failure(self, engine: Engine, error: EngineFailed) -> None:
         if self.engine is not engine:
             return
         self.engine, self._loaded = None, None
         threading.Thread(target=engine.close, daemon=True).start()
+        self._load_again(error)
+
+    def _load_again(self, error: EngineFailed) -> None:
+        """Loads the model again after a failure, unless it has failed too often in a row."""
         self._failures += 1
         if self._failures > _RESTARTS:
-            self._set(Status(f"{error} It broke {self._failures} times in a row: change the model.", "Error"))
+            message = f"{error} It broke {self._failures} times in a row: change the model."
+            self._give_up(Status(message=message, kind="Error"))
             return
-        self._set(Status(str(error), "Warning"))
+        self._set(Status(message=str(error), kind="Warning"))
         if self._settings is not None:
             self._spawn(self._settings)
+
+    def _give_up(self, status: Status) -> None:
+        """Shows an error, and loads the model as soon as its file is another: a download may have ended."""
+        self._set(status)
+        self._stop_retrying()
+        if self._settings is not None and not self._closed:
+            self._retry = asyncio.create_task(self._load_when_changed(self._settings))
+
+    def _stop_retrying(self) -> None:
+        if self._retry is not None and self._retry is not asyncio.current_task():
+            self._retry.cancel()
+        self._retry = None
+
+    async def _load_when_changed(self, settings: Settings) -> None:
+        """Loads the model after its file has changed, and has stayed as it is between two looks."""
+        failed = last = await asyncio.to_thread(self._look, settings)
+        while (now := await asyncio.to_thread(self._look, settings)) == failed or now != last:
+            last = now
+            await asyncio.sleep(_LOOK_S)
+        self._failures = 0
+        await self.load(settings)
+
+    def _look(self, settings: Settings) -> object:
+        """Returns a value that changes with the file that the settings mean."""
+        try:
+            path = self._selector.select(settings).settings.model
+            found = Path(path).stat()
+        except (EngineError, OSError) as error:
+            return str(error)
+        return path, found.st_mtime_ns, found.st_size, found.st_ino
 
     def _unload_if_idle(self) -> None:
         if not self._leases and self.engine is not None:
@@ -202,19 +282,20 @@ class EngineManager:
             task.add_done_callback(self._tasks.discard)
 
     async def _unload(self) -> None:
-        """Frees the model; a ``load`` that is called meanwhile loads it again."""
+        """Frees the model. A ``load`` that is called meanwhile loads it again."""
         self._settings = None
         async with self._lock:
             if self._settings is None:
                 await self._close()
             if self._settings is None:
-                self._set(Status("Model unloaded", "Inactive"))
+                self._set(Status(message="Model unloaded", kind="Inactive"))
 
     async def shut_down(self) -> None:
-        """Gives up a load that is under way, and frees the model."""
+        """Cancels a running load, and frees the model."""
         self._closed = True
         self._given_up.set()
         self._settings = None
+        self._stop_retrying()
         if self._unload_timer is not None:
             self._unload_timer.cancel()
         async with self._lock:
@@ -226,7 +307,7 @@ class EngineManager:
             await asyncio.to_thread(engine.close)
 
     def close_now(self) -> None:
-        """``shut_down`` for when no event loop runs any more."""
+        """Does what ``shut_down`` does when no event loop runs any more."""
         self._given_up.set()
         engine, self.engine = self.engine, None
         if engine is not None:
@@ -240,7 +321,7 @@ class EngineManager:
     def _ready(self, engine: Engine) -> Status:
         name = f"{BUNDLED}, the small bundled model" if engine.name == BUNDLED else engine.name
         better = self.choice.better if self.choice is not None else ""
-        return Status(f"Ready with {name}{f'; {better}' if better else ''}")
+        return Status(message=f"Ready with {name}{f'; {better}' if better else ''}")
 
 
 def _sentence(error: Exception) -> str:

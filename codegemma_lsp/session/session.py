@@ -1,49 +1,92 @@
-"""One editor's session: its documents and settings, and the owners of everything else that changes."""
+"""One editor's session: its documents and settings, and the owners of all its other state."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from codegemma_lsp import engines
 from codegemma_lsp.completion import Outcome, Query
-from codegemma_lsp.document import Document, Encoding
+from codegemma_lsp.context import SOURCES, DiskFiles
+from codegemma_lsp.document import Change, Document, Encoding, file_path
 from codegemma_lsp.engines.priority_gate import PriorityGate
 from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.engines.selection import COMPLETION
-from codegemma_lsp.session.completions import Completions
+from codegemma_lsp.session.completions import Completions, OnGrowth
 from codegemma_lsp.session.configuration import Configuration
 from codegemma_lsp.session.conversations import Conversations
-from codegemma_lsp.session.engine_manager import EngineManager, Status
-from codegemma_lsp.settings import Settings
+from codegemma_lsp.session.downloads import Downloads
+from codegemma_lsp.session.editor_definitions import AskEditor
+from codegemma_lsp.session.engine_manager import EngineManager, LoadEngine, Status
+from codegemma_lsp.session.moments import Offered
+from codegemma_lsp.session.other_files import OtherFiles, Place
+from codegemma_lsp.session.recent_edits import RecentEdits
+from codegemma_lsp.session.usage import Usage
+from codegemma_lsp.settings import OtherFilesFrom, Settings
+from codegemma_lsp.usage import Store, state_folder
 
 
 @dataclass
 class Acceptance:
-    """How many suggestions were shown, accepted whole, and accepted in part."""
+    """The numbers of suggestions that were shown, accepted whole, accepted in part, and dismissed."""
 
     shown: int = 0
     accepted: int = 0
     partially_accepted: int = 0
+    dismissed: int = 0
 
 
 class Session:
-    """Runs on the event loop. ``publish`` receives the completion model's changes of status, ``publish_chat`` the chat
-    model's."""
+    """The state of one editor's session, on the event loop.
+
+    ``publish`` receives each change of the completion model's status, and ``publish_chat`` each change of the chat
+    model's. ``on_growth`` receives suggestions that grow, if the client can draw them, and ``ask_editor`` asks the
+    client for definitions, if it can find them. ``load`` loads both models; by default, they are in this process.
+    """
 
     def __init__(
-        self, publish: Callable[[Status], None], publish_chat: Callable[[Status], None] = lambda _: None
+        self,
+        publish: Callable[[Status], None],
+        publish_chat: Callable[[Status], None] = lambda _: None,
+        on_growth: OnGrowth = lambda _: None,
+        ask_editor: AskEditor | None = None,
+        load: LoadEngine | None = None,
     ) -> None:
+        self._on_growth, self._ask_editor = on_growth, ask_editor
         self.documents: dict[str, Document] = {}
         self.encoding = Encoding.UTF16
         self.acceptance = Acceptance()
         self._configuration = Configuration()
-        gate = PriorityGate()
-        self.manager = EngineManager(COMPLETION, publish, gate, self._on_loaded)
-        self.completions = Completions(self.manager)
-        self.conversations = Conversations(lambda: self.settings, lambda: self.documents, publish_chat, gate)
+        load = load or _in_this_process()
+        self.manager = EngineManager(COMPLETION, publish, load, self._on_loaded)
+        self._recent_edits = RecentEdits()
+        self.completions = Completions(self.manager, OtherFiles(self._place_of, SOURCES, self._recent_edits))
+        self.conversations = Conversations(lambda: self.settings, lambda: self.documents, publish_chat, load)
+        self.downloads = Downloads()
+        self.usage = Usage(Store(state_folder()), self.documents, lambda: self.settings.usage, self._model_name)
+
+    def _place_of(self, document: Document, settings: Settings) -> Place | None:
+        """Returns where a document belongs: the innermost workspace folder that contains it, or None."""
+        if not document.uri.startswith("file:"):
+            return None
+        file, workspace = file_path(document.uri), self.conversations.workspace()
+        around = [folder for folder in workspace.folders if file.is_relative_to(folder)]
+        if not around:
+            return None
+        root = max(around, key=lambda folder: len(folder.parts))
+        has_packages = settings.other_files is OtherFilesFrom.ALL
+        files = DiskFiles(root=root, workspace=workspace, packages=has_packages, excluded=settings.other_files_exclude)
+        return Place(files=files, root=root, path=file.relative_to(root).as_posix(), repository=root.name)
+
+    def take_folders(self, folders: tuple[Path, ...]) -> None:
+        """Replaces the folders of the workspace."""
+        self.conversations.folders = folders
+        self.completions.other_files.forget_all()
+        self._recent_edits.forget_all()
 
     @property
     def settings(self) -> Settings:
@@ -51,23 +94,40 @@ class Session:
 
     @property
     def asks_instruction(self) -> bool:
-        """Whether the client can ask its user for an instruction."""
+        """Returns whether the client can ask its user for an instruction."""
         return self._configuration.asks_instruction
 
     def initialize(self, options: object) -> tuple[str, ...]:
         """Takes initialization options. Returns a sentence for each problem."""
-        return self._configuration.initialize(options)
-
-    def configure(self, raw: object) -> tuple[str, ...]:
-        """Takes settings as the client sends them. Returns a sentence for each problem."""
-        before = self.settings
-        problems = self._configuration.update(raw)
-        if self.settings != before:
-            self.completions.forget_answers()
+        problems = self._configuration.initialize(options)
+        if self._configuration.grows_suggestions:
+            self.completions.show_growth(self._on_growth)
+        if self._configuration.finds_definitions and self._ask_editor is not None:
+            self.completions.other_files.ask_editor(self._ask_editor)
         return problems
 
+    def configure(self, raw: object) -> tuple[str, ...]:
+        """Takes settings in the client's form. Returns a sentence for each problem."""
+        before = self.settings
+        problems = self._configuration.update(raw)
+        self._forget_unless(before)
+        return problems
+
+    def read_settings_again(self) -> tuple[str, ...]:
+        """Reads the user's settings file again. Returns a sentence for each problem."""
+        before = self.settings
+        problems = self._configuration.read_again()
+        self._forget_unless(before)
+        return problems
+
+    def _forget_unless(self, settings: Settings) -> None:
+        """Forgets cached answers and edits unless these are still the settings."""
+        if self.settings != settings:
+            self.completions.forget_answers()
+            self._recent_edits.forget_all()
+
     async def load(self) -> None:
-        """Loads the model of the current settings, unless it is loaded. Never raises: a failure is a status."""
+        """Loads the model of the current settings, unless it is loaded. Never raises: a failure becomes a status."""
         await self.manager.load(self.settings)
 
     def _on_loaded(self) -> None:
@@ -77,24 +137,63 @@ class Session:
         self.documents[document.uri] = document
         self.completions.open(document)
 
-    def change(self, document: Document) -> None:
+    def change(self, document: Document, changes: Sequence[Change] = ()) -> None:
+        """A document has become this one by ``changes``, in their order."""
         self.documents[document.uri] = document
+        if self.settings.other_files is not OtherFilesFrom.NOWHERE:
+            self._recent_edits.record(document, changes)
+        self.usage.changed(document, changes)
+        self.completions.change(document, changes)
 
     def rest(self, query: Query, *, opened: bool = False) -> None:
-        """The cursor rests here, or a file was just ``opened`` and its cursor is likely to be near."""
+        """Prepares for a request at a cursor that rests. ``opened`` means that a file was just opened, so that its
+        cursor is not known."""
         if query.document is self.documents.get(query.document.uri):
             self.completions.warm_up(query, self.settings, opened=opened)
 
     def close(self, uri: str) -> None:
         self.documents.pop(uri, None)
+        self.usage.close(uri)
         self.completions.close(uri)
 
     async def complete(self, query: Query, method: str = "") -> Outcome:
-        """``Completions.complete`` with the settings in force."""
-        return await self.completions.complete(query, self.settings, method)
+        """Completes as ``Completions.complete`` does, with the settings in force."""
+        outcome = await self.completions.complete(query, self.settings, method)
+        self.usage.completed(query, outcome)
+        return outcome
+
+    def _model_name(self) -> str:
+        engine = self.manager.engine
+        return engine.name if engine is not None else ""
+
+    def accept(self, item: str) -> None:
+        """Notes that the suggestion with this id was accepted whole."""
+        self.acceptance.accepted += 1
+        self.completions.moments.accept(item)
+        if (found := self._offered(item)) is not None:
+            self.usage.accepted(*found)
+
+    def accept_partially(self, item: str, units: int) -> None:
+        """Notes that the first ``units`` UTF-16 units of a suggestion's text were accepted."""
+        self.acceptance.partially_accepted += 1
+        if (found := self._offered(item)) is not None:
+            self.usage.partially_accepted(*found, units)
+
+    def _offered(self, item: str) -> tuple[Offered, Document] | None:
+        """Returns the suggestion with this id, and its document as it is now."""
+        offered = self.completions.moments.offered(item)
+        document = self.documents.get(offered.query.document.uri) if offered is not None else None
+        return (offered, document) if offered is not None and document is not None else None
+
+    def dismiss(self, item: str) -> None:
+        """Notes that the user does not want the suggestion with this id, which is not shown again at its place."""
+        self.acceptance.dismissed += 1
+        if (found := self._offered(item)) is not None:
+            self.usage.rejected(found[0])
+        self.completions.dismiss(item)
 
     def state(self) -> dict[str, Any]:
-        """A diagnostic snapshot. Checksums let an editor tell whether its text is the server's."""
+        """Returns a diagnostic snapshot. With the checksums, an editor can check that its text is the server's."""
         status, engine, chat = self.manager.status, self.manager.engine, self.conversations.manager.engine
         return {
             "status": {"message": status.message, "kind": status.kind, "busy": status.busy},
@@ -105,6 +204,7 @@ class Session:
                 "shown": self.acceptance.shown,
                 "accepted": self.acceptance.accepted,
                 "partiallyAccepted": self.acceptance.partially_accepted,
+                "dismissed": self.acceptance.dismissed,
             },
             "documents": [
                 {
@@ -117,16 +217,25 @@ class Session:
         }
 
     async def shut_down(self) -> None:
-        """Ends what runs and frees the models."""
+        """Ends what runs, and frees the models."""
         self.completions.shut_down()
+        await self.usage.shut_down()
+        await self.downloads.shut_down()
         await self.conversations.shut_down()
         await self.manager.shut_down()
         self.completions.close_planner()
 
     def close_now(self) -> None:
-        """``shut_down`` for when no event loop runs any more."""
+        """Does what ``shut_down`` does when no event loop runs any more."""
+        self.usage.close_now()
+        self.downloads.close_now()
         self.manager.close_now()
         self.conversations.manager.close_now()
+
+
+def _in_this_process() -> LoadEngine:
+    gate = PriorityGate()
+    return lambda settings, on_progress, _: engines.load(settings, on_progress, gate=gate)
 
 
 def _engine_state(engine: Engine | None) -> dict[str, Any] | None:

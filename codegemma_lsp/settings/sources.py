@@ -1,7 +1,7 @@
-"""Where settings come from: command line or editor, environment, the user's file, defaults; in this order.
+"""The sources of settings, in this order: command line or editor, environment, the user's file, defaults.
 
-An editor and the command line hand their settings in; nothing is ever read from a workspace. What is wrong in the
-environment or the file is a sentence that names the variable or the file, and is left out.
+An editor and the command line pass their settings in. Nothing is read from a workspace. An invalid value in the
+environment or the file is reported in a sentence that names the variable or the file, and is left out.
 """
 
 from __future__ import annotations
@@ -19,29 +19,30 @@ from pydantic.alias_generators import to_snake
 from tomlkit.exceptions import TOMLKitError
 
 from codegemma_lsp.files import replace_whole
-from codegemma_lsp.models import AUTO
+from codegemma_lsp.models import AUTO, model_path
+from codegemma_lsp.models.machine import this_machine
 from codegemma_lsp.settings.schema import Problem, Settings, parse, section, sound
 
 FILE_VARIABLE = "CODEGEMMA_CONFIG"
 _PREFIX = "CODEGEMMA_"
 _CHOSEN = ("model", "chatModel")
-"""Settings whose ``auto`` means what ``models use`` wrote into the file."""
+"""Settings whose ``auto`` means the value that ``models use`` wrote into the file."""
 
 
 class NotSaved(Exception):
-    """The user's file could not be written; ``str()`` is one sentence."""
+    """The user's file could not be written. ``str()`` is one sentence."""
 
 
 def config_path() -> Path:
-    """The user's configuration file, which may not exist."""
+    """Returns the path of the user's configuration file, which may not exist."""
     given = os.environ.get(FILE_VARIABLE)
     return Path(given).expanduser() if given else user_config_path("codegemma-lsp", appauthor=False) / "config.toml"
 
 
 def settings_from(given: object) -> tuple[Settings, tuple[str, ...], tuple[str, ...]]:
-    """Settings from what an editor or a command line gave, over the environment, over the user's file.
+    """Returns the settings of an editor or a command line over the environment over the user's file.
 
-    Returns the settings, what is wrong with ``given``, and what is wrong with environment and file. Never raises.
+    Also returns the problems of ``given``, and the problems of the environment and the file. Never raises.
     """
     lower, problems = below()
     asked = section(given)
@@ -57,14 +58,34 @@ def settings_from(given: object) -> tuple[Settings, tuple[str, ...], tuple[str, 
     return *parse({**lower, **upper}), problems
 
 
+def without_effect(settings: Settings) -> tuple[str, ...]:
+    """Returns a sentence for each setting that is valid but changes nothing on this machine."""
+    if settings.gpu_layers <= 0 or this_machine().has_gpu or model_path(settings.model).is_dir():
+        return ()
+    return (
+        f"gpuLayers is {settings.gpu_layers}, but llama.cpp was built without GPU support, so the processor computes;"
+        " codegemma-lsp help troubleshooting says how to build it for a GPU.",
+    )
+
+
 def below() -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What environment and file set, by field name, and a sentence for each thing that is wrong there."""
+    """Returns the settings of the environment and the file by field name, and a sentence for each problem there."""
     in_file, wrong_in_file = _from_file(config_path())
     in_environment, wrong_in_environment = _from_environment(os.environ)
     for name in _CHOSEN:
         if in_environment.get(to_snake(name)) == AUTO:
             del in_environment[to_snake(name)]
     return {**in_file, **in_environment}, (*wrong_in_environment, *wrong_in_file)
+
+
+def origin(name: str) -> str:
+    """Returns what sets a setting by its name in editors: a variable of the environment, the user's file, or ""."""
+    field = to_snake(name)
+    in_environment, _ = _from_environment(os.environ)
+    if field in in_environment and not (name in _CHOSEN and in_environment[field] == AUTO):
+        return _PREFIX + field.upper()
+    path = config_path()
+    return str(path) if field in _from_file(path)[0] else ""
 
 
 def _from_file(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -89,7 +110,8 @@ def _of_file(path: Path, problem: Problem) -> str:
 
 
 def _from_environment(environment: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Variables as ``CODEGEMMA_MAX_TOKENS``: JSON or else text. Others that begin alike are not ours to judge."""
+    """Returns the settings of variables such as ``CODEGEMMA_MAX_TOKENS``, whose values are JSON or else text. Other
+    variables with the same prefix are ignored."""
     given: dict[str, Any] = {}
     for name in Settings.model_fields:
         text = environment.get(_PREFIX + name.upper())
@@ -104,7 +126,8 @@ def _from_environment(environment: Mapping[str, str]) -> tuple[dict[str, Any], t
 
 
 def value_of(text: str, name: str) -> Any:
-    """A setting's value from text: JSON, or else the text itself, as it always is where the setting is a text."""
+    """Returns a setting's value from text: as JSON if it is valid, or else the text itself. A setting of type text is
+    never JSON."""
     field = Settings.model_fields.get(to_snake(name))
     if field is not None and field.annotation is str:
         return text
@@ -115,9 +138,9 @@ def value_of(text: str, name: str) -> Any:
 
 
 def save(name: str, value: str) -> Path:
-    """Writes one setting, such as ``model``, into the user's file; comments and all else stay. ``auto`` takes it out.
+    """Writes one setting, such as ``model``, into the user's file, and keeps comments and everything else.
 
-    Returns the file's path. Raises ``NotSaved``.
+    ``auto`` removes the setting. Returns the file's path. Raises ``NotSaved``.
     """
     path = config_path()
     try:

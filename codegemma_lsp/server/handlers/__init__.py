@@ -1,4 +1,4 @@
-"""One module a request or a group of notifications. Importing this package registers all of them."""
+"""The handlers, one module for each request or group of notifications. Importing this package registers them."""
 
 from codegemma_lsp.server.handlers import (
     acceptance,
@@ -10,6 +10,8 @@ from codegemma_lsp.server.handlers import (
     edit,
     inline_completion,
     lifecycle,
+    models,
+    prompt,
     state,
     workspace,
 )
@@ -24,6 +26,8 @@ __all__ = [
     "edit",
     "inline_completion",
     "lifecycle",
+    "models",
+    "prompt",
     "state",
     "workspace",
 ]

@@ -1,4 +1,4 @@
-"""``textDocument/codeAction``: what can be done with the code at the cursor."""
+"""``textDocument/codeAction`` offers actions for the code at the cursor."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ _OPTIONS = types.CodeActionOptions(code_action_kinds=sorted(set(_KINDS.values())
 
 @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, _OPTIONS)
 def on_code_action(params: types.CodeActionParams) -> list[types.CodeAction]:
-    """Fix where a diagnostic overlaps, the others wherever there is a document, unless the editor asks by itself: its
-    light bulb would burn on every line. Editing needs an instruction, which a client that can ask for one says it can
-    (``asksInstruction`` in the initialization options)."""
+    """Offers Fix where a diagnostic overlaps, and the other actions everywhere if the user asked for code actions.
+
+    If the editor asks by itself, the other actions would show its light bulb on every line. Edit needs an instruction,
+    so it is offered if the client can ask for one (``asksInstruction`` in the initialization options).
+    """
     document = server.session.documents.get(params.text_document.uri)
     if document is None or not server.session.settings.enabled:
         return []

@@ -1,4 +1,4 @@
-"""``workspace/executeCommand``: every chat action as a command, for clients that know none of our methods."""
+"""``workspace/executeCommand`` runs every chat action, for clients without support for this server's methods."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _command(name: str, action: Action) -> None:
         if action in EDITS:
             proposal = await server.session.conversations.propose(action, target, stream)
             return {**proposal_json(proposal), "applied": await offer(server, proposal)}
-        conversation = server.session.conversations.store.find(None)
+        conversation = server.session.conversations.store.begin()
         answer = await server.session.conversations.chat(
             conversation, f"/{action} {asked.instruction}", [], target, stream
         )

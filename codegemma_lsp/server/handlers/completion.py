@@ -1,4 +1,4 @@
-"""``textDocument/completion``: the same suggestions, for editors without ghost text (setting ``popup``)."""
+"""``textDocument/completion`` returns the same suggestions for editors without ghost text (setting ``popup``)."""
 
 from __future__ import annotations
 

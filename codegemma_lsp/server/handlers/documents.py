@@ -1,4 +1,4 @@
-"""Open documents, and where the cursor rests in them."""
+"""Follows the open documents, and the cursor that rests in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def on_did_open(params: types.DidOpenTextDocumentParams) -> None:
     document = conversions.opened(params.text_document)
     server.session.open(document)
     offset = opening_offset(document.text, server.session.settings)
-    server.session.rest(Query(document, offset, server.shown_path(document.uri)), opened=True)
+    server.session.rest(Query(document=document, offset=offset, path=server.shown_path(document.uri)), opened=True)
 
 
 @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
@@ -34,7 +34,7 @@ def on_did_change(params: types.DidChangeTextDocumentParams) -> None:
         return
     version = params.text_document.version
     encoding = server.session.encoding
-    server.session.change(conversions.changed(document, params.content_changes, version, encoding))
+    server.session.change(*conversions.changed(document, params.content_changes, version, encoding))
 
 
 @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
@@ -44,7 +44,7 @@ def on_did_close(params: types.DidCloseTextDocumentParams) -> None:
 
 @server.feature(DID_REST)
 def on_did_rest(params: Any) -> None:
-    """``{textDocument: {uri}, position}``, from editors that can tell that the cursor has come to rest."""
+    """Handles ``{textDocument: {uri}, position}`` from editors that can detect that the cursor rests."""
     where = conversions.place(params)
     query = query_at(*where) if where is not None else None
     if query is not None:

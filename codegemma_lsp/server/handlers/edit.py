@@ -1,4 +1,4 @@
-"""``codegemma/edit``: an edit is proposed; nothing is applied."""
+"""``codegemma/edit`` proposes an edit and applies nothing."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ EDIT = "codegemma/edit"
 @server.feature(EDIT)
 @translates_errors
 async def on_edit(raw: Any) -> dict[str, Any]:
-    """``{uri, range, version?, action?, instruction?, diagnostics?, partialResultToken?}`` to ``{label, text, range,
-    edit}``: nothing is applied."""
+    """Answers ``{uri, range, version?, action?, instruction?, diagnostics?, partialResultToken?}`` with ``{label, text,
+    range, edit}``."""
     asked = read_params(EditParams, raw)
     proposal = await server.session.conversations.propose(
         edit_action(asked.action), edit_target(asked), on_delta(asked.partial_result_token)

@@ -1,4 +1,4 @@
-"""``textDocument/inlineCompletion``: ghost text."""
+"""``textDocument/inlineCompletion`` returns ghost text."""
 
 from __future__ import annotations
 

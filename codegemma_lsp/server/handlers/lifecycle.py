@@ -1,4 +1,4 @@
-"""``initialize``, ``initialized`` and ``shutdown``."""
+"""Handles ``initialize``, ``initialized`` and ``shutdown``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from lsprotocol import types
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.app import server
 from codegemma_lsp.server.handlers.completion import on_completion
+from codegemma_lsp.server.parent import watch
 from codegemma_lsp.settings import Popup
 
 
 @server.feature(types.INITIALIZE)
 def on_initialize(params: types.InitializeParams) -> None:
+    watch(params.process_id, server.leave_without_editor)
     server.startup_problems = server.session.initialize(params.initialization_options)
     server.session.encoding = conversions.encoding(server.workspace.position_encoding)
     if server.session.settings.popup is Popup.ON and types.TEXT_DOCUMENT_COMPLETION not in server.protocol.fm.features:

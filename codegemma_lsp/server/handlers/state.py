@@ -1,4 +1,4 @@
-"""``codegemma/state``: a diagnostic snapshot."""
+"""``codegemma/state`` returns a diagnostic snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of the configuration and of the workspace's folders."""
+"""Handles changes of the configuration and of the workspace's folders."""
 
 from __future__ import annotations
 
