@@ -1,4 +1,4 @@
-"""The command line: ``app`` declares the commands, the other modules do what they say."""
+"""The command line. ``app`` assembles the commands, and each other module has one group of them."""
 
 from codegemma_lsp.cli.app import main
 

@@ -1,56 +1,41 @@
-"""``codegemma-lsp models``: what there is, what is here, and what is used."""
+"""``codegemma-lsp models`` lists, downloads, chooses and removes models."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from codegemma_lsp.cli.common import Failure, Usage, read_settings
-from codegemma_lsp.models import AUTO, BUNDLED, CATALOGUE, CHAT_SLOTS, ModelError, chat_model, completion_model
+from codegemma_lsp.cli.common import Failure, Usage, plain_console, read_settings
+from codegemma_lsp.cli.suggestions import model_names
+from codegemma_lsp.files import is_regular
+from codegemma_lsp.models import AUTO, BUNDLED, CATALOGUE
 from codegemma_lsp.models import store as kept
-from codegemma_lsp.models.catalogue import Model, Purpose, did_you_mean
-from codegemma_lsp.models.machine import this_machine
+from codegemma_lsp.models.catalogue import did_you_mean
+from codegemma_lsp.models.listing import list_models as all_models
 from codegemma_lsp.models.packaged import PACKAGED
-from codegemma_lsp.settings import Settings, sources
+from codegemma_lsp.settings import sources
 
-models = typer.Typer(help="Which models there are, and which one is used.", no_args_is_help=True)
+models = typer.Typer(help="List, download and choose models.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="A model's name, as codegemma-lsp models list shows it.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the list; ``size`` and ``memory`` are in bytes, ``memory`` 0 where it is unknown."""
-
-    name: str
-    about: str
-    purpose: str
-    licence: str
-    licence_page: str
-    size: int
-    size_is_exact: bool
-    memory: int
-    fits: bool
-    here: bool
-    in_use: str
-    path: str
+Name = Annotated[
+    str, typer.Argument(help="A model's name, as codegemma-lsp models list shows it.", autocompletion=model_names)
+]
 
 
 @models.command("list")
 def list_models(
-    as_json: Annotated[bool, typer.Option("--json", help="The whole list, as one JSON array.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as one JSON array.")] = False,
 ) -> None:
-    """Show the models there are, what each needs, and which are here."""
-    rows = table_rows(read_settings(None, None))
+    """List all models, the memory that each needs, and which are installed."""
+    rows = all_models(read_settings(None, None))
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
@@ -67,7 +52,7 @@ def list_models(
         size = f"{'' if row.size_is_exact else '~'}{_gigabytes(row.size)}"
         mark = "*" if row.in_use else "+" if row.here else ""
         table.add_row(mark, row.name, size, memory, row.licence, purpose, style=None if row.fits else "dim")
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(table)
     console.print(
         "* in use, + here, ! too large for this machine's memory; ~ about.\nFetch one: codegemma-lsp models pull NAME;"
@@ -76,60 +61,18 @@ def list_models(
     )
 
 
-def table_rows(settings: Settings) -> list[Row]:
-    """The catalogue, and what is here besides it, at the context and slots of the settings."""
-    found, used = kept.here(), _in_use(settings)
-    rows = [_row(model, settings, model.name in found or model.name == BUNDLED, used) for model in CATALOGUE.values()]
-    for name, path in found.items():
-        if name not in CATALOGUE:
-            size = path.stat().st_size
-            rows.append(Row(name, "imported", "", "", "", size, True, 0, True, True, used.get(name, ""), str(path)))
-    return rows
-
-
-def _row(model: Model, settings: Settings, is_here: bool, used: dict[str, str]) -> Row:
-    context, slots = settings.context_tokens, settings.slots
-    if model.purpose is Purpose.CHAT:
-        context, slots = settings.chat_context_tokens, CHAT_SLOTS
-    memory = model.memory_bytes(context, slots)
-    return Row(
-        model.name,
-        model.about,
-        model.purpose.value,
-        model.licence.name,
-        model.licence.page,
-        model.size,
-        model.size_is_exact,
-        memory,
-        this_machine().fits(memory),
-        is_here,
-        used.get(model.name, ""),
-        str(kept.model_path(model.name)) if is_here else "",
-    )
-
-
-def _in_use(settings: Settings) -> dict[str, str]:
-    """For each model in use, what it is used for."""
-    used: dict[str, list[str]] = {}
-    name = settings.model
-    try:
-        name = completion_model(settings.model, settings.context_tokens, settings.slots).model
-        used.setdefault(name, []).append("completes")
-    except ModelError:
-        pass
-    try:
-        chat = chat_model(settings.chat_model, settings.chat_context_tokens, CHAT_SLOTS, name).model
-        used.setdefault(chat, []).append("chats")
-    except ModelError:
-        pass
-    return {name: ", ".join(what) for name, what in used.items()}
-
-
 @models.command()
 def pull(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names, as codegemma-lsp models list shows.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...",
+            help="Names of models, as codegemma-lsp models list shows them.",
+            autocompletion=model_names,
+        ),
+    ],
 ) -> None:
-    """Fetch models; one that was interrupted goes on."""
+    """Download models. An interrupted download is continued."""
     from codegemma_lsp.models.download.part import Progress as Step
     from codegemma_lsp.models.download.pull import pull as fetch
 
@@ -138,10 +81,10 @@ def pull(
             raise Usage(f"There is no model {name} in the catalogue; {did_you_mean(name, list(CATALOGUE))}")
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     for name in names:
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console = plain_console(stderr=True, soft_wrap=True)
         if name != BUNDLED and not kept.stored_path(name).is_file():
             licence = CATALOGUE[name].licence
-            console.print(f"{name}: {CATALOGUE[name].about}; licence: {licence.name}, {licence.page}", markup=False)
+            console.print(f"{name}: {CATALOGUE[name].about}; licence: {licence.name}, {licence.page}")
         with Progress(TextColumn("{task.description}", markup=False), *columns, console=console, transient=True) as bar:
             task = bar.add_task(name, total=None)
 
@@ -155,9 +98,9 @@ def pull(
 @models.command()
 def use(
     name: Name,
-    chat: Annotated[bool, typer.Option("--chat", help="Use it for chat and edits.")] = False,
+    chat: Annotated[bool, typer.Option("--chat", help="Use the model for chat and edits.")] = False,
 ) -> None:
-    """Use a model from now on, in every editor that does not set another; auto: the best that is here."""
+    """Use a model in every editor that sets no other one. auto is the best installed one."""
     setting, purpose = ("chatModel", "chat") if chat else ("model", "completion")
     model = CATALOGUE.get(name)
     if model is not None and not (model.chats if chat else model.completes):
@@ -179,7 +122,7 @@ def use(
 
 
 def _must_be_here(name: str) -> None:
-    """Raises ``Usage`` for a name that nothing has, and ``ModelMissing`` for a model that is not here yet."""
+    """Raises ``Usage`` for an unknown name, and ``ModelMissing`` for a model that is not installed."""
     names = kept.known_names()
     if name not in names:
         raise Usage(f"There is no model {name}; {did_you_mean(name, names)}")
@@ -188,18 +131,22 @@ def _must_be_here(name: str) -> None:
 
 @models.command()
 def path(name: Name) -> None:
-    """Print where a model's file is."""
+    """Print the path of a model's file."""
     _must_be_here(name)
     typer.echo(kept.resolve(name))
 
 
 @models.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A GGUF file.")],
-    name: Annotated[str | None, typer.Option("--name", help="What to call it; else what the file is called.")] = None,
+    file: Annotated[Path, typer.Argument(help="The GGUF file.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the model; the default is the file's name.")
+    ] = None,
 ) -> None:
-    """Take a GGUF file into the store, so that it has a name."""
+    """Add a GGUF file to the store under a name."""
     try:
+        if not is_regular(file):
+            raise Failure(f"{file} is not a file; only GGUF files can be imported.")
         with file.open("rb") as opened:
             magic = opened.read(len(kept.MAGIC))
     except OSError as error:
@@ -217,7 +164,7 @@ def import_file(
 
 
 def _recognised(file: Path) -> str | None:
-    """The model of the catalogue that a file is, by its checksum."""
+    """Returns the name of the catalogue's model with the checksum of a file, or None."""
     size = file.stat().st_size
     candidates = [model for model in CATALOGUE.values() if model.sha256 and model.size == size]
     if not candidates:
@@ -229,7 +176,7 @@ def _recognised(file: Path) -> str | None:
 
 @models.command()
 def remove(name: Name) -> None:
-    """Delete a model's file, and what an interrupted transfer has left."""
+    """Delete a model's file and the remains of an interrupted download."""
     try:
         size = kept.remove(name)
     except OSError as error:

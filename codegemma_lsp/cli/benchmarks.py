@@ -1,0 +1,257 @@
+"""``codegemma-lsp eval`` measures the quality of suggestions, and ``codegemma-lsp bench`` measures their speed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codegemma_lsp.benchmarks.infilling.reference import EMPTY, ORACLE
+from codegemma_lsp.benchmarks.infilling.tasks import Split
+from codegemma_lsp.benchmarks.typing.sessions import Rhythm
+from codegemma_lsp.cli.common import Failure, Model, Settings_, Usage, read_settings, sentence
+from codegemma_lsp.cli.suggestions import model_names
+from codegemma_lsp.engines.selection import select_completion
+from codegemma_lsp.extras import install_command
+from codegemma_lsp.models import BUNDLED
+from codegemma_lsp.settings import Settings
+
+evaluation = typer.Typer(help="Evaluate suggestions.", no_args_is_help=True)
+
+EVAL_SETTINGS = ("batchTokens=512",)
+"""Settings for eval. A batch may be long, because no request is cancelled, and answers do not depend on it."""
+RAW_SETTINGS = ("layout=psm", "heal=false", "maxTokens=128")
+"""Settings of the usual form in papers, which is that of CodeGemma's published results."""
+
+NAMED = frozenset({ORACLE, EMPTY})
+"""The names that eval accepts besides models."""
+
+
+SplitOption = Annotated[Split | None, typer.Option(help="Split of HumanEval-Infilling; the default is single-line.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="DIR", help="Make the tasks from the sources in this folder instead."),
+]
+Raw = Annotated[bool, typer.Option("--raw", help="Judge the model's output without postprocessing, as papers do.")]
+EvaluatedModels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        help="A name, a path, oracle or empty; the default is nano. May be repeated.",
+        autocompletion=model_names,
+    ),
+]
+Layouts = Annotated[bool, typer.Option("--layouts", help="Evaluate every layout, with and without token healing.")]
+
+
+@evaluation.command()
+def infilling(
+    split: SplitOption = None,
+    folder: Folder = None,
+    raw: Raw = False,
+    model: EvaluatedModels = None,
+    layouts: Layouts = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of tasks, drawn with --seed.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed for drawing tasks and spans.")] = 0,
+    settings: Settings_ = None,
+    results: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the result of each task.")
+    ] = None,
+    summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summaries as JSON.")] = None,
+    picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Plot the summaries.")] = None,
+    sure: Annotated[
+        Path | None,
+        typer.Option("--confidence", metavar="FILE", help="Plot right and wrong suggestions by confidence."),
+    ] = None,
+) -> None:
+    """Fill gaps in programs, and judge the results by running their tests."""
+    try:
+        from codegemma_lsp.benchmarks.infilling import command
+    except ImportError as error:
+        raise Failure(f"The package {error.name} is missing; install it with: {install_command('eval')}") from None
+    if split is not None and folder is not None:
+        raise Usage("--split is of HumanEval-Infilling and --from of your own sources; name one of them.")
+    pairs = [*EVAL_SETTINGS, *(RAW_SETTINGS if raw else ()), *(settings or ())]
+    try:
+        chosen = [read_settings(name, pairs, NAMED, alone=True) for name in model or [BUNDLED]]
+        options = command.EvalOptions(
+            settings=chosen,
+            split=split or Split.SINGLE_LINE,
+            folder=folder,
+            raw=raw,
+            layouts=layouts,
+            limit=limit,
+            seed=seed,
+            results=results,
+            summary=summary,
+            picture=picture,
+            confidence=sure,
+        )
+        command.evaluate(options)
+    except command.ERRORS as error:
+        raise Failure(sentence(error)) from None
+
+
+ProjectFolders = Annotated[
+    list[Path], typer.Argument(metavar="DIR...", help="Folders of Python packages, such as downloaded wheels have.")
+]
+
+
+@evaluation.command("cross-file")
+def cross_file(
+    projects: ProjectFolders,
+    model: EvaluatedModels = None,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the model sees of other files: none, definitions, sibling, all, ungated or oracle. The default"
+            " is none, all and oracle. May be repeated."
+        ),
+    ] = None,
+    half: Annotated[str, typer.Option(help="The half of the projects: look, report or both.")] = "both",
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of tasks of each kind from a project.")] = 20,
+    seed: Annotated[int, typer.Option(help="Seed for drawing tasks.")] = 0,
+    settings: Settings_ = None,
+    results: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the result of each task.")
+    ] = None,
+    summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summaries as JSON.")] = None,
+) -> None:
+    """Complete lines that need another file of the project, and lines that do not, with and without other files."""
+    try:
+        from codegemma_lsp.benchmarks.cross_file import command
+        from codegemma_lsp.benchmarks.cross_file.tasks import Half
+        from codegemma_lsp.benchmarks.infilling import command as infilling_command
+        from codegemma_lsp.benchmarks.infilling.arms import Arm
+    except ImportError as error:
+        raise Failure(f"The package {error.name} is missing; install it with: {install_command('eval')}") from None
+    known = [one.value for one in Arm]
+    if wrong := next((name for name in arm or [] if name not in known), None):
+        raise Usage(f"There is no arm {wrong}; choose one of {', '.join(known)}.")
+    if half not in list(Half):
+        raise Usage(f"There is no half {half}; choose one of {', '.join(Half)}.")
+    try:
+        options = command.CrossFileOptions(
+            settings=[
+                read_settings(name, [*EVAL_SETTINGS, *(settings or ())], NAMED, alone=True)
+                for name in model or [BUNDLED]
+            ],
+            projects=projects,
+            arms=[Arm(name) for name in arm or ("none", "all", "oracle")],
+            half=Half(half),
+            limit=limit,
+            seed=seed,
+            results=results,
+            summary=summary,
+        )
+        command.evaluate(options)
+    except infilling_command.ERRORS as error:
+        raise Failure(sentence(error)) from None
+
+
+@evaluation.command()
+def quiet(
+    model: EvaluatedModels = None,
+    count: Annotated[int, typer.Option(min=1, help="Number of moments of each kind in each language.")] = 12,
+    seed: Annotated[int, typer.Option(help="Seed for drawing moments.")] = 0,
+    settings: Settings_ = None,
+    summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the shares as JSON.")] = None,
+) -> None:
+    """Ask where nothing should be shown, in files of installed packages, and count how often nothing is."""
+    try:
+        from codegemma_lsp.benchmarks.infilling import command as infilling_command
+        from codegemma_lsp.benchmarks.quiet import command
+    except ImportError as error:
+        raise Failure(f"The package {error.name} is missing; install it with: {install_command('eval')}") from None
+    pairs = [*EVAL_SETTINGS, *(settings or ())]
+    try:
+        chosen = [read_settings(name, pairs, alone=True) for name in model or [BUNDLED]]
+        command.evaluate(command.QuietOptions(settings=chosen, count=count, seed=seed, summary=summary))
+    except infilling_command.ERRORS as error:
+        raise Failure(sentence(error)) from None
+
+
+TypistToo = Annotated[
+    bool | None,
+    typer.Option(help="Measure a typist who accepts what is right. Naming --typist or --replay runs only that."),
+]
+ReplayToo = Annotated[
+    bool | None,
+    typer.Option(help="Replay fixed sessions, with --rhythm, --mechanics, --lengths and --chats."),
+]
+TypedLanguages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--language", help="Languages that the typist types: python, javascript, c, lua, cpp. The default is all."
+    ),
+]
+Rhythms = Annotated[
+    list[Rhythm] | None, typer.Option(help="A person's rhythm, or as fast as answers come. The default is both.")
+]
+Sessions = Annotated[int, typer.Option(min=1, help="Number of sessions to type, and to replay (at most 3).")]
+Keys = Annotated[
+    int | None, typer.Option(min=2, help="Number of keys to type in a session (300), and maximum number to replay.")
+]
+Seed = Annotated[int, typer.Option(help="Seed for the rhythm and for the choice of files.")]
+Baseline = Annotated[bool, typer.Option(help="Also measure llama-server.")]
+Mechanics = Annotated[bool, typer.Option(help="Also measure with each mechanism switched off.")]
+Lengths = Annotated[bool, typer.Option(help="Also measure files of 100 to 50,000 lines.")]
+Chats = Annotated[bool, typer.Option(help="Also measure completions beside a chat, and edits with and without drafts.")]
+Throughput = Annotated[
+    bool,
+    typer.Option("--throughput", help="Only measure tokens per second of prefill and generation, beside llama-server."),
+]
+
+
+def _bench_settings(model: str | None, settings: list[str] | None) -> Settings:
+    """Returns the settings of the command line alone, with the model's path."""
+    chosen = read_settings(model or BUNDLED, settings, alone=True)
+    return chosen if chosen.model == BUNDLED else select_completion(chosen).settings
+
+
+def bench_command(
+    model: Model = None,
+    typist: TypistToo = None,
+    replay: ReplayToo = None,
+    language: TypedLanguages = None,
+    rhythm: Rhythms = None,
+    sessions: Sessions = 3,
+    keys: Keys = None,
+    seed: Seed = 0,
+    baseline: Baseline = True,
+    peer: Annotated[bool, typer.Option(hidden=True)] = True,  # the old name of --baseline
+    mechanics: Mechanics = True,
+    lengths: Lengths = True,
+    chats: Chats = True,
+    throughput: Throughput = False,
+    settings: Settings_ = None,
+    summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")] = None,
+    picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Plot the figures.")] = None,
+) -> None:
+    """Type with this server and with llama-server, and compare what suggestions save and what a key costs."""
+    try:
+        from codegemma_lsp.benchmarks.typing import command
+    except ImportError as error:
+        raise Failure(f"The package {error.name} is missing; install it with: {install_command('bench')}") from None
+    options = command.BenchOptions(
+        settings=_bench_settings(model, settings),
+        typist=typist if typist is not None else not replay,
+        replay=replay if replay is not None else not typist,
+        rhythms=rhythm or list(Rhythm),
+        languages=language or (),
+        sessions=sessions,
+        keys=keys,
+        seed=seed,
+        baseline=baseline and peer,
+        mechanics=mechanics,
+        lengths=lengths,
+        chats=chats,
+        throughput=throughput,
+        summary=summary,
+        picture=picture,
+    )
+    try:
+        command.bench(options)
+    except command.ERRORS as error:
+        raise Failure(sentence(error)) from None
