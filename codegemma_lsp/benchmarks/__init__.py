@@ -1,1 +1,1 @@
-"""What suggestions are worth and what they cost: infilling judged by execution, and typing sessions."""
+"""Measures the quality of suggestions, by running infilled programs, and their cost, in typing sessions."""

@@ -1,1 +1,2 @@
-"""How good suggestions are: tasks, answers by the engine or the whole pipeline, judged by execution and likeness."""
+"""Measures the quality of suggestions: answers of the engine or of the whole pipeline to tasks, judged by tests and by
+similarity."""

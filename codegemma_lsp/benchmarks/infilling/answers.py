@@ -1,11 +1,13 @@
-"""The two ways to answer a task: the model's output as it comes, and what a user would be shown."""
+"""The two ways to answer a task: the model's raw output, and what a user would be shown."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
+from codegemma_lsp.benchmarks.infilling.arms import other_files
 from codegemma_lsp.benchmarks.infilling.tasks import Task
 from codegemma_lsp.completion import DocumentState, Query, complete
 from codegemma_lsp.document import Document
@@ -15,7 +17,8 @@ from codegemma_lsp.settings import Settings
 
 
 class Mode(StrEnum):
-    """``RAW`` is what papers report; ``PREFIX`` the same of a model that cannot infill; ``PIPELINE`` what users get."""
+    """How a task is answered. ``RAW`` is what papers report, ``PREFIX`` is the same for a model that cannot infill, and
+    ``PIPELINE`` is what users get."""
 
     RAW = "raw"
     PREFIX = "prefix-only"
@@ -24,11 +27,15 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A text to put at the cursor, over ``overwrites`` characters after it; ``after`` is what an editor has there
-    that the task has not (the end of the empty line that the cursor is on). Milliseconds as a user waits. ``said`` is
-    what the model wrote, ``confidence`` its mean log-probability (nats a token)."""
+    """A text at the cursor that replaces ``overwrites`` characters after it.
+
+    ``after`` is the text that the editor has there and the task has not, which is the end of the empty line that the
+    cursor is on. ``ms`` is the time that a user waits. ``said`` is the model's text, and ``confidence`` its mean
+    log-probability in nats per token.
+    """
 
     text: str
+    _: KW_ONLY
     overwrites: int = 0
     after: str = ""
     usage: Usage = field(default_factory=Usage)
@@ -38,50 +45,51 @@ class Answer:
     confidence: float = 0.0
 
     def net(self, task: Task) -> str:
-        """What it adds: without the end that it repeats of what it overwrites."""
+        """Returns the text that the answer adds, without the end that it shares with what it overwrites."""
         return self.text.removesuffix(task.suffix[: self.overwrites]) if self.overwrites else self.text
 
     def applied(self, task: Task) -> str:
-        """The whole text once it is accepted."""
+        """Returns the whole text with the answer in place."""
         return task.prefix + self.text + self.after + task.suffix[self.overwrites :]
 
 
 def mode_for(engine: Engine, raw: bool) -> Mode:
-    """How an engine is asked: raw, it fills in where it can, else it goes on from the prefix."""
+    """Returns the mode for an engine. Raw output is an infill if the model can infill, or else a continuation of the
+    prefix."""
     if not raw:
         return Mode.PIPELINE
     return Mode.RAW if engine.tokenizer.family.infills else Mode.PREFIX
 
 
 async def answer(task: Task, engine: Engine, settings: Settings, mode: Mode) -> Answer:
-    """Raises what ``Engine.generate`` raises."""
+    """Returns the answer to a task. Raises what ``Engine.generate`` raises."""
     if mode is Mode.PIPELINE:
         return await _suggested(task, engine, settings)
     return await _generated(task, engine, settings, mode)
 
 
 async def _generated(task: Task, engine: Engine, settings: Settings, mode: Mode) -> Answer:
-    """The output up to the model's own end, or to the end of the line where a line is asked for."""
+    """Returns the output up to the model's own end, or up to the end of the line if the task is one line."""
     began = time.perf_counter()
 
     def ends(text: str) -> bool:
         return task.one_line and "\n" in text.lstrip("\n")
 
-    room = min(settings.context_tokens, engine.context_tokens)
-    most = min(settings.max_tokens, room // 2)
-    room -= most
+    context_tokens = min(settings.context_tokens, engine.context_tokens)
+    max_tokens = min(settings.max_tokens, context_tokens // 2)
     context = CursorContext(
-        task.path,
-        task.prefix + task.suffix,
-        len(task.prefix),
-        other_files=task.other_files,
-        repository=task.repository,
+        path=task.path,
+        text=task.prefix + task.suffix,
+        offset=len(task.prefix),
+        other_files=other_files(task, engine, settings),
+        repository=Path(task.folder).name,
     )
-    # Pieces of vocabularies that were not made for infilling often begin with the newline that the cursor cuts off.
+    # In vocabularies not made for infilling, pieces often begin with the newline that the cursor cuts off.
     heal, layout = (True, Layout.PSM) if mode is Mode.PREFIX else (settings.heal, settings.layout)
-    prompt, _ = build_fim(context, layout, Budget(room), engine.tokenizer, heal)
-    sampling = Sampling(settings.temperature, seed=settings.seed)
-    generation = await engine.generate(Request(prompt, most, sampling, on_text=ends))
+    budget = Budget(prompt=context_tokens - max_tokens, other_files=settings.other_files_tokens)
+    prompt, _ = build_fim(context, layout, budget, engine.tokenizer, heal)
+    sampling = Sampling(temperature=settings.temperature, seed=settings.seed)
+    generation = await engine.generate(Request(prompt=prompt, max_tokens=max_tokens, sampling=sampling, on_text=ends))
     text = generation.text
     if ends(text):
         blanks = len(text) - len(text.lstrip("\n"))
@@ -91,16 +99,33 @@ async def _generated(task: Task, engine: Engine, settings: Settings, mode: Mode)
 
 
 async def _suggested(task: Task, engine: Engine, settings: Settings) -> Answer:
-    """What the pipeline shows when it is asked. Whole lines are asked for on an empty line, as in an editor."""
+    """Returns what the pipeline shows for an explicit request. A task of whole lines is asked on an empty line, as in
+    an editor."""
     began = time.perf_counter()
     after = "\n" if task.whole_lines else ""
-    document = Document(f"file:///{task.path or task.id}", task.prefix + after + task.suffix, task.language)
+    document = Document(
+        uri=f"file:///{task.path or task.id}", text=task.prefix + after + task.suffix, language=task.language
+    )
     query = Query(
-        document, len(task.prefix), task.path, explicit=True, other_files=task.other_files, repository=task.repository
+        document=document,
+        offset=len(task.prefix),
+        path=task.path,
+        explicit=True,
+        other_files=other_files(task, engine, settings),
+        repository=Path(task.folder).name,
     )
     outcome = await complete(query, DocumentState(), engine, settings)
     ms = 1000 * (time.perf_counter() - began)
-    if outcome.suggestion is None:
-        return Answer("", 0, after, outcome.usage, ms, outcome.reason, outcome.said, outcome.mean_logprob)
-    text, overwrites = outcome.suggestion.text, outcome.suggestion.span.end - len(task.prefix)
-    return Answer(text, overwrites, after, outcome.usage, ms, "", outcome.said, outcome.mean_logprob)
+    text, overwrites = "", 0
+    if outcome.suggestion is not None:
+        text, overwrites = outcome.suggestion.text, outcome.suggestion.span.end - len(task.prefix)
+    return Answer(
+        text,
+        overwrites=overwrites,
+        after=after,
+        usage=outcome.usage,
+        ms=ms,
+        reason=outcome.reason if outcome.suggestion is None else "",
+        said=outcome.said,
+        confidence=outcome.mean_logprob,
+    )

@@ -1,4 +1,4 @@
-"""Several models on the same tasks, one after the other: what ``codegemma-lsp eval`` does."""
+"""Runs several models on the same tasks, one after the other, as ``codegemma-lsp eval`` does."""
 
 from __future__ import annotations
 
@@ -23,22 +23,25 @@ from codegemma_lsp.models.packaged import PACKAGED
 from codegemma_lsp.settings import Settings
 
 OnStart: TypeAlias = Callable[[Setup], Callable[[Result], None]]
-"""Called when a run begins, with what it is; returns what each of its results is told to."""
+"""Called with the setup when a run begins. Returns the callback for its results."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """``settings.model`` names the model: a GGUF file, a folder, ``oracle``, ``empty``, or one that a package carries.
-    ``tasks`` are of one split."""
+    """A run to be made.
+
+    ``settings.model`` names the model: a GGUF file, a folder, ``oracle``, ``empty``, or a model in a Python package.
+    ``tasks`` are of one split. ``arm`` names what they may see of other files.
+    """
 
     settings: Settings
     tasks: Sequence[Task]
     raw: bool
-    cross_file: bool = False
+    arm: str = ""
 
 
 def pick(tasks: Sequence[Task], limit: int | None, seed: int) -> list[Task]:
-    """At most ``limit`` tasks, drawn evenly by the seed, in their own order."""
+    """Returns at most ``limit`` tasks, sampled uniformly with the seed, in their own order."""
     if limit is None or limit >= len(tasks):
         return list(tasks)
     chosen = sorted(random.Random(seed).sample(range(len(tasks)), limit))
@@ -46,7 +49,7 @@ def pick(tasks: Sequence[Task], limit: int | None, seed: int) -> list[Task]:
 
 
 def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[dict[str, Any]]:
-    """Does the runs in order and returns their summaries; results go to files in ``folder``.
+    """Makes the runs in order and returns their summaries. Results are written to files in ``folder``.
 
     Raises ``BudgetTooSmall``, ``OSError``, and what engines raise.
     """
@@ -55,7 +58,7 @@ def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[di
         engine = load(plan)
         try:
             setup = _setup(plan, engine)
-            if setup not in summaries:  # layouts are all one to a model that cannot infill
+            if setup not in summaries:  # a model that cannot infill has the same setup for all layouts
                 results = run(setup, plan.tasks, engine, plan.settings, _file(folder, setup), on_start(setup))
                 summaries[setup] = {**report.summary(setup, results), "file": str(_file(folder, setup))}
         finally:
@@ -64,7 +67,7 @@ def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[di
 
 
 def load(plan: Plan) -> Engine:
-    """The plan's engine. Raises what ``select_completion`` and ``engines.load`` raise."""
+    """Returns the plan's engine. Raises what ``select_completion`` and ``engines.load`` raise."""
     name = plan.settings.model
     if name in (ORACLE, EMPTY):
         return ReferenceEngine(name, plan.tasks if name == ORACLE else ())
@@ -87,7 +90,7 @@ def _setup(plan: Plan, engine: Engine) -> Setup:
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
         seed=settings.seed,
-        cross_file=plan.cross_file,
+        arm=plan.arm,
         tasks=len(plan.tasks),
         asked=digest([settings.model_dump(mode="json", exclude=unused), [asdict(task) for task in plan.tasks]]),
     )
@@ -104,7 +107,7 @@ _NO_ANSWER = {
     "popup",
     "report_completions",
 }
-"""Settings that change no answer."""
+"""The settings that do not change answers."""
 
 
 def digest(value: object) -> str:
@@ -112,6 +115,6 @@ def digest(value: object) -> str:
 
 
 def _file(folder: Path, setup: Setup) -> Path:
-    """Where a run's results go: the same file for the same question, so that it can go on."""
+    """Returns the file of a run's results. Equal setups have the same file, so that an interrupted run can continue."""
     name = re.sub(r"[^\w.-]", "_", f"{setup.model}-{setup.split}-{setup.mode}")
     return folder / f"{name}-{digest(setup.model_dump(mode='json'))}.jsonl"

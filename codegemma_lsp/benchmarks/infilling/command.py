@@ -1,4 +1,4 @@
-"""``codegemma-lsp eval``: progress while it runs, and then a table, a summary in JSON, a plot."""
+"""``codegemma-lsp eval infilling`` shows progress, and then prints a table and writes a summary in JSON and plots."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from codegemma_lsp.benchmarks.infilling import confidence, report
+from codegemma_lsp.benchmarks.infilling.arms import Arm
 from codegemma_lsp.benchmarks.infilling.bench import Plan, carry_out, pick
-from codegemma_lsp.benchmarks.infilling.folder import folder_tasks, reader, with_other_files
+from codegemma_lsp.benchmarks.infilling.folder import folder_tasks, with_other_files
 from codegemma_lsp.benchmarks.infilling.humaneval import humaneval_tasks
 from codegemma_lsp.benchmarks.infilling.run import Result, Setup, read
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Split
-from codegemma_lsp.files import BadOutput, check_picture, check_writable
+from codegemma_lsp.files import BadOutput, cache_folder, check_folder, check_picture, check_writable
 from codegemma_lsp.models.packaged import NotPackaged
 from codegemma_lsp.prompt import BudgetTooSmall, Layout
 from codegemma_lsp.settings import Settings
@@ -25,12 +25,13 @@ from codegemma_lsp.syntax import Cut
 
 ERRORS = (BadTasks, BadOutput, BudgetTooSmall, NotPackaged, OSError)
 TASKS_OF_A_KIND = 100
-"""Lines, blocks and expressions each, where no limit is given."""
+"""The number of lines, of blocks and of expressions if no limit is given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The command line: each of ``settings`` is put to the same tasks; with ``layouts``, in every layout."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalOptions:
+    """The options of the command line. Each of ``settings`` is run on the same tasks, and with ``layouts`` in every
+    layout."""
 
     settings: Sequence[Settings]
     split: Split
@@ -45,40 +46,40 @@ class Asked:
     confidence: Path | None = None
 
 
-def evaluate(asked: Asked) -> None:
+def evaluate(options: EvalOptions) -> None:
     """Runs each model on the same tasks. Raises ``ERRORS``, and what engines raise."""
-    check_outputs(asked)
-    plans = plans_for(asked)
-    where = asked.results or user_cache_path("codegemma-lsp") / "eval"
+    check_outputs(options)
+    plans = plans_for(options)
+    where = options.results or cache_folder("eval")
     with progress() as shown:
-        summaries = carry_out(plans, where, lambda setup: _told(shown, setup))
-    if asked.summary is not None:
-        asked.summary.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
-    console = Console()
+        summaries = carry_out(plans, where, lambda setup: on_result(shown, setup))
+    if options.summary is not None:
+        options.summary.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
+    console = Console(emoji=False, markup=False)
     if not console.is_terminal:
         console.width = report.WIDTH
     console.print(report.table(summaries))
-    console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False, markup=False)
-    if asked.picture is not None:
-        report.plot(summaries, asked.picture)
-    if asked.confidence is not None:
+    console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False)
+    if options.picture is not None:
+        report.plot(summaries, options.picture)
+    if options.confidence is not None:
         runs = {f"{one['model']}, {one['split']}, {report.how(one)}": read(Path(one["file"]))[1] for one in summaries}
-        confidence.plot(runs, asked.confidence)
+        confidence.plot(runs, options.confidence)
 
 
-def plans_for(asked: Asked) -> list[Plan]:
-    """Raises ``BadTasks`` where the tasks cannot be had."""
-    settings = [each for one in asked.settings for each in (every_layout(one) if asked.layouts else [one])]
-    if asked.folder is None:
-        tasks = pick(humaneval_tasks(asked.split, asked.seed), asked.limit, asked.seed)
-        return [Plan(one, tasks, asked.raw) for one in settings]
-    plans, read = [], reader(asked.folder)
+def plans_for(options: EvalOptions) -> list[Plan]:
+    """Returns the runs that the options ask for. Raises ``BadTasks`` if there are no tasks."""
+    settings = [each for one in options.settings for each in (every_layout(one) if options.layouts else [one])]
+    if options.folder is None:
+        tasks = pick(humaneval_tasks(options.split, options.seed), options.limit, options.seed)
+        return [Plan(settings=one, tasks=tasks, raw=options.raw) for one in settings]
+    plans = []
     for cut in Cut:
-        tasks = folder_tasks(asked.folder, cut, asked.limit or TASKS_OF_A_KIND, asked.seed)
-        both = [(tasks, False), (with_other_files(tasks, read), True)] if tasks else []
-        plans += [Plan(one, shown, asked.raw, cross_file) for one in settings for shown, cross_file in both]
+        tasks = folder_tasks(options.folder, cut, options.limit or TASKS_OF_A_KIND, options.seed)
+        both = [(tasks, ""), (with_other_files(tasks, options.folder), Arm.ALL.value)] if tasks else []
+        plans += [Plan(settings=one, tasks=shown, raw=options.raw, arm=arm) for one in settings for shown, arm in both]
     if not plans:
-        raise BadTasks(f"There are no sources in {asked.folder} that can be cut; name another folder.")
+        raise BadTasks(f"There are no sources in {options.folder} that can be cut; name another folder.")
     return plans
 
 
@@ -86,29 +87,30 @@ def every_layout(settings: Settings) -> list[Settings]:
     return [settings.model_copy(update={"layout": layout, "heal": heal}) for layout in Layout for heal in (False, True)]
 
 
-def check_outputs(asked: Asked) -> None:
-    """Raises ``BadTasks``, ``BadOutput``."""
-    check_writable(asked.summary, asked.picture, asked.confidence)
-    if asked.results is not None and asked.results.exists() and not asked.results.is_dir():
-        raise BadTasks(f"{asked.results} is no folder; --out names the one where results go.")
-    check_picture(asked.picture, "eval")
-    check_picture(asked.confidence, "eval")
+def check_outputs(options: EvalOptions) -> None:
+    """Raises ``BadTasks`` or ``BadOutput`` if an output cannot be written."""
+    check_writable(options.summary, options.picture, options.confidence)
+    if options.results is not None and options.results.exists() and not options.results.is_dir():
+        raise BadTasks(f"{options.results} is no folder; --out names the one where results go.")
+    check_folder(options.results)
+    check_picture(options.picture, "eval")
+    check_picture(options.confidence, "eval")
 
 
 def progress() -> Progress:
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False, markup=False)
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[right]}"),
+        TextColumn("{task.fields[right]}", markup=False),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,
     )
 
 
-def _told(shown: Progress, setup: Setup) -> Callable[[Result], None]:
+def on_result(shown: Progress, setup: Setup) -> Callable[[Result], None]:
     bar = shown.add_task(f"{setup.model} ({report.how(setup.model_dump())})", total=setup.tasks, right="")
     right = 0
 

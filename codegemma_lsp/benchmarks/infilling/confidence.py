@@ -1,4 +1,5 @@
-"""How often suggestions are right by how sure the model was of them: what ``minConfidence`` is set by."""
+"""Measures how often suggestions are right by the model's confidence, from which the default of ``minConfidence`` is
+chosen."""
 
 from __future__ import annotations
 
@@ -8,20 +9,21 @@ from pathlib import Path
 from codegemma_lsp.benchmarks.infilling.run import Result
 
 WANTED = 0.8
-"""Share of what is shown that is to be right."""
+"""The share of shown suggestions that should be right."""
 _LOWEST, _STEP = -2.0, 0.1
-"""Nats a token: the range that is drawn, and the width of its bars."""
+"""The lowest confidence that is drawn, and the width of a bar, in nats per token."""
 
 
 def judged(results: Sequence[Result]) -> list[tuple[float, bool]]:
-    """(confidence, right) of what was shown, surest first. Right is what passes its tests, or is what was there."""
+    """Returns (confidence, right) of each shown answer, the highest confidence first. An answer is right if it passes
+    its tests, or without tests if it is the original text."""
     shown = [result for result in results if result.answer.strip()]
     pairs = [(r.confidence, r.passed if r.passed is not None else r.exact) for r in shown]
     return sorted(pairs, key=lambda pair: -pair[0])
 
 
 def threshold(pairs: Sequence[tuple[float, bool]], wanted: float = WANTED) -> float | None:
-    """The lowest confidence from which on the ``wanted`` share is right; None where no confidence is enough."""
+    """Returns the lowest confidence from which the ``wanted`` share is right, or None if there is none."""
     right, lowest = 0, None
     for count, (confidence, is_right) in enumerate(pairs, start=1):
         right += is_right
@@ -31,7 +33,8 @@ def threshold(pairs: Sequence[tuple[float, bool]], wanted: float = WANTED) -> fl
 
 
 def plot(runs: Mapping[str, Sequence[Result]], path: Path) -> None:
-    """For each run, right and wrong suggestions by confidence, and the share that is right from each confidence on."""
+    """Draws, for each run, right and wrong suggestions by confidence, and the share that is right from each confidence
+    on."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.2 * len(runs)), layout="constrained")

@@ -1,6 +1,6 @@
-"""Tasks cut from any folder of sources: lines, blocks and expressions, chosen by the syntax tree.
+"""Makes tasks from any folder of sources by cutting lines, blocks and expressions, which the syntax tree determines.
 
-What was there is the right answer, so only likeness is measured: exact match and edit similarity.
+The text that was cut is the right answer. Only similarity is measured: exact match and edit similarity.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pathspec
 
+from codegemma_lsp.benchmarks.infilling.arms import Arm
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Task
-from codegemma_lsp.context import ReadFile, imported_definitions
 from codegemma_lsp.syntax import MAX_CHARS, Cut, cuts, find_language, parse
 
 _PER_FILE = 4
@@ -25,7 +24,7 @@ _MAX_FILES = 2000
 
 
 def folder_tasks(root: Path, cut: Cut, limit: int, seed: int) -> list[Task]:
-    """At most ``limit`` tasks of one kind, a few a file, drawn by the seed. Raises ``BadTasks``."""
+    """Returns at most ``limit`` tasks of one kind, a few from each file, sampled with the seed. Raises ``BadTasks``."""
     if not root.is_dir():
         raise BadTasks(f"There is no folder {root}; name one with sources in it.")
     rng = random.Random(f"{seed}/{cut}")
@@ -58,20 +57,14 @@ def _cut(root: Path, path: Path, cut: Cut, rng: random.Random) -> Iterator[Task]
         )
 
 
-def with_other_files(tasks: list[Task], read: ReadFile) -> list[Task]:
-    """The same tasks with what the workspace says of the names that their files import."""
-    return [replace(t, other_files=imported_definitions(t.prefix + t.suffix, t.path, t.language, read)) for t in tasks]
-
-
-def reader(root: Path) -> ReadFile:
-    """Reads the files of a folder that its ignore rules let be seen, each once."""
-    seen = {path.relative_to(root).as_posix(): path for path in source_files(root)}
-    return cache(lambda path: _read(seen[path]) if path in seen else None)
+def with_other_files(tasks: list[Task], root: Path) -> list[Task]:
+    """Returns the same tasks, for which a model may also see pieces of the folder's other files."""
+    return [replace(task, folder=str(root.absolute()), arm=Arm.ALL.value) for task in tasks]
 
 
 def source_files(root: Path) -> Iterator[Path]:
-    """Files in languages known here that lie below the folder themselves, neither hidden nor ignored by its own
-    ``.gitignore``, in order."""
+    """Yields, in order, the files below the folder in known languages that are neither hidden, nor linked from outside,
+    nor ignored by its own ``.gitignore``."""
     ignored = ignore_rules(root)
     for here, names, files in os.walk(root):
         inner = Path(here).relative_to(root)
@@ -86,7 +79,7 @@ def source_files(root: Path) -> Iterator[Path]:
 
 
 def ignore_rules(root: Path) -> pathspec.GitIgnoreSpec:
-    """The rules of a folder's own ``.gitignore``; lines that are no rules are passed over, as git does."""
+    """Returns the rules of a folder's own ``.gitignore``. Invalid lines are skipped, as git does."""
     path = root / ".gitignore"
     rules: list[Any] = []
     for line in path.read_text("utf-8", "replace").splitlines() if path.is_file() else []:
@@ -100,7 +93,7 @@ def ignore_rules(root: Path) -> pathspec.GitIgnoreSpec:
 def _is_text(name: str) -> bool:
     try:
         name.encode()
-    except UnicodeEncodeError:  # bytes of a file name that are no UTF-8
+    except UnicodeEncodeError:  # the file name is not UTF-8
         return False
     return True
 

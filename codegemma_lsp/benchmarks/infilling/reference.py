@@ -1,4 +1,4 @@
-"""Engines that show what the benchmark itself can tell: one that knows every answer, and one that knows none."""
+"""Engines that check the benchmark itself: one that knows every answer, and one that knows none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from codegemma_lsp.benchmarks.infilling.tasks import Task
 from codegemma_lsp.engines.protocol import Finish, Generation, Request, Usage
-from codegemma_lsp.prompt import CODEGEMMA, Special, Text
+from codegemma_lsp.prompt import CODEGEMMA, Prompt, Special, Text
 
 ORACLE, EMPTY = "oracle", "empty"
 
@@ -42,11 +42,13 @@ class Lines:
 
 
 class ReferenceEngine:
-    """Answers a prompt with the middle of the task that it was made of; with nothing where it knows no such task."""
+    """Answers a prompt with the middle of the task that it was made from, or with nothing if it does not know the
+    task."""
 
     context_tokens = 1_000_000
     usage, idle, threads = Usage(), True, 1
     chat_template = ""
+    prefill_speed = 0.0
 
     def __init__(self, name: str, tasks: Sequence[Task] = ()) -> None:
         self.name, self.tokenizer = name, Lines()
@@ -56,7 +58,7 @@ class ReferenceEngine:
         parts = {s.reason: s.text for s in request.prompt.segments if isinstance(s, Text)}
         prefix = parts.get("prefix", "") + parts.get("middle so far", "") + request.prompt.forced_prefix.decode()
         suffix = parts.get("suffix", "")
-        # An editor's empty line is what the task's whole lines stand for.
+        # A task of whole lines is asked on an empty line, whose line end is in the suffix.
         middle = self._middles.get((prefix, suffix)) or self._middles.get((prefix, suffix.removeprefix("\n")), "")
         text = ""
         for end in range(1, len(middle) + 1):
@@ -66,6 +68,9 @@ class ReferenceEngine:
         used = Usage(
             prompt_tokens=request.prompt.tokens, prefill_tokens=request.prompt.tokens, completion_tokens=len(text)
         )
-        return Generation(text, Finish.STOP_TOKEN, used, (0.0,) * len(text))
+        return Generation(text=text, finish=Finish.STOP_TOKEN, usage=used, logprobs=(0.0,) * len(text))
+
+    def unread(self, prompt: Prompt) -> int:
+        return prompt.tokens
 
     def close(self) -> None: ...

@@ -1,11 +1,11 @@
-"""What a run comes to: a summary, a table, a plot."""
+"""The summary, the table and the plot of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isnan, nan
 from pathlib import Path
-from statistics import fmean, quantiles
+from statistics import fmean
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -14,16 +14,20 @@ from rich.text import Text
 
 from codegemma_lsp.benchmarks.infilling import confidence
 from codegemma_lsp.benchmarks.infilling.run import Result, Setup
+from codegemma_lsp.benchmarks.statistics import percentile_or_none
 
 COLUMNS = ("pass@1", "exact", "similar", "shown", "breaks", "repeats", "prefill", "completion", "p50 ms", "p95 ms")
 WIDTH = 132
-"""Columns of a table that is not shown in a terminal."""
+"""The number of columns of a table that is not shown in a terminal."""
 
 
 def summary(setup: Setup, results: Sequence[Result]) -> dict[str, Any]:
-    """Shares from 0 to 1, tokens a task, milliseconds. ``pass_at_1`` is None where nothing was run. The rates of broken
-    syntax and repeated suffixes are of what was ``shown``; ``sure_at`` is the confidence (nats a token) from which four
-    of five shown are right."""
+    """Returns shares from 0 to 1, tokens per task, and milliseconds.
+
+    ``pass_at_1`` is None if no test was run. The rates of broken syntax and repeated suffixes are shares of the
+    ``shown`` answers. ``sure_at`` is the confidence (in nats per token) from which four of five shown answers are
+    right.
+    """
     passed = [result.passed for result in results if result.passed is not None]
     ms = [result.ms for result in results]
     shown = [result for result in results if result.answer.strip()]
@@ -34,19 +38,21 @@ def summary(setup: Setup, results: Sequence[Result]) -> dict[str, Any]:
         "mode": setup.mode.value,
         "layout": setup.layout,
         "heal": setup.heal,
-        "cross_file": setup.cross_file,
+        "arm": setup.arm,
         "n": len(results),
         "pass_at_1": mean(passed) if passed else None,
         "exact_match": mean([r.exact for r in results]),
         "edit_similarity": mean([r.similarity for r in results]),
+        "identifier_f1": mean([r.identifiers for r in results]),
+        "prompt_tokens": mean([r.prompt_tokens for r in results]),
         "shown": mean([bool(r.answer.strip()) for r in results]),
         "syntax_break_rate": mean([r.breaks_syntax for r in shown]),
         "duplicate_suffix_rate": mean([r.duplicates_suffix for r in shown]),
-        "tokens_read": mean([r.read for r in results]),
-        "tokens_generated": mean([r.generated for r in results]),
+        "prefill_tokens": mean([r.prefill_tokens for r in results]),
+        "completion_tokens": mean([r.completion_tokens for r in results]),
         "sure_at": confidence.threshold(confidence.judged(results)),
-        "ms_p50": round(percentile(ms, 50), 2),
-        "ms_p95": round(percentile(ms, 95), 2),
+        "ms_p50": round(percentile_or_none(ms, 50) or 0.0, 2),
+        "ms_p95": round(percentile_or_none(ms, 95) or 0.0, 2),
     }
 
 
@@ -54,16 +60,12 @@ def mean(values: Sequence[float]) -> float:
     return round(fmean(values), 4) if values else 0.0
 
 
-def percentile(values: Sequence[float], share: int) -> float:
-    """Between the two nearest values; 0 of none."""
-    if len(values) < 2:
-        return float(values[0]) if values else 0.0
-    return quantiles(values, n=100, method="inclusive")[share - 1]
-
-
 def table(summaries: Sequence[dict[str, Any]]) -> Table:
-    """A row for each run. shown: tasks with an answer; of these, breaks: adds syntax errors, repeats: repeats what
-    follows; prefill, completion: tokens a task."""
+    """Returns a table with a row for each run.
+
+    The column "shown" is the share of tasks with an answer. Of these, "breaks" adds syntax errors and "repeats" repeats
+    what follows. The columns "prefill" and "completion" are tokens per task.
+    """
     shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("model", "split", "n", "how"):
         shown.add_column(name, no_wrap=name != "how", justify="right" if name == "n" else "left")
@@ -74,25 +76,40 @@ def table(summaries: Sequence[dict[str, Any]]) -> Table:
     return shown
 
 
+def cross_file_table(summaries: Sequence[dict[str, Any]]) -> Table:
+    """Returns a table with a row for each model, kind of task and arm. The column "identifiers" is their F1, and
+    "prompt" is tokens per task."""
+    shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("model", "tasks", "other files"):
+        shown.add_column(name, no_wrap=True)
+    for name in ("n", "exact", "identifiers", "similar", "prompt", "p50 ms"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for one in summaries:
+        shares = (f"{100 * one[name]:.1f}%" for name in ("exact_match", "identifier_f1", "edit_similarity"))
+        counts = (f"{one['prompt_tokens']:.0f}", f"{one['ms_p50']:.0f}")
+        shown.add_row(Text(one["model"]), one["split"], one["arm"], str(one["n"]), *shares, *counts)
+    return shown
+
+
 def how(one: dict[str, Any]) -> str:
-    """The mode in words, with what differs from the usual."""
+    """Returns the mode in words, with what differs from the default."""
     if one["mode"] == "prefix-only":
         return "prefix only"
     healing = "" if one["heal"] else ", not healed"
-    return f"{one['mode']}, {one['layout']}{healing}{', other files' if one['cross_file'] else ''}"
+    return f"{one['mode']}, {one['layout']}{healing}{', other files: ' + one['arm'] if one['arm'] else ''}"
 
 
 def figures(one: dict[str, Any]) -> list[str]:
     shares = ("pass_at_1", "exact_match", "edit_similarity", "shown", "syntax_break_rate", "duplicate_suffix_rate")
-    counts = ("tokens_read", "tokens_generated", "ms_p50", "ms_p95")
+    counts = ("prefill_tokens", "completion_tokens", "ms_p50", "ms_p95")
     return [
-        *("–" if one[name] is None else f"{100 * one[name]:.1f} %" for name in shares),
+        *("–" if one[name] is None else f"{100 * one[name]:.1f}%" for name in shares),
         *(f"{one[name]:.0f}" for name in counts),
     ]
 
 
 def plot(summaries: Sequence[dict[str, Any]], path: Path) -> None:
-    """Bars of pass@1, exact match and syntax breaks for each run."""
+    """Draws bars of pass@1, exact match and broken syntax for each run."""
     from matplotlib.figure import Figure
 
     measures = {"pass_at_1": "pass@1", "exact_match": "exact match", "syntax_break_rate": "breaks syntax"}

@@ -1,4 +1,4 @@
-"""A run: every task answered and judged, each result a line of a file, so that an interrupted run can go on."""
+"""A run answers and judges every task. Each result is a line of a file, so that an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -13,20 +13,26 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from codegemma_lsp.benchmarks.infilling import sandbox
 from codegemma_lsp.benchmarks.infilling.answers import Answer, Mode, answer
-from codegemma_lsp.benchmarks.infilling.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
+from codegemma_lsp.benchmarks.infilling.measures import (
+    breaks_syntax,
+    duplicates_suffix,
+    edit_similarity,
+    exact_match,
+    identifier_f1,
+)
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Task
 from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.models import model_files
 from codegemma_lsp.settings import Settings
 
 _AHEAD = 4
-"""Answers that may wait for their judgement."""
+"""The maximum number of answers that wait for their judgement."""
 
 OnResult: TypeAlias = Callable[["Result"], None]
 
 
 class Setup(BaseModel):
-    """What was asked of whom: the first line of a run's file."""
+    """The setup of a run: its model, mode, settings and tasks. It is the first line of a run's file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,15 +46,18 @@ class Setup(BaseModel):
     max_tokens: int
     temperature: float
     seed: int
-    cross_file: bool
+    arm: str
     tasks: int
     asked: str
     """A digest of the tasks and of all settings that can change an answer."""
 
 
 class Result(BaseModel):
-    """One task's: ``passed`` is None where there is nothing to run. Tokens and milliseconds are those of the answer;
-    ``said`` is what the model wrote, of which ``answer`` is what was shown."""
+    """The result of one task.
+
+    ``passed`` is None if there is no test to run. Tokens and milliseconds are those of the answer. ``said`` is the
+    model's text, and ``answer`` is what was shown of it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -59,11 +68,12 @@ class Result(BaseModel):
     reason: str
     exact: bool
     similarity: float
+    identifiers: float
     breaks_syntax: bool
     duplicates_suffix: bool
-    prompt: int
-    read: int
-    generated: int
+    prompt_tokens: int
+    prefill_tokens: int
+    completion_tokens: int
     ms: float
     said: str
     confidence: float
@@ -76,13 +86,14 @@ class Finished(BaseModel):
 
 
 def stamp(path: Path) -> str:
-    """What tells a model from the one that had its name before: bytes and the last change of its file or files."""
+    """Returns a text that identifies a version of a model: the bytes and the last change of its file or files."""
     files = [file.stat() for file in model_files(path)]
     return f"{sum(f.st_size for f in files)}-{max((f.st_mtime_ns for f in files), default=0)}"
 
 
 def read(path: Path) -> tuple[Setup, list[Result], bool]:
-    """A run's setup, its results so far, and whether it was finished. Raises ``BadTasks`` where it is no run."""
+    """Returns a run's setup, its results so far, and whether it was finished. Raises ``BadTasks`` if the file is no
+    run."""
     try:
         first, *lines = path.read_bytes().rstrip(b"\n").split(b"\n")
         setup = Setup.model_validate_json(first)
@@ -106,9 +117,10 @@ def _results(lines: list[bytes]) -> Iterator[Result]:
 def run(
     setup: Setup, tasks: Sequence[Task], engine: Engine, settings: Settings, path: Path, on_result: OnResult
 ) -> list[Result]:
-    """Answers and judges the tasks, writing each result to ``path``; goes on with an interrupted run of the same setup.
+    """Answers and judges the tasks, and writes each result to ``path``. An interrupted run of the same setup is
+    continued.
 
-    Raises what the engine raises, with all results so far on disk.
+    Raises what the engine raises, after all results so far are written.
     """
     done: dict[str, Result] = {}
     if path.exists() and path.stat().st_size:
@@ -135,7 +147,7 @@ def run(
 
 
 def _begin(path: Path, lines: Sequence[BaseModel]) -> None:
-    """A file with what is known so far, in the place of the one before only once it is whole."""
+    """Writes a file with the results so far, and replaces the old file when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text("".join(line.model_dump_json() + "\n" for line in lines), "utf-8")
@@ -143,7 +155,7 @@ def _begin(path: Path, lines: Sequence[BaseModel]) -> None:
 
 
 async def _run(tasks: Sequence[Task], engine: Engine, settings: Settings, mode: Mode, keep: OnResult) -> None:
-    """Answers one after the other, because timings are the point; judges beside it."""
+    """Answers one task after the other, so that timings are comparable, and judges answers in other threads."""
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2), "codegemma-judge") as judges:
         waiting: list[asyncio.Future[Result]] = []
@@ -159,7 +171,7 @@ async def _run(tasks: Sequence[Task], engine: Engine, settings: Settings, mode: 
 
 
 def judge(task: Task, given: Answer) -> Result:
-    """Runs the task's tests on the answer, where it has any, and measures it."""
+    """Runs the task's tests on the answer, if it has any, and measures the answer."""
     verdict = sandbox.run(f"{given.applied(task)}\n{task.test}") if task.test else None
     usage = given.usage
     return Result(
@@ -170,11 +182,12 @@ def judge(task: Task, given: Answer) -> Result:
         reason=given.reason or (verdict.reason if verdict else ""),
         exact=exact_match(task, given),
         similarity=round(edit_similarity(task, given), 4),
+        identifiers=round(identifier_f1(task, given), 4),
         breaks_syntax=breaks_syntax(task, given),
         duplicates_suffix=duplicates_suffix(task, given),
-        prompt=usage.prompt_tokens,
-        read=usage.prefill_tokens,
-        generated=usage.completion_tokens,
+        prompt_tokens=usage.prompt_tokens,
+        prefill_tokens=usage.prefill_tokens,
+        completion_tokens=usage.completion_tokens,
         ms=round(given.ms, 2),
         said=given.said,
         confidence=round(given.confidence, 4),
@@ -182,5 +195,6 @@ def judge(task: Task, given: Answer) -> Result:
 
 
 def _fills_in(task: Task, given: Answer) -> bool:
-    """Whether anything is said: a few lines could as well not be there, but to say nothing is not to fill them in."""
+    """Returns whether the answer contains something. Some middles are not needed by the tests, but an empty answer does
+    not fill them in."""
     return bool(given.text.strip()) or (bool(given.text) and not task.middle.strip())

@@ -1,4 +1,4 @@
-"""Whether a program that a model wrote runs to its end: in a process of its own, within limits."""
+"""Runs a program that a model wrote in a process of its own, within limits."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ _MEGABYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``reason`` names what ended a program that did not pass: an exception's name, or ``timeout`` or ``killed``."""
+    """Whether a program passed. ``reason`` names what ended a failed one: an exception's name, ``timeout`` or
+    ``killed``."""
 
     passed: bool
     reason: str = ""
 
 
 def run(program: str, seconds: float = 3.0) -> Verdict:
-    """Runs Python source and says whether it came to its end, without an exception, an exit, or too much of anything.
+    """Runs Python source and returns whether it ran to its end, without an exception or an exit, and within the limits.
 
-    Blocks for at most ``seconds`` of wall time. What the program may not do is in ``guard.py``; it has the standard
-    library and no installed package.
+    It blocks for at most ``seconds`` of wall time. ``guard.py`` says what the program may not do. The program has the
+    standard library, but no installed packages.
     """
     secret = secrets.token_hex(16)
     command = [sys.executable, "-I", "-S", str(_GUARD), str(int(seconds) + 1), str(_MEGABYTES)]

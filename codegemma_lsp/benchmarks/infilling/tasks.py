@@ -1,32 +1,31 @@
-"""What is asked: a text with a middle left out, and how to tell whether an answer is right."""
+"""A task is a text with a middle left out, and the test that tells whether an answer is right."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from codegemma_lsp.prompt import OtherFile
-
 
 class BadTasks(Exception):
-    """The tasks cannot be had; ``str()`` is one sentence that says what to do."""
+    """The tasks are not available. ``str()`` is one sentence that says what to do."""
 
 
 class Split(StrEnum):
-    """HumanEval-Infilling's splits (Fried et al. 2022; Bavarian et al. 2022, section 4.3)."""
+    """The splits of HumanEval-Infilling (Fried et al. 2022; Bavarian et al. 2022, section 4.3)."""
 
     SINGLE_LINE = "single-line"
     MULTI_LINE = "multi-line"
     RANDOM_SPAN = "random-span"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """``middle`` is the right answer, between ``prefix`` and ``suffix``.
+    """A text with a middle left out. ``middle`` is the right answer, between ``prefix`` and ``suffix``.
 
-    ``whole_lines``: all three end at line ends; ``one_line``: no more than one is asked for. ``test`` is what to run
-    after the program, empty where an answer is only compared. ``path`` is what the model is told of the file's name;
-    ``other_files`` what it may see of others, and ``repository`` the name they are under.
+    ``whole_lines`` means that all three end at line ends, and ``one_line`` that only one line is asked for. ``test`` is
+    the code to run after the program, or "" if an answer is only compared. ``path`` is the file's name that the model
+    sees. ``arm`` names what it may see of other files in ``folder``, or is "" for nothing. ``needed`` are the names of
+    other files that the right answer uses, if they are known.
     """
 
     id: str
@@ -39,5 +38,6 @@ class Task:
     test: str = ""
     whole_lines: bool = False
     one_line: bool = False
-    other_files: tuple[OtherFile, ...] = ()
-    repository: str = ""
+    folder: str = ""
+    arm: str = ""
+    needed: tuple[str, ...] = ()

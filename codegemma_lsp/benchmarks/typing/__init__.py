@@ -1,1 +1,1 @@
-"""Typing sessions replayed through the real server, beside llama-server driven as its editors drive it."""
+"""Replays typing sessions through the real server, and through llama-server as its editors use it."""

@@ -1,4 +1,4 @@
-"""``codegemma-lsp bench``: plays, and then tables, a summary in JSON, a picture."""
+"""``codegemma-lsp bench`` plays sessions, and then prints tables and writes a summary in JSON and a plot."""
 
 from __future__ import annotations
 
@@ -17,33 +17,46 @@ from codegemma_lsp.benchmarks.typing import report
 from codegemma_lsp.benchmarks.typing.chats import measure as measure_chats
 from codegemma_lsp.benchmarks.typing.lengths import measure as measure_lengths
 from codegemma_lsp.benchmarks.typing.plot import plot
-from codegemma_lsp.benchmarks.typing.run import Told, against_the_peer, as_options, mechanics
+from codegemma_lsp.benchmarks.typing.run import OnProgress, against_baseline, as_options, mechanics
 from codegemma_lsp.benchmarks.typing.sessions import Rhythm, sessions
 from codegemma_lsp.benchmarks.typing.throughput import measure as measure_throughput
+from codegemma_lsp.benchmarks.typing.typed_files import SOURCES
+from codegemma_lsp.benchmarks.typing.typist_plot import plot_typist
+from codegemma_lsp.benchmarks.typing.typist_report import typist_table
+from codegemma_lsp.benchmarks.typing.typist_run import KEYS, TypistFindings, TypistRequest, run_typist
 from codegemma_lsp.engines.backends.llama_cpp import kernels
 from codegemma_lsp.engines.protocol import ModelNotFound
 from codegemma_lsp.engines.threads import processors
+from codegemma_lsp.extras import install_command
 from codegemma_lsp.files import BadOutput, check_picture, check_writable
 from codegemma_lsp.models import model_path
+from codegemma_lsp.prompt import Family
 from codegemma_lsp.settings import Settings
 
 ERRORS = (BadOutput, RuntimeError, TimeoutError, OSError)
 TITLES = {Rhythm.PERSON: "At a person's rhythm", Rhythm.FAST: "As fast as answers come"}
 WIDTH = 110
-"""Columns of a table that is not shown in a terminal."""
+"""The number of columns of a table that is not shown in a terminal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The command line. ``sessions``: how many are played; ``keys``: at most so many of each; ``throughput``: only that
-    is measured."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchOptions:
+    """The options of the command line.
+
+    ``typist`` and ``replay`` say what is measured, and ``throughput`` that nothing else is. ``sessions`` is the number
+    of sessions that are typed or played. ``keys`` is about how many keys are typed in each, and the maximum number that
+    is played. ``languages`` are the typist's. ``mechanics``, ``lengths`` and ``chats`` belong to the replay.
+    """
 
     settings: Settings
+    typist: bool
+    replay: bool
     rhythms: Sequence[Rhythm]
+    languages: Sequence[str]
     sessions: int
     keys: int | None
     seed: int
-    peer: bool
+    baseline: bool
     mechanics: bool
     lengths: bool
     chats: bool
@@ -52,32 +65,49 @@ class Asked:
     picture: Path | None
 
 
-def bench(asked: Asked) -> None:
-    """Raises ``ERRORS``, and what engines raise. What was measured before an error is written all the same."""
-    check_writable(asked.summary, asked.picture)
-    check_picture(asked.picture, "bench")
-    if asked.peer and find_spec("xllamacpp") is None:
+def bench(options: BenchOptions) -> None:
+    """Measures, prints and writes the figures. What was measured before an error is written too. Raises ``ERRORS``, and
+    what engines raise."""
+    check_writable(options.summary, options.picture)
+    check_picture(options.picture, "bench")
+    if unknown := [name for name in options.languages if name not in SOURCES]:
+        raise BadOutput(f"The typist does not type {' or '.join(unknown)}; --language takes {', '.join(SOURCES)}.")
+    if options.baseline and find_spec("xllamacpp") is None:
         raise BadOutput(
-            "The package xllamacpp, the peer, is missing; pip install 'codegemma-lsp[bench]' brings it, --no-peer does"
-            " without."
+            "The package xllamacpp, which is llama-server, is missing; leave it out with --no-baseline, or install it"
+            f" with: {install_command('bench')}"
         )
-    if asked.peer and model_path(asked.settings.model).is_dir():
-        raise BadOutput("llama-server reads no folders; name a GGUF file with --model, or leave it out with --no-peer.")
-    console, found = Console(), report.Findings()
+    if options.baseline and model_path(options.settings.model).is_dir():
+        raise BadOutput(
+            "llama-server reads no folders; name a GGUF file with --model, or leave it out with --no-baseline."
+        )
+    console, found = Console(emoji=False, markup=False), report.Findings()
     if not console.is_terminal:
         console.width = WIDTH
-    with Console(stderr=True).status("measuring threads") as status:
+    with Console(stderr=True, emoji=False, markup=False).status("measuring threads") as status:
         try:
-            asyncio.run(_measure(asked, found, lambda what: status.update(what)))
+            asyncio.run(_measure(options, found, lambda what: status.update(what)))
         finally:
-            _write(asked, found)
+            _write(options, found)
     for table in _tables(found):
         console.print(table)
-    if asked.picture is not None:
-        plot(found, asked.picture)
+    if options.picture is not None:
+        _draw(found, options.picture)
+
+
+def _draw(found: report.Findings, picture: Path) -> None:
+    """Draws the typist's plot, and the plot of the replay in a file beside it whose name ends in ``-replay``."""
+    if found.typist is None:
+        plot(found, picture)
+        return
+    plot_typist(found.typist.figures(), picture, str(found.about.get("model", "")))
+    if found.measured:
+        plot(found, picture.with_stem(f"{picture.stem}-replay"))
 
 
 def _tables(found: report.Findings) -> Iterator[Table]:
+    if found.typist is not None:
+        yield typist_table(found.typist)
     for rhythm, measured in found.measured.items():
         yield report.systems_table(TITLES[rhythm], report.systems(measured))
     if found.throughput:
@@ -90,47 +120,69 @@ def _tables(found: report.Findings) -> Iterator[Table]:
         yield report.chats_table(found.chats)
 
 
-def _write(asked: Asked, found: report.Findings) -> None:
-    if asked.summary is not None:
-        asked.summary.write_text(json.dumps(report.as_json(found), indent=1, allow_nan=False) + "\n", "utf-8")
+def _write(options: BenchOptions, found: report.Findings) -> None:
+    if options.summary is not None:
+        options.summary.write_text(json.dumps(report.as_json(found), indent=1, allow_nan=False) + "\n", "utf-8")
 
 
-async def _measure(asked: Asked, found: report.Findings, told: Told) -> None:
-    if asked.throughput:
-        found.throughput = await measure_throughput(asked.settings, told)
+async def _measure(options: BenchOptions, found: report.Findings, on_progress: OnProgress) -> None:
+    if options.throughput:
+        found.throughput = await measure_throughput(options.settings, on_progress)
         return
-    settings, kernels = await asyncio.to_thread(_fitting, asked.settings)
+    settings, kernels, family = await asyncio.to_thread(_fitting, options.settings)
     model = model_path(settings.model)
     found.about = {
         "model": model.name,
         "settings": as_options(settings),
-        "seed": asked.seed,
+        "seed": options.seed,
         "processors": processors(),
         "kernels": kernels,
     }
-    played = sessions(asked.seed, asked.keys)[: asked.sessions]
-    against = against_the_peer(model if asked.peer else None, settings, played, asked.rhythms, told)
-    async for rhythm, measured, peer in against:
-        found.measured[rhythm], found.about["peer"] = measured, peer
-    if asked.mechanics:
-        found.switches = await mechanics(settings, asked.seed, asked.keys, told)
-    if asked.lengths:
-        told("files of 100 to 50 000 lines")
+    if options.typist:
+        found.typist = TypistFindings()
+        keys = KEYS if options.keys is None else options.keys
+        request = TypistRequest(
+            settings=settings,
+            model=model,
+            family=family,
+            sessions=options.sessions,
+            keys=keys,
+            seed=options.seed,
+            languages=options.languages,
+            baseline=options.baseline,
+        )
+        await run_typist(request, found.typist, on_progress)
+    if options.replay:
+        await _replay(options, settings, model, found, on_progress)
+
+
+async def _replay(
+    options: BenchOptions, settings: Settings, model: Path, found: report.Findings, on_progress: OnProgress
+) -> None:
+    played = sessions(options.seed, options.keys)[: options.sessions]
+    against = against_baseline(model if options.baseline else None, settings, played, options.rhythms, on_progress)
+    async for rhythm, measured, baseline in against:
+        found.measured[rhythm], found.about["baseline"] = measured, baseline
+    if options.mechanics:
+        found.switches = await mechanics(settings, options.seed, options.keys, on_progress)
+    if options.lengths:
+        on_progress("files of 100 to 50,000 lines")
         found.lengths = await measure_lengths(as_options(settings))
-    if asked.chats:
+    if options.chats:
         try:
-            found.chats = await measure_chats(settings, played, told)
+            found.chats = await measure_chats(settings, played, on_progress)
         except ModelNotFound as error:
             raise BadOutput(f"{error} Or leave chat out, with --no-chats.") from None
 
 
-def _fitting(settings: Settings) -> tuple[Settings, str]:
-    """With the context that the model has and the threads that are fastest; and what our kernels were built for."""
+def _fitting(settings: Settings) -> tuple[Settings, str, Family]:
+    """Returns settings with the model's context size and the fastest number of threads, the instruction sets of
+    llama.cpp, and the model's family."""
     engine = engines.load(settings)
     try:
         threads = settings.threads or engine.threads
-        context = min(settings.context_tokens, engine.context_tokens)
+        context, family = min(settings.context_tokens, engine.context_tokens), engine.tokenizer.family
     finally:
         engine.close()
     chosen = {**settings.model_dump(exclude_unset=True), "threads": threads, "context_tokens": context}
-    return Settings.model_validate(chosen), kernels()
+    return Settings.model_validate(chosen), kernels(), family

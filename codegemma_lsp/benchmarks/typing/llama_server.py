@@ -1,4 +1,4 @@
-"""llama-server, started and ended by us."""
+"""Starts and stops a llama-server process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import psutil
 
 
 class LlamaServer:
-    """``start`` it before ``http`` and ``process`` are used. Its batches hold ``batch_tokens``."""
+    """A llama-server process. Call ``start`` before ``http`` and ``process`` are used. Its batches have
+    ``batch_tokens``."""
 
     http: httpx.AsyncClient
     process: psutil.Process
@@ -21,16 +22,16 @@ class LlamaServer:
         self.kernels = ""
 
     async def start(self) -> None:
-        """Raises ``RuntimeError`` where the server does not start."""
+        """Raises ``RuntimeError`` if the server does not start."""
         self._server = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "codegemma_lsp.benchmarks.typing.peer_server",
+            "codegemma_lsp.benchmarks.typing.baseline_server",
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # so that Ctrl-C is ours, and the server ends with its input
+            start_new_session=True,  # Ctrl+C must reach only the benchmark; this server ends with its input
         )
         assert self._server.stdout is not None
         while line := (await self._server.stdout.readline()).decode(errors="replace"):
@@ -43,7 +44,7 @@ class LlamaServer:
         await self._server.wait()
         raise RuntimeError(
             "llama-server did not start; this says why:"
-            f" python -m codegemma_lsp.benchmarks.typing.peer_server {' '.join(self._command)}"
+            f" python -m codegemma_lsp.benchmarks.typing.baseline_server {' '.join(self._command)}"
         )
 
     async def stop(self) -> None:

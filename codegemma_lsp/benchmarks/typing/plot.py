@@ -1,4 +1,4 @@
-"""The bench's picture: how long keys wait, what they cost, and what files of any length cost."""
+"""The plot of bench: how long keys wait, what they cost, and how that depends on the length of the file."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def plot(found: Findings, path: Path) -> None:
             latency.plot(times, shares, style, color=f"C{number}", label=f"{name}, {rhythm.value}")
     for name, one in next(iter(found.measured.values()), {}).items():
         longest = max(one.records, key=lambda record: len(record.keys))
-        read = list(accumulate(longest.reads.get(version, 0) for version in longest.keys))
+        read = list(accumulate(longest.prefill_tokens.get(version, 0) for version in longest.keys))
         reads.plot(range(1, len(read) + 1), read, label=name)
     lengths = found.lengths
     latency.set(xscale="log", xlabel="key to answer, ms", ylabel="keys, %")
-    reads.set(xlabel="key", ylabel="tokens read so far", yscale="symlog")
+    reads.set(xlabel="key", ylabel="prefill tokens so far", yscale="symlog")
     lines.plot([one.lines for one in lengths], [one.own_p50_ms for one in lengths], "o-", label="p50")
     lines.plot([one.lines for one in lengths], [one.own_p95_ms for one in lengths], "o:", label="p95")
     lines.set(xscale="log", xlabel="lines of the file", ylabel="ms a key besides the model", ylim=(0, None))

@@ -1,4 +1,4 @@
-"""Plays a session on a system, and keeps when each key was pressed and when an answer for it was there."""
+"""Plays a session on a system, and records when each key was pressed and when its answer arrived."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from codegemma_lsp.benchmarks.typing.screen import Screen
 from codegemma_lsp.benchmarks.typing.sessions import Act, Key, Rhythm, Session
 from codegemma_lsp.document import Document, Edit, Span
 
 _WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
 PATIENCE_S = 120.0
-"""How long an answer is waited for before a key counts as unanswered."""
+"""The number of seconds after which a key counts as unanswered."""
 _LOOKS_S = 1.5
-"""How long a person looks for a suggestion to accept."""
+"""The number of seconds for which a person waits for a suggestion to accept."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a system had to say of the document's state ``version``; ``insert`` would replace ``span``."""
+    """A system's answer for the document's state ``version``. ``insert`` would replace ``span``. ``at`` is in seconds
+    of the screen's clock."""
 
     at: float
     version: int
@@ -29,9 +31,10 @@ class Answer:
     reused: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pressed:
-    """A key: when it was pressed, by ``time.perf_counter``; its place in the session; whether it was asked about."""
+    """A key: when it was pressed, by ``time.perf_counter``, its number in the session, what it did, and whether the
+    system was asked about it."""
 
     at: float
     number: int
@@ -41,30 +44,34 @@ class Pressed:
 
 @dataclass
 class Record:
-    """What happened in a session, by the version of the document that a key made. ``reads``: prompt tokens read since
-    the key before; ``made``: tokens generated for the key's answer."""
+    """What happened in a session, by the document version that a key made.
+
+    ``prefill_tokens`` counts tokens since the key before. ``completion_tokens`` counts tokens for the key's answer.
+    ``screen`` has what the system's editor shows.
+    """
 
     keys: dict[int, Pressed] = field(default_factory=dict)
-    reads: dict[int, int] = field(default_factory=dict)
-    made: dict[int, int] = field(default_factory=dict)
+    prefill_tokens: dict[int, int] = field(default_factory=dict)
+    completion_tokens: dict[int, int] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
+    screen: Screen = field(default_factory=Screen)
     failure: str = ""
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def answer(self, version: int, insert: str, span: Span, reused: bool) -> None:
-        self.answers.append(Answer(time.perf_counter(), version, insert, span, reused))
+        self.answers.append(Answer(at=self.screen.now(), version=version, insert=insert, span=span, reused=reused))
         self.news.set()
 
     def fail(self, why: str) -> None:
-        """The system broke: what it measures from now on means nothing."""
+        """Notes that the system failed, so that later measurements are invalid."""
         self.failure = self.failure or why
         self.news.set()
 
-    def read(self, version: int, tokens: int) -> None:
-        self.reads[version] = self.reads.get(version, 0) + tokens
+    def add_prefill(self, version: int, tokens: int) -> None:
+        self.prefill_tokens[version] = self.prefill_tokens.get(version, 0) + tokens
 
     def check(self) -> None:
-        """Raises ``RuntimeError`` where the system broke."""
+        """Raises ``RuntimeError`` if the system failed."""
         if self.failure:
             raise RuntimeError(self.failure)
 
@@ -72,8 +79,8 @@ class Record:
         return next((answer for answer in self.answers if answer.version == version), None)
 
     async def until_answered(self, version: int, seconds: float) -> Answer | None:
-        """The latest answer for a state; None where there is none in time, or the system was not asked. Raises
-        ``RuntimeError``."""
+        """Returns the latest answer for a state, or None if there is none within ``seconds`` or the system was not
+        asked. Raises ``RuntimeError``."""
         limit = time.perf_counter() + seconds
         pressed = self.keys.get(version)
         while (found := next((a for a in reversed(self.answers) if a.version == version), None)) is None:
@@ -89,8 +96,11 @@ class Record:
         return found
 
     def waited_ms(self, version: int) -> float | None:
-        """Until there was an answer for a key's state or a later one: a key that the next one overtook waits on, as the
-        person does. None where it was not asked about, or the person came to a place where nothing is asked before."""
+        """Returns the milliseconds until there was an answer for a key's state or a later one.
+
+        If the next key comes before the answer, the wait continues, as it does for a person. The result is None if the
+        system was not asked about the key, or if a key about which it was not asked came first.
+        """
         pressed = self.keys[version]
         end = min((v for v, other in self.keys.items() if v > version and not other.asked), default=version + 10**9)
         times = (answer.at for answer in self.answers if version <= answer.version < end)
@@ -98,20 +108,20 @@ class Record:
         return None if at is None else 1000 * (at - pressed.at)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """What a system has used since it was started: tokens, processor seconds, resident megabytes. ``rejected`` tokens
-    were guessed and were wrong."""
+    """What a system has used since its start: tokens, processor seconds, and resident memory in megabytes.
+    ``rejected_tokens`` are drafts that were wrong."""
 
-    read: int = 0
-    generated: int = 0
-    rejected: int = 0
+    prefill_tokens: int = 0
+    completion_tokens: int = 0
+    rejected_tokens: int = 0
     cpu_s: float = 0.0
     rss_mb: float = 0.0
 
 
 class System(Protocol):
-    """Something that completes code while somebody types."""
+    """A system that completes code during typing."""
 
     @property
     def name(self) -> str: ...
@@ -121,34 +131,38 @@ class System(Protocol):
     async def stop(self) -> None: ...
 
     async def open(self, document: Document, record: Record) -> None:
-        """The document of the next keys, and where answers go."""
+        """Opens the document of the next keys. Answers go to ``record``."""
         ...
 
     def key(self, document: Document, offset: int, edit: Edit) -> bool:
-        """``edit`` has made the document, and the cursor is at ``offset``; whether the system wants to answer here."""
+        """Handles a key whose ``edit`` made the document, with the cursor at ``offset``. Returns whether the system is
+        asked here."""
         ...
 
     def move(self, document: Document, offset: int) -> None:
-        """The cursor has been moved without a change."""
+        """Handles a move of the cursor without a change."""
         ...
 
     async def close(self) -> None:
-        """The document is closed, and nothing runs for it any more. Raises ``RuntimeError`` where the system broke."""
+        """Closes the document and waits until nothing runs for it. Raises ``RuntimeError`` if the system failed."""
         ...
 
     async def counters(self) -> Counters: ...
 
     async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int | None] | None:
-        """Asks for a completion, gives it up so long after the model has begun, and returns the milliseconds until it
-        is idle and the prompt tokens read meanwhile, where that can be seen; None where it was answered before."""
+        """Asks for a completion and cancels it ``after_s`` seconds after the model has begun.
+
+        Returns the milliseconds until the system is idle and the prompt tokens that were prefilled meanwhile, which are
+        None if the system does not report them. Returns None if the answer came before the cancellation.
+        """
         ...
 
 
 async def play(session: Session, system: System, rhythm: Rhythm) -> Record:
-    """Presses a session's keys; an acceptance waits until there is something to accept, and is left out where there is
+    """Presses a session's keys. An acceptance waits until there is something to accept, and is left out if there is
     nothing."""
     record = Record()
-    document = Document("file:///workspace/" + session.name, session.text, "python", 1)
+    document = Document(uri="file:///workspace/" + session.name, text=session.text, language="python", version=1)
     await system.open(document, record)
     due, undo = time.perf_counter(), None
     for number, key in enumerate(session.keys):
@@ -163,7 +177,7 @@ async def play(session: Session, system: System, rhythm: Rhythm) -> Record:
             continue
         document = document.with_edit(edit, document.version + 1)
         offset = edit.span.start + (0 if key.act is Act.UNDO else len(edit.text))
-        pressed = record.keys[document.version] = Pressed(time.perf_counter(), number, key.act)
+        pressed = record.keys[document.version] = Pressed(at=time.perf_counter(), number=number, act=key.act)
         if not system.key(document, offset, edit):
             record.keys[document.version] = replace(pressed, asked=False)
         if rhythm is Rhythm.FAST:
@@ -175,7 +189,7 @@ async def play(session: Session, system: System, rhythm: Rhythm) -> Record:
 
 
 async def _edit(key: Key, document: Document, record: Record, undo: Edit | None) -> tuple[Edit | None, Edit | None]:
-    """What a key does to the document, and what would undo it; None where it does nothing."""
+    """Returns the edit that a key makes and the edit that would undo it, or None for each if there is none."""
     if key.act in (Act.TYPE, Act.DELETE):
         return Edit(key.span, key.text), None
     if key.act is Act.UNDO:

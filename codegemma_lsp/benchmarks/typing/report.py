@@ -1,4 +1,4 @@
-"""The bench's tables and its JSON."""
+"""The tables and the JSON of bench."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from rich.table import Table
 
 from codegemma_lsp.benchmarks.typing.chats import Chats
 from codegemma_lsp.benchmarks.typing.lengths import Length
-from codegemma_lsp.benchmarks.typing.run import OURS
+from codegemma_lsp.benchmarks.typing.server import SERVER
 from codegemma_lsp.benchmarks.typing.sessions import Rhythm
 from codegemma_lsp.benchmarks.typing.summary import Measured, Summary, asked_of_all, summarize
-from codegemma_lsp.benchmarks.typing.throughput import PEER, READ, WRITTEN, Speed
+from codegemma_lsp.benchmarks.typing.throughput import BASELINE, READ, WRITTEN, Speed
 from codegemma_lsp.benchmarks.typing.throughput import ratios as speed_ratios
+from codegemma_lsp.benchmarks.typing.typist_run import TypistFindings
 
 
 @dataclass
 class Findings:
-    """What has been measured so far; ``about``: on what."""
+    """What has been measured so far. ``about`` describes the model, the settings and the machine."""
 
     measured: dict[Rhythm, dict[str, Measured]] = field(default_factory=dict)
     switches: dict[str, Summary] = field(default_factory=dict)
     lengths: list[Length] = field(default_factory=list)
     chats: Chats | None = None
     throughput: dict[str, Speed] = field(default_factory=dict)
+    typist: TypistFindings | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -35,27 +37,28 @@ ROWS = (
     ("p90_ms", "p90"),
     ("p95_ms", "p95"),
     ("p99_ms", "p99"),
-    ("slowest_read", "tokens read, slowest twentieth"),
-    ("slowest_made", "tokens generated, slowest twentieth"),
+    ("slowest_prefill_tokens", "prefill tokens, slowest twentieth"),
+    ("slowest_completion_tokens", "completion tokens, slowest twentieth"),
     ("accept_p50_ms", "after accepting, p50, ms"),
     ("asked_share", "keys asked about"),
     ("answered_share", "keys answered"),
     ("shown_share", "keys with a suggestion"),
     ("reuse_share", "keys answered without the model"),
-    ("tokens_read_per_key", "tokens read a key"),
-    ("tokens_generated_per_key", "tokens generated a key"),
-    ("tokens_rejected_per_key", "tokens guessed wrong a key"),
+    ("prefill_tokens_per_key", "prefill tokens a key"),
+    ("completion_tokens_per_key", "completion tokens a key"),
+    ("rejected_tokens_per_key", "rejected draft tokens a key"),
     ("cpu_s_per_100_keys", "processor seconds, 100 keys"),
     ("cancel_ms_p95", "cancel to idle, p95, ms"),
-    ("cancel_read", "most tokens read after a cancel"),
+    ("prefill_tokens_after_cancel", "most prefill tokens after a cancel"),
     ("rss_mb", "resident memory, MB"),
 )
-RATIOS = ("p50_ms", "p95_ms", "tokens_read_per_key", "cpu_s_per_100_keys")
-"""What the server is judged by: its share of the peer's."""
+RATIOS = ("p50_ms", "p95_ms", "prefill_tokens_per_key", "cpu_s_per_100_keys")
+"""The figures of codegemma-lsp that are divided by llama-server's."""
 
 
 def as_json(found: Findings) -> dict[str, Any]:
-    """``systems`` is a person's rhythm where it was played, ``rhythms`` all of them."""
+    """Returns all figures. ``systems`` are those at a person's rhythm if it was played, and ``rhythms`` has all
+    rhythms."""
     by_rhythm = {rhythm.value: systems(measured) for rhythm, measured in found.measured.items()}
     return {
         "systems": next(iter(by_rhythm.values()), {}),
@@ -65,27 +68,30 @@ def as_json(found: Findings) -> dict[str, Any]:
         "lengths": [asdict(length) for length in found.lengths],
         "chats": asdict(found.chats) if found.chats is not None else None,
         "throughput": {name: asdict(speed) for name, speed in found.throughput.items()},
+        "typist": found.typist.as_json() if found.typist is not None else None,
         "about": found.about,
     }
 
 
 def systems(measured: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
-    """Each system's figures, latencies over the keys that all were asked about."""
+    """Returns each system's figures, with latencies over the keys that all systems were asked about."""
     everybodys = asked_of_all(measured.values())
     return {name: summarize(one, everybodys).as_json() for name, one in measured.items()}
 
 
 def ratios(systems: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Ours over the peer's."""
-    others = [name for name in systems if name != OURS]
-    if OURS not in systems or not others:
+    """Returns codegemma-lsp's figures divided by llama-server's."""
+    others = [name for name in systems if name != SERVER]
+    if SERVER not in systems or not others:
         return {}
-    ours, peer = systems[OURS], systems[others[0]]
-    return {name: round(ours[name] / peer[name], 3) for name in RATIOS if peer[name] and ours[name] is not None}
+    server, baseline = systems[SERVER], systems[others[0]]
+    return {
+        name: round(server[name] / baseline[name], 3) for name in RATIOS if baseline[name] and server[name] is not None
+    }
 
 
 def systems_table(title: str, systems: Mapping[str, Mapping[str, Any]]) -> Table:
-    """A row for each figure, and what share of the peer's ours is."""
+    """Returns a table with a row for each figure, and the ratio of codegemma-lsp's to llama-server's."""
     shares = ratios(systems)
     table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
     table.add_column("")
@@ -102,25 +108,32 @@ def figure(key: str, value: Any) -> str:
     if value is None:
         return "–"
     if key.endswith("_share"):
-        return f"{100 * value:.0f} %"
+        return f"{100 * value:.0f}%"
     return f"{value:.2f}" if key == "cpu_s_per_100_keys" else f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
 def throughput_table(found: Mapping[str, Speed]) -> Table:
     table = Table(title="Tokens a second, one cold prompt at a time", box=SIMPLE_HEAD, title_justify="left")
-    ours, peer, share = found[OURS], found[PEER], speed_ratios(found)
-    for name in ("", OURS, PEER, "ratio"):
+    server, baseline, share = found[SERVER], found[BASELINE], speed_ratios(found)
+    for name in ("", SERVER, BASELINE, "ratio"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    table.add_row(f"reading {READ}", f"{ours.read:.1f}", f"{peer.read:.1f}", f"{share.read:.2f}")
-    table.add_row(f"writing {WRITTEN}", f"{ours.written:.1f}", f"{peer.written:.1f}", f"{share.written:.2f}")
+    table.add_row(f"reading {READ}", f"{server.prefill:.1f}", f"{baseline.prefill:.1f}", f"{share.prefill:.2f}")
+    table.add_row(f"writing {WRITTEN}", f"{server.decode:.1f}", f"{baseline.decode:.1f}", f"{share.decode:.2f}")
     return table
 
 
 def mechanics_table(switches: Mapping[str, Summary]) -> Table:
     table = Table(title="Each mechanism switched off", box=SIMPLE_HEAD, title_justify="left")
     table.add_column("", no_wrap=True)
-    columns = ("p50_ms", "p95_ms", "accept_p50_ms", "reuse_share", "tokens_read_per_key", "tokens_generated_per_key")
-    for name in ("p50 ms", "p95 ms", "accepted", "reused", "read", "generated", "cpu s/100"):
+    columns = (
+        "p50_ms",
+        "p95_ms",
+        "accept_p50_ms",
+        "reuse_share",
+        "prefill_tokens_per_key",
+        "completion_tokens_per_key",
+    )
+    for name in ("p50 ms", "p95 ms", "accepted", "reused", "prefill", "completion", "cpu s/100"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, one in switches.items():
         table.add_row(name, *(figure(key, getattr(one, key)) for key in (*columns, "cpu_s_per_100_keys")))
@@ -146,7 +159,7 @@ def chats_table(chats: Chats) -> Table:
     said = f"{chats.beside_p95_ms:.0f} ms, {chats.chat_tokens} tokens of chat meanwhile"
     table.add_row("completion p95, beside a chat", said, f"{ratio:.2f}")
     for name, one in chats.edits.items():
-        share = f"{100 * one.guessed_share:.0f} % of {one.generated} tokens guessed"
+        share = f"{100 * one.guessed_share:.0f}% of {one.completion_tokens} tokens guessed"
         table.add_row(
             f"edits with drafts, {name}", f"{share}; {one.equal} of {one.edits} the same", f"{one.speedup:.2f}"
         )

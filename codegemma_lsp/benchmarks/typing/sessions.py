@@ -1,4 +1,4 @@
-"""Typing sessions made of real files: what a person does at the keyboard, key by key, repeatable by seed."""
+"""Typing sessions made from real files, key by key and reproducible by seed."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _SOURCES = (
     "syntax/excerpt.py",
 )
 GAP_MS, SPREAD = 140.0, 0.55
-"""Median and log-space deviation of the gap between two keys: a quick typist with hesitations."""
+"""The median gap between two keys in milliseconds, and its deviation in log space, for a quick typist who hesitates."""
 THINKING_MS = 700.0
-"""Median pause before something else is done: a jump, an acceptance, a new line."""
+"""The median pause in milliseconds before a jump, an acceptance or a new line."""
 _FUNCTION = re.compile(r"^def \w+\(", re.MULTILINE)
 
 
 class Rhythm(StrEnum):
-    """``FAST``: each key as soon as the one before it is answered."""
+    """When keys are pressed. With ``FAST``, each key follows as soon as the one before it is answered."""
 
     PERSON = "person"
     FAST = "fast"
 
 
 class Act(StrEnum):
-    """``ACCEPT`` and ``ACCEPT_WORD`` are undone by the ``UNDO`` that follows, so that every system goes on with the
-    same text whatever it suggested."""
+    """What a key does. The ``UNDO`` that follows ``ACCEPT`` and ``ACCEPT_WORD`` undoes them, so that every system
+    continues with the same text, whatever it suggested."""
 
     TYPE = "type"
     DELETE = "delete"
@@ -45,10 +45,10 @@ class Act(StrEnum):
     UNDO = "undo"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key: ``text`` replaces ``span``, in code points of the document as the keys before it left it. ``gap_ms``
-    is how long a person takes to come to it."""
+    """One key. ``text`` replaces ``span``, in code points of the document as the keys before it left it. ``gap_ms`` is
+    the number of milliseconds that a person takes before it."""
 
     act: Act
     span: Span
@@ -58,7 +58,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A file as it is opened, and what is done to it."""
+    """A file as it is opened, and the keys that are pressed in it."""
 
     name: str
     text: str
@@ -66,8 +66,8 @@ class Session:
 
 
 def sessions(seed: int = 0, keys: int | None = None, typed: int = 180) -> list[Session]:
-    """Three sessions, in a short, a middling and a long file: our own sources. At most ``keys`` keys each; about
-    ``typed`` of them type a function."""
+    """Returns three sessions, in a short, a medium and a long file of this package's sources, of at most ``keys`` keys
+    each. About ``typed`` of the keys type a function."""
     return [
         session(name, text, random.Random(seed + number), typed, keys)
         for number, (name, text) in enumerate(sources().items())
@@ -75,13 +75,14 @@ def sessions(seed: int = 0, keys: int | None = None, typed: int = 180) -> list[S
 
 
 def sources() -> dict[str, str]:
-    """Name and text of the files that sessions are made of."""
+    """Returns the names and the texts of the files that sessions are made from."""
     document, regions, *long = (PACKAGE.joinpath(name).read_text("utf-8") for name in _SOURCES)
     return {"document.py": document, "regions.py": regions, "long.py": "\n\n".join(3 * long)}
 
 
 def session(name: str, source: str, rng: random.Random, typed: int, most: int | None = None) -> Session:
-    """Types a function, accepts, deletes back, mends a line in the middle, jumps elsewhere, and returns."""
+    """Returns a session that types a function, accepts, deletes back, corrects a line in the middle, jumps elsewhere,
+    and returns."""
     functions = [match.start() for match in _FUNCTION.finditer(source)]
     at = functions[len(functions) // 2]
     body = source[at : source.index("\n", at + typed)]
@@ -107,38 +108,39 @@ def session(name: str, source: str, rng: random.Random, typed: int, most: int | 
 
 
 def _typing(at: int, text: str) -> list[Key]:
-    """Key by key; after a line's end an editor indents by itself, so blanks at a line's start come with it."""
+    """Returns the keys that type a text. An editor indents after a line end, so blanks at a line's start belong to that
+    key."""
     parts = re.finditer(r"\n[ ]*|.", text, re.DOTALL)
-    return [Key(Act.TYPE, Span(at + part.start(), at + part.start()), part.group()) for part in parts]
+    return [Key(act=Act.TYPE, span=Span(at + part.start(), at + part.start()), text=part.group()) for part in parts]
 
 
 def _moving(to: int) -> Key:
-    return Key(Act.MOVE, Span(to, to))
+    return Key(act=Act.MOVE, span=Span(to, to))
 
 
 def _deleting(at: int, count: int) -> list[Key]:
-    return [Key(Act.DELETE, Span(at - i - 1, at - i)) for i in range(count)]
+    return [Key(act=Act.DELETE, span=Span(at - i - 1, at - i)) for i in range(count)]
 
 
 def _accepting(at: int, act: Act) -> list[Key]:
-    return [Key(act, Span(at, at)), Key(Act.UNDO, Span(at, at))]
+    return [Key(act=act, span=Span(at, at)), Key(act=Act.UNDO, span=Span(at, at))]
 
 
 def _mending(text: str, near: int) -> list[Key]:
-    """A word in the middle of a line, deleted from its end and typed again."""
+    """Returns the keys that delete a word in the middle of a line from its end and type it again."""
     word = next(match for match in re.finditer(r"\b\w{5,}\b(?=.)", text[near:]))
     start, end = near + word.start(), near + word.end()
     return [_moving(end), *_deleting(end, end - start), *_typing(start, word.group())]
 
 
 def _elsewhere(at: int) -> list[Key]:
-    """A new line in another function, taken away again."""
+    """Returns the keys that type a new line in another function and remove it."""
     line = "\n    log.debug(text)"
-    return [_moving(at), *_typing(at, line), Key(Act.DELETE, Span(at, at + len(line)))]
+    return [_moving(at), *_typing(at, line), Key(act=Act.DELETE, span=Span(at, at + len(line)))]
 
 
 def _timed(keys: Sequence[Key], rng: random.Random) -> Iterator[Key]:
     for key in keys:
         thinks = key.act not in (Act.TYPE, Act.DELETE) or key.text.startswith("\n")
         gap = (THINKING_MS if thinks else GAP_MS) * rng.lognormvariate(0, SPREAD)
-        yield Key(key.act, key.span, key.text, gap)
+        yield Key(act=key.act, span=key.span, text=key.text, gap_ms=gap)

@@ -1,4 +1,5 @@
-"""How fast a model reads and writes, beside llama-server on the same file: one cold prompt, no editor, no guesses."""
+"""Measures the speed of prefill and generation, beside llama-server with the same model: one cold prompt, no editor, no
+drafts."""
 
 from __future__ import annotations
 
@@ -11,66 +12,87 @@ from typing import Any
 
 from codegemma_lsp import engines
 from codegemma_lsp.benchmarks.typing.llama_server import LlamaServer
-from codegemma_lsp.benchmarks.typing.run import OURS
+from codegemma_lsp.benchmarks.typing.server import SERVER
 from codegemma_lsp.engines.protocol import Engine, Request, Sampling
+from codegemma_lsp.engines.threads import processors
 from codegemma_lsp.models import model_path
 from codegemma_lsp.prompt import Prompt, Text
 from codegemma_lsp.settings import Settings
 
-PEER = "llama-server"
+BASELINE = "llama-server"
 READ, WRITTEN, ROUNDS = 512, 48, 5
-"""Prompt tokens, generated tokens, and how often both are measured in turns."""
+"""The number of prompt tokens, the number of generated tokens, and the number of rounds, in which the systems
+alternate."""
 CONTEXT, BATCH = 1024, 512
 _SOURCE = Path(__file__).with_name("sessions.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Tokens a second."""
+    """The tokens per second of prefill and of generation."""
 
-    read: float
-    written: float
+    prefill: float
+    decode: float
 
 
-async def measure(settings: Settings, told: Callable[[str], None]) -> dict[str, Speed]:
-    """The median of each system's rounds, which alternate. Raises ``RuntimeError``, and what engines raise."""
+async def measure(settings: Settings, on_progress: Callable[[str], None]) -> dict[str, Speed]:
+    """Returns the medians of each system's rounds. Raises ``RuntimeError``, and what engines raise."""
     batch = settings.batch_tokens if "batch_tokens" in settings.model_fields_set else BATCH
     chosen = settings.model_copy(update={"context_tokens": CONTEXT, "batch_tokens": batch, "slots": 1})
     engine = await asyncio.to_thread(engines.load, chosen)
-    server = LlamaServer(model_path(settings.model), engine.threads, CONTEXT, BATCH, settings.gpu_layers)
-    await server.start()
-    found: dict[str, list[Speed]] = {OURS: [], PEER: []}
+    server = await _fastest_server(settings, engine, on_progress)
+    found: dict[str, list[Speed]] = {SERVER: [], BASELINE: []}
     try:
         for number in range(ROUNDS):
-            told(f"reading and writing, {number + 1} of {ROUNDS}")
+            on_progress(f"reading and writing, {number + 1} of {ROUNDS}")
             text = _prompt(engine, number)
-            found[OURS].append(await _ours(engine, text))
-            found[PEER].append(await _peers(server, text))
+            found[SERVER].append(await _server_speed(engine, text))
+            found[BASELINE].append(await _baseline_speed(server, text))
     finally:
         await server.stop()
         await asyncio.to_thread(engine.close)
-    return {name: Speed(median(s.read for s in all_), median(s.written for s in all_)) for name, all_ in found.items()}
+    return {
+        name: Speed(median(s.prefill for s in all_), median(s.decode for s in all_)) for name, all_ in found.items()
+    }
+
+
+async def _fastest_server(settings: Settings, engine: Engine, on_progress: Callable[[str], None]) -> LlamaServer:
+    """Returns a running server with the number of threads that generates fastest. This package's engine adapts its
+    threads while it runs."""
+    on_progress("measuring llama-server's threads")
+    found: list[tuple[float, int]] = []
+    for count in sorted({engine.threads, processors()}):
+        server = LlamaServer(model_path(settings.model), count, CONTEXT, BATCH, settings.gpu_layers)
+        await server.start()
+        try:
+            found.append(((await _baseline_speed(server, _prompt(engine, -count))).decode, count))
+        finally:
+            await server.stop()
+    server = LlamaServer(model_path(settings.model), max(found)[1], CONTEXT, BATCH, settings.gpu_layers)
+    await server.start()
+    return server
 
 
 def ratios(found: Mapping[str, Speed]) -> Speed:
-    """Ours in terms of the peer's."""
-    return Speed(found[OURS].read / found[PEER].read, found[OURS].written / found[PEER].written)
+    """Returns codegemma-lsp's speed divided by llama-server's."""
+    server, baseline = found[SERVER], found[BASELINE]
+    return Speed(server.prefill / baseline.prefill, server.decode / baseline.decode)
 
 
 def _prompt(engine: Engine, number: int) -> str:
-    """Source code of about ``READ`` tokens that begins otherwise each time, so that nothing is reused."""
+    """Returns source code of about ``READ`` tokens that begins differently each time, so that nothing is reused."""
     text = f"# {number}\n" + _SOURCE.read_text("utf-8") * 4
     tokens = engine.tokenizer.encode(text)[:READ]
     return b"".join(engine.tokenizer.piece(token) for token in tokens).decode(errors="ignore")
 
 
-async def _ours(engine: Engine, text: str) -> Speed:
-    prompt = Prompt((Text(text, "prompt"),), len(engine.tokenizer.encode(text)))
-    usage = (await engine.generate(Request(prompt, WRITTEN, Sampling()))).usage
+async def _server_speed(engine: Engine, text: str) -> Speed:
+    prompt = Prompt(segments=(Text(text, "prompt"),), tokens=len(engine.tokenizer.encode(text)))
+    usage = (await engine.generate(Request(prompt=prompt, max_tokens=WRITTEN, sampling=Sampling()))).usage
     return Speed(1000 * usage.prefill_tokens / usage.prefill_ms, 1000 * (usage.completion_tokens - 1) / usage.decode_ms)
 
 
-async def _peers(server: LlamaServer, text: str) -> Speed:
+async def _baseline_speed(server: LlamaServer, text: str) -> Speed:
     body = {"prompt": text, "n_predict": WRITTEN, "temperature": 0, "cache_prompt": False, "ignore_eos": True}
     answer: dict[str, Any] = (await server.http.post("/completion", json=body)).raise_for_status().json()
     timings = answer["timings"]

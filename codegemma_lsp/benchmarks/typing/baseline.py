@@ -1,9 +1,9 @@
-"""llama-server, driven as llama.vim drives it.
+"""llama-server, used as llama.vim uses it.
 
-Source: autoload/llama.vim of github.com/ggml-org/llama.vim (January 2026), function by function; settings are its
-defaults. Left out, which only spares the peer work: chunks of other files (its ring is filled while nothing is typed),
-and a process for each request (curl), in whose stead one connection is kept. It samples without a seed, so no two runs
-of it are quite alike.
+Source: autoload/llama.vim of github.com/ggml-org/llama.vim (January 2026), function by function, with its default
+settings. Two things are left out, which only saves it work: chunks of other files, because its ring is filled while
+nothing is typed, and a process for each request (curl), which is replaced by one kept connection. It samples without a
+seed, so that no two runs are equal.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import httpx
 
 from codegemma_lsp.benchmarks.typing.llama_server import LlamaServer
 from codegemma_lsp.benchmarks.typing.replay import Counters, Record
+from codegemma_lsp.benchmarks.typing.screen import Shown
+from codegemma_lsp.benchmarks.typing.typist import Part
 from codegemma_lsp.document import Document, Edit, Span
 
 N_PREFIX, N_SUFFIX, N_PREDICT = 256, 64, 128
@@ -29,7 +31,7 @@ _CUT = "Î"
 
 
 class LlamaVim:
-    """The editor's side: its cache, its one request at a time, its timer, the hint that it shows."""
+    """The editor's part: its cache, its one request at a time, its timer, and the hint that it shows."""
 
     def __init__(
         self, model: Path, threads: int, context_tokens: int, predict: int = N_PREDICT, gpu_layers: int = -1
@@ -39,7 +41,7 @@ class LlamaVim:
         self._server = LlamaServer(model, threads, context_tokens, batch, gpu_layers)
         self.kernels = ""
         self._cache: OrderedDict[str, str] = OrderedDict()
-        self._record, self._document, self._offset = Record(), Document("", ""), 0
+        self._record, self._document, self._offset = Record(), Document(uri="", text=""), 0
         self._job: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._hint: list[str] | None = None
@@ -47,7 +49,7 @@ class LlamaVim:
         self._read = self._generated = 0
 
     async def start(self) -> None:
-        """Raises ``RuntimeError`` where the server does not start."""
+        """Raises ``RuntimeError`` if the server does not start."""
         await self._server.start()
         self._http, self.kernels = self._server.http, self._server.kernels
 
@@ -57,18 +59,25 @@ class LlamaVim:
         self._hint = None
 
     def key(self, document: Document, offset: int, edit: Edit) -> bool:
-        """``CursorMovedI``: s:on_move, then llama#fim."""
+        """Does what ``CursorMovedI`` does: s:on_move, then llama#fim."""
         self._document, self._offset, self._hint = document, offset, None
+        self._record.screen.edit(edit)
         self._try_hint(reused=True)
+        if self._hint is None:
+            self._record.screen.clear()
         self._fim(None)
         return self._record.first(document.version) is not None or len(self._context(None).rest) <= MAX_LINE_SUFFIX
 
     def move(self, document: Document, offset: int) -> None:
-        """Moves are made in normal mode, where nothing is asked."""
+        """Handles a move, which is made in normal mode, where nothing is asked."""
         self._document, self._offset, self._hint = document, offset, None
+        self._record.screen.clear()
+
+    def accept(self, shown: Shown, part: Part) -> None:
+        """Does nothing, because llama#fim_accept sends nothing to the server."""
 
     def _lines(self) -> list[str]:
-        """As Vim counts them: a line's end at the end begins no further line."""
+        """Returns the lines as Vim counts them: a line end at the text's end begins no further line."""
         lines = self._document.text.split("\n")
         return lines[:-1] if not lines[-1] and len(lines) > 1 + self._at() else lines
 
@@ -78,8 +87,8 @@ class LlamaVim:
     def _column(self) -> int:
         return self._offset - self._document.line_span(self._at()).start
 
-    def _context(self, ahead: list[str] | None, at: int | None = None) -> _Context:
-        """s:fim_ctx_local, as if ``ahead`` were accepted."""
+    def _context(self, ahead: list[str] | None, at: int | None = None) -> LlamaContext:
+        """Does what s:fim_ctx_local does, as if ``ahead`` were accepted."""
         at = self._at() if at is None else at
         lines = self._lines()
         line = lines[at] if at < len(lines) else ""
@@ -93,10 +102,17 @@ class LlamaVim:
             middle, indent = "", 0
         else:
             middle, rest = line[: self._column()], line[self._column() :]
-        return _Context("\n".join(before) + "\n", middle, rest, "\n" + "\n".join(after) + "\n", indent)
+        return LlamaContext(
+            prefix="\n".join(before) + "\n",
+            middle=middle,
+            rest=rest,
+            suffix="\n" + "\n".join(after) + "\n",
+            indent=indent,
+        )
 
     def _fim(self, ahead: list[str] | None, at: int | None = None) -> None:
-        """llama#fim: one request at a time, asked again after a moment while one is under way."""
+        """Does what llama#fim does: it makes one request at a time, and tries again after a moment while one is
+        running."""
         if self._job is not None:
             if self._timer is not None:
                 self._timer.cancel()
@@ -115,7 +131,10 @@ class LlamaVim:
             return
         context = self._context(ahead, at)
         self._indent = context.indent
-        body = {
+        self._job = asyncio.create_task(self._request(self._body(context, ahead=bool(ahead)), keys))
+
+    def _body(self, context: LlamaContext, *, ahead: bool) -> dict[str, Any]:
+        return {
             "id_slot": 0,
             "input_prefix": context.prefix,
             "input_suffix": context.rest + context.suffix,
@@ -132,32 +151,40 @@ class LlamaVim:
             "t_max_prompt_ms": 500,
             "t_max_predict_ms": AHEAD_PREDICT_MS if ahead else FIRST_PREDICT_MS,
         }
-        self._job = asyncio.create_task(self._request(body, keys))
 
     def _retry(self, ahead: list[str] | None, at: int | None) -> None:
         self._timer = None
         self._fim(ahead, at)
 
     async def _request(self, body: dict[str, Any], keys: list[str]) -> None:
-        """s:fim_on_response, then s:fim_on_exit."""
+        """Does what s:fim_on_response does, then s:fim_on_exit."""
         try:
-            answer = (await self._http.post("/infill", json=body)).raise_for_status().json()
-            timings = answer["timings"]
-            self._read += timings["prompt_n"]
-            self._generated += timings["predicted_n"]
-            self._record.read(self._document.version, timings["prompt_n"])
-            self._record.made[self._document.version] = timings["predicted_n"]
+            content = await self._content(body)
             for key in keys:
-                self._remember(key, answer["content"])
+                self._remember(key, content)
             if self._hint is None or not self._can_accept:
                 self._try_hint(reused=False)
         except (httpx.HTTPError, ValueError, KeyError) as error:
             self._record.fail(f"llama-server failed ({type(error).__name__}: {error}).")
         finally:
-            self._job = None
+            if self._job is asyncio.current_task():
+                self._job = None
+
+    async def _content(self, body: dict[str, Any]) -> str:
+        answer = (await self._http.post("/infill", json=body)).raise_for_status().json()
+        timings = answer["timings"]
+        self._count(timings["prompt_n"], timings["predicted_n"])
+        return str(answer["content"])
+
+    def _count(self, prefill_tokens: int, completion_tokens: int) -> None:
+        self._read += prefill_tokens
+        self._generated += completion_tokens
+        self._record.add_prefill(self._document.version, prefill_tokens)
+        self._record.completion_tokens[self._document.version] = completion_tokens
 
     def _try_hint(self, *, reused: bool) -> None:
-        """s:fim_try_hint: what is cached for here, or for up to 128 characters back where they were typed as given."""
+        """Does what s:fim_try_hint does: it uses what is cached for this position, or for up to 128 characters before
+        it if they were typed as suggested."""
         context = self._context(None)
         content = self._cached(context.key())
         if content is None:
@@ -166,7 +193,7 @@ class LlamaVim:
                 known = self._cached(before[: -1 - i] + _CUT + context.rest + context.suffix)
                 if not known or not known.startswith(before[-1 - i :]) or len(known) == i + 1:
                     continue
-                # The first one found is never the best one: so it is there.
+                # llama.vim does not record the first match as the best one, so neither does this.
                 if content is None:
                     content = known[i + 1 :]
                 elif len(known) - i - 1 > best:
@@ -176,7 +203,8 @@ class LlamaVim:
             self._fim(self._hint, self._at())
 
     def _render(self, content: str, reused: bool) -> None:
-        """s:fim_render: drops what repeats the text that follows; on a line of blanks, what is there already."""
+        """Does what s:fim_render does: it drops what repeats the text that follows and, on a line of blanks, the blanks
+        that already exist."""
         at, column, lines = self._at(), self._column(), self._lines()
         line = lines[at] if at < len(lines) else ""
         parts = content.rstrip("\n").split("\n")
@@ -192,6 +220,7 @@ class LlamaVim:
         self._hint = parts
         shown = insert if self._can_accept else ""
         self._record.answer(self._document.version, shown, Span(self._offset, self._offset), reused)
+        self._record.screen.show(self._offset, shown)
 
     def _cached(self, key: str) -> str | None:
         if key in self._cache:
@@ -204,18 +233,28 @@ class LlamaVim:
         self._cache[key] = content
         self._cache.move_to_end(key)
 
+    async def settle(self) -> None:
+        await self.close()
+
     async def close(self) -> None:
-        """Lets what was asked come to its end."""
+        """Waits until the running request is finished."""
         while self._job is not None or self._timer is not None:
             await asyncio.sleep(0.01)
         self._record.check()
 
     async def counters(self) -> Counters:
         times, rss = self._server.process.cpu_times(), self._server.process.memory_info().rss / 1e6
-        return Counters(self._read, self._generated, 0, times.user + times.system, rss)
+        return Counters(
+            prefill_tokens=self._read,
+            completion_tokens=self._generated,
+            rejected_tokens=0,
+            cpu_s=times.user + times.system,
+            rss_mb=rss,
+        )
 
     async def cancel(self, document: Document, offset: int, after_s: float) -> tuple[float, int | None] | None:
-        """llama.vim never does; an editor that did would close the connection. What is read then cannot be seen."""
+        """Closes the connection of a request, which llama.vim never does but an editor could do. The tokens prefilled
+        then are not known."""
         await self.close()
         self._document, self._offset, self._hint = document, offset, None
         self._cache.clear()
@@ -239,9 +278,9 @@ class LlamaVim:
         await self._server.stop()
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """``rest`` is what follows the cursor on its line; ``suffix`` begins with that line's end."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlamaContext:
+    """A prompt's parts. ``rest`` follows the cursor on its line, and ``suffix`` begins with that line's end."""
 
     prefix: str
     middle: str
@@ -254,7 +293,8 @@ class _Context:
 
 
 def repeats(content: list[str], before: str, rest: str, below: list[str]) -> bool:
-    """Whether a suggestion is what follows anyway: the next lines, the rest of its line, or lines below blank ones."""
+    """Returns whether a suggestion equals what follows anyway: the next lines, the rest of its line, or lines below
+    blank ones."""
     if len(content) > 1 and not content[0] and content[1:] == below[: len(content) - 1]:
         return True
     if content == [rest]:

@@ -1,6 +1,6 @@
-"""llama-server in a process of its own.
+"""Runs llama-server in a process of its own.
 
-``python -m codegemma_lsp.benchmarks.typing.peer_server MODEL THREADS CONTEXT BATCH GPU``
+``python -m codegemma_lsp.benchmarks.typing.baseline_server MODEL THREADS CONTEXT BATCH GPU``
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The server with a stopwatch on its event loop: ``python -m codegemma_lsp.benchmarks.typing.watched serve``.
+"""The server with a timer for its event loop: ``python -m codegemma_lsp.benchmarks.typing.loop_profiler serve``.
 
-``codegemma/bench/loop`` answers the milliseconds that each callback has taken since it was last asked.
+``codegemma/bench/loop`` returns the milliseconds of each callback since the last such request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Our server, driven over stdio as an editor drives it."""
+"""codegemma-lsp, used over stdio as an editor uses it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,32 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
 
 from codegemma_lsp.benchmarks.typing.replay import Counters, Record
+from codegemma_lsp.benchmarks.typing.screen import Shown
+from codegemma_lsp.benchmarks.typing.typist import Amount, Part
 from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
 
+SERVER = "codegemma-lsp"
 _READY_S = 300.0
 _POLL_S, _IDLE_POLL_S = 0.001, 0.02
 
 
-class Ours:
-    """A server of its own with settings of its own. A newer request cancels the older one, as editors do."""
+class CodegemmaServer:
+    """A server process with the given settings. As in editors, a newer request cancels the older one after its change
+    is sent."""
 
-    def __init__(self, name: str, settings: Mapping[str, Any], module: str = "codegemma_lsp") -> None:
-        """``module``: what runs the server; another one may watch it."""
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        module: str = "codegemma_lsp",
+        grows_suggestions: bool = False,
+    ) -> None:
+        """Prepares the process. ``module`` runs the server; ``loop_profiler`` also measures its event loop.
+        ``grows_suggestions`` means that the client can draw suggestions that grow, as the plugins can."""
         self.name, self._settings, self._module = name, dict(settings), module
+        self._grows_suggestions = grows_suggestions
+        self._grown: tuple[str, str] = ("", "")
+        self._open: set[str] = set()
         self._client = LanguageClient("codegemma-bench", "1")
         self._ready = asyncio.Event()
         self._failed = ""
@@ -37,15 +51,18 @@ class Ours:
         self._running: tuple[str, asyncio.Task[None]] | None = None
         self._record = Record()
         self._uri = ""
-        self._before = Document("", "")
+        self._before = Document(uri="", text="")
 
     async def start(self) -> None:
-        """Raises ``RuntimeError`` with the server's own sentence where it does not get ready."""
+        """Raises ``RuntimeError`` with the server's own sentence if it does not become ready."""
         self._client.feature("didChangeStatus")(lambda status: self._on_status(status))
         self._client.feature("codegemma/completed")(lambda report: self._on_completed(report))
+        self._client.feature("codegemma/suggestionGrew")(lambda params: self._on_grown(params))
         self._client.feature(types.WINDOW_SHOW_MESSAGE)(lambda params: None)
         await self._client.start_io(sys.executable, "-m", self._module, "serve", env=_without_user_settings())
         options = {**self._settings, "reportCompletions": True}
+        if self._grows_suggestions:
+            options["growsSuggestions"] = True
         capabilities = types.ClientCapabilities(
             general=types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind.Utf16])
         )
@@ -72,12 +89,20 @@ class Ours:
     def _on_completed(self, report: Any) -> None:
         self._origins[report.version] = (report.origin, report.reason)
         self._count(report.version, report.total.prefill)
-        self._record.made[report.version] = report.tokens.completion
+        self._record.completion_tokens[report.version] = report.tokens.completion
         self.reports.append(report)
 
+    def _on_grown(self, params: Any) -> None:
+        """Notes what has grown. The item may not be on the screen yet, because its answer may still be on its way
+        through the event loop."""
+        if params.textDocument.uri == self._uri:
+            self._grown = (str(params.itemId), str(params.text))
+            self._record.screen.grow(*self._grown)
+
     def _count(self, version: int, total: int) -> None:
-        """``total``: all that the engine has read so far, ahead of requests and for cancelled ones too."""
-        self._record.read(version, total - self._seen)
+        """Adds the tokens prefilled since the last count. ``total`` is all that the engine has prefilled so far,
+        including prefetches and cancelled requests."""
+        self._record.add_prefill(version, total - self._seen)
         self._seen = total
 
     async def _state(self) -> Any:
@@ -86,19 +111,25 @@ class Ours:
     async def open(self, document: Document, record: Record) -> None:
         self._record, self._uri, self._before = record, document.uri, document
         self._origins.clear()
+        record.screen.clear()
         self._seen = (await self._state()).engine.usage.prefill_tokens
+        if document.uri in self._open:
+            return
+        self._open.add(document.uri)
         item = types.TextDocumentItem(document.uri, document.language, document.version, document.text)
         self._client.text_document_did_open(types.DidOpenTextDocumentParams(item))
 
     def key(self, document: Document, offset: int, edit: Edit) -> bool:
+        self._record.screen.edit(edit)
+        self._change(document, edit)
         if self._running is not None:
             self._cancel(*self._running)
-        self._change(document, edit)
         self._running = self._ask(document, offset, types.InlineCompletionTriggerKind.Automatic)
         return True
 
     def _change(self, document: Document, edit: Edit) -> None:
-        """``edit`` made ``document``; where it starts is the same before and after."""
+        """Sends the change that ``edit`` made to ``document``. The start of the edit is the same before and after
+        it."""
         start = document.position(edit.span.start, Encoding.UTF16)
         end = self._before.position(edit.span.end, Encoding.UTF16) if len(edit.span) else start
         range_ = types.Range(_position(start), _position(end))
@@ -130,7 +161,7 @@ class Ours:
                 record.fail(f"{self.name} answered with an error: {error}")
             return
         origin, reason = self._origins.get(document.version, ("", ""))
-        if origin == "none":
+        if origin == "none" and document is self._before:
             record.fail(f"{self.name} cannot answer: {reason}")
             return
         item, span, insert = answer.items[0] if answer.items else None, Span(offset, offset), ""
@@ -139,6 +170,26 @@ class Ours:
             end = document.offset(Position(item.range.end.line, item.range.end.character), Encoding.UTF16)
             span, insert = Span(start, end), str(item.insert_text)
         record.answer(document.version, insert, span, origin == "reuse")
+        if document is self._before:
+            self._show(document, offset, insert, span, item)
+
+    def _show(self, document: Document, offset: int, insert: str, span: Span, item: Any) -> None:
+        """Shows an item, unless its text does not begin with what it replaces before the cursor, as in editors."""
+        typed, screen = document.text[span.start : offset], self._record.screen
+        shown = insert.removeprefix(typed) if insert.startswith(typed) else ""
+        name = str(item.command.arguments[0]) if shown and item.command is not None else ""
+        screen.show(offset, shown, span.end - offset, typed, name)
+        screen.grow(*self._grown)
+        if shown:
+            self._client.protocol.notify("textDocument/didShowCompletion", {"item": item})
+
+    def accept(self, shown: Shown, part: Part) -> None:
+        if part.amount is Amount.WHOLE:
+            self._client.workspace_execute_command(types.ExecuteCommandParams("codegemma.accept", [shown.item]))
+        else:
+            length = len(part.text.encode("utf-16-le")) // 2
+            accepted = {"item": {"insertText": shown.typed + shown.text}, "acceptedLength": length}
+            self._client.protocol.notify("textDocument/didPartiallyAcceptCompletion", accepted)
 
     def _cancel(self, request: str, task: asyncio.Task[None]) -> None:
         if not task.done():
@@ -149,10 +200,18 @@ class Ours:
         where = {"line": position.line, "character": position.character}
         self._client.protocol.notify("codegemma/didRest", {"textDocument": {"uri": document.uri}, "position": where})
 
+    async def settle(self) -> None:
+        if self._running is not None:
+            await self._running[1]
+            self._running = None
+        self._record.check()
+        await self._until(idle=True, poll_s=_IDLE_POLL_S)
+
     async def close(self) -> None:
         if self._running is not None:
             await self._running[1]
             self._running = None
+        self._open.discard(self._uri)
         identifier = types.TextDocumentIdentifier(self._uri)
         self._client.text_document_did_close(types.DidCloseTextDocumentParams(identifier))
         self._record.check()
@@ -166,14 +225,21 @@ class Ours:
         return state
 
     async def counters(self) -> Counters:
-        usage, times = (await self._state()).engine.usage, self._process.cpu_times()
-        rss = self._process.memory_info().rss / 1e6
-        rejected = usage.draft_tokens - usage.accepted_draft_tokens
-        return Counters(usage.prefill_tokens, usage.completion_tokens, rejected, times.user + times.system, rss)
+        usage = (await self._state()).engine.usage
+        processes = [self._process, *self._process.children(recursive=True)]
+        times = [process.cpu_times() for process in processes]
+        rejected_tokens = usage.draft_tokens - usage.accepted_draft_tokens
+        return Counters(
+            prefill_tokens=usage.prefill_tokens,
+            completion_tokens=usage.completion_tokens,
+            rejected_tokens=rejected_tokens,
+            cpu_s=sum(one.user + one.system for one in times),
+            rss_mb=sum(process.memory_info().rss for process in processes) / 1e6,
+        )
 
     async def loop_ms(self) -> list[float]:
-        """What each callback on the server's event loop took since it was last asked; only of a server that is
-        watched (``watched.py``)."""
+        """Returns the milliseconds of each callback on the server's event loop since the last call, if
+        ``loop_profiler`` runs the server."""
         times = await self._client.protocol.send_request_async("codegemma/bench/loop", {})
         return [float(ms) for ms in times]
 
@@ -185,11 +251,17 @@ class Ours:
         await asyncio.sleep(after_s)
         if task.done():
             return None
+        # A cancelled request lingers, and during its prefill, text typed at the cursor does not
+        # disagree yet. A change elsewhere does.
+        typed = Edit(Span(0, 0), " ")
+        changed = document.with_edit(typed, document.version + 1)
         began = time.perf_counter()
+        self._change(changed, typed)
         self._cancel(request, task)
         state = await self._until(idle=True, poll_s=_POLL_S)
         took = 1000 * (time.perf_counter() - began)
         await task
+        self._change(changed.with_edit(back := Edit(Span(0, 1), ""), document.version), back)
         return took, state.engine.usage.prefill_tokens_after_cancel - before
 
     async def stop(self) -> None:
@@ -204,7 +276,7 @@ def _position(position: Position) -> types.Position:
 
 
 def _without_user_settings() -> dict[str, str]:
-    """The environment, without the user's own settings: what is measured depends on the command alone."""
+    """Returns the environment without the user's own settings, because measurements must depend only on the command."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CODEGEMMA_")}
     folders = {name: os.environ[name] for name in ("CODEGEMMA_MODELS",) if name in os.environ}
-    return {**kept, **folders, "CODEGEMMA_CONFIG": os.devnull}
+    return {**kept, **folders, "CODEGEMMA_CONFIG": os.devnull, "CODEGEMMA_USAGE": "false"}

@@ -1,0 +1,1 @@
+"""``eval quiet``: moments at which nothing should be shown."""
