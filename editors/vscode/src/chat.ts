@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import * as vscode from "vscode";
 import { ProgressType, State, type LanguageClient } from "vscode-languageclient/node";
 import type { Edits, Proposal } from "./edits";
-import { messageOf } from "./errors";
+import { inOwnWords, messageOf } from "./errors";
 import type { Conversation, History, Turn } from "./history";
 import { pickReference } from "./references";
 
@@ -19,6 +19,13 @@ const PARTIAL = new ProgressType<{ text: string }>();
 const MOST_TURNS = 200;
 const UNTRUSTED = "In an untrusted workspace there are suggestions only; trust it to chat.";
 
+/** A question that waits for the answer to the one before it, with what it is about. */
+interface Queued {
+  readonly id: number;
+  readonly text: string;
+  readonly about: Record<string, unknown>;
+}
+
 /** What is being answered, as far as it is. */
 interface Running {
   readonly cancel: vscode.CancellationTokenSource;
@@ -30,6 +37,7 @@ type FromPage =
   | { type: "ready" }
   | { type: "ask"; text: string; withSelection: boolean }
   | { type: "stop" }
+  | { type: "unqueue"; id: number }
   | { type: "refer" }
   | { type: "copy"; text: string }
   | { type: "insert"; text: string };
@@ -40,6 +48,7 @@ export class Chat implements vscode.WebviewViewProvider {
   /** What the server knows the conversation by; undefined where it has to be told what was said. */
   private known: string | undefined;
   private running: Running | undefined;
+  private queue: Queued[] = [];
   private number = 0;
   private ready: Promise<void>;
   private isReady: () => void = () => undefined;
@@ -79,6 +88,10 @@ export class Chat implements vscode.WebviewViewProvider {
       case "stop":
         this.stop();
         break;
+      case "unqueue":
+        this.queue = this.queue.filter(({ id }) => id !== message.id);
+        this.tellQueue();
+        break;
       case "refer":
         await this.refer();
         break;
@@ -106,7 +119,20 @@ export class Chat implements vscode.WebviewViewProvider {
       this.tell({ type: "begin", text: this.running.question });
       this.tell({ type: "text", text: this.running.said });
     }
+    this.tellQueue();
     this.tellSelection();
+  }
+
+  private tellQueue(): void {
+    this.tell({ type: "queue", items: this.queue.map(({ id, text }) => ({ id, text })) });
+  }
+
+  /** Puts the questions that wait back into the box, where there will be no answer to wait for. */
+  private returnQueue(): void {
+    const text = this.queue.map((queued) => queued.text).join("\n");
+    this.queue = [];
+    this.tellQueue();
+    this.tell({ type: "draft", text });
   }
 
   private tellSelection(): void {
@@ -141,15 +167,24 @@ export class Chat implements vscode.WebviewViewProvider {
     }
   }
 
+  /** Asks, or has the question wait until the answer is there that is being written. */
   private async ask(text: string, withSelection: boolean): Promise<void> {
-    const client = this.client();
+    const about = this.about(text, withSelection);
     if (this.running) {
-      this.tell({ type: "busy", text });
-      return;
+      this.number += 1;
+      this.queue.push({ id: this.number, text, about });
+      this.tellQueue();
+    } else {
+      await this.answer(text, about);
     }
+  }
+
+  private async answer(text: string, about: Record<string, unknown>): Promise<void> {
+    const client = this.client();
     this.tell({ type: "begin", text });
     if (!client || !vscode.workspace.isTrusted) {
       this.tell({ type: "end", problem: client ? UNTRUSTED : "The server is not running; see the status bar." });
+      this.returnQueue();
       return;
     }
     this.number += 1;
@@ -165,11 +200,11 @@ export class Chat implements vscode.WebviewViewProvider {
     });
     try {
       const place = this.known === undefined ? { history: conversation.turns.slice(-MOST_TURNS) } : { conversationId: this.known };
-      const params = { text, ...place, partialResultToken: token, ...this.about(text, withSelection) };
+      const params = { text, ...place, partialResultToken: token, ...about };
       const answer = await client.sendRequest<Answer>("codegemma/chat", params, cancel.token);
       running.said = answer.text;
       this.known = isShown() ? answer.conversationId : this.known;
-      tell({ type: "end", text: answer.text, note: answer.note ?? "" });
+      tell({ type: "end", text: answer.text, note: inOwnWords(answer.note ?? "") });
       if (answer.edit) {
         await this.edits.preview(answer.edit);
       }
@@ -177,11 +212,26 @@ export class Chat implements vscode.WebviewViewProvider {
       const stopped = cancel.token.isCancellationRequested;
       this.known = isShown() ? undefined : this.known; // it may have heard the question or not
       tell({ type: "end", problem: stopped ? "Stopped." : messageOf(error) });
+      if (!stopped && isShown()) {
+        this.returnQueue();
+      }
     } finally {
       heard.dispose();
-      this.running = this.running === running ? undefined : this.running;
     }
-    await this.keep(conversation, { question: text, answer: running.said });
+    await this.keep(conversation, { question: text, answer: running.said }).finally(() => this.next(running));
+  }
+
+  /** Goes on with the question that waits, once an answer is over; not where another conversation was begun. */
+  private next(running: Running): void {
+    if (this.running !== running) {
+      return;
+    }
+    this.running = undefined;
+    const queued = this.queue.shift();
+    if (queued) {
+      this.tellQueue();
+      void this.answer(queued.text, queued.about);
+    }
   }
 
   private async keep(conversation: Conversation, turn: Turn): Promise<void> {
@@ -221,6 +271,7 @@ export class Chat implements vscode.WebviewViewProvider {
     this.conversation = conversation;
     this.known = undefined;
     this.show();
+    this.returnQueue();
     if (known !== undefined) {
       // A server that is gone has forgotten it.
       await this.client()?.sendRequest("codegemma/forgetConversation", { conversationId: known }).catch(() => undefined);
@@ -248,10 +299,25 @@ export class Chat implements vscode.WebviewViewProvider {
     <link rel="stylesheet" href="${of("media", "chat.css").toString()}" />
   </head>
   <body>
+    <section id="greeting" hidden>
+      <h1>Ask about your code</h1>
+      <p>Select some code and ask, or try one of these:</p>
+      <ul>
+        <li><button type="button" class="quiet" data-ask="/explain">Explain the code at the cursor</button></li>
+        <li><button type="button" class="quiet" data-draft="/edit ">Change the selected code…</button></li>
+        <li><button type="button" class="quiet" data-do="refer">Ask about a file…</button></li>
+      </ul>
+      <p>
+        The model sees this conversation, the code that you select, and the files that you add. Commands such as
+        <code>/explain</code> also see the code around the cursor. Nothing leaves this machine, and no file changes
+        before you accept a diff.
+      </p>
+    </section>
     <main id="log" role="log" aria-live="polite" tabindex="0"></main>
+    <ul id="queue" aria-label="Questions that wait" hidden></ul>
     <form id="form">
       <label id="about" hidden><input id="with" type="checkbox" checked /> <span></span></label>
-      <textarea id="question" rows="2" aria-label="Ask CodeGemma" placeholder="Ask, or /explain /fix /doc /tests /edit"></textarea>
+      <textarea id="question" rows="2" disabled aria-label="Ask CodeGemma" placeholder="Ask, or /explain /fix /doc /tests /edit"></textarea>
       <div class="row">
         <button id="send" type="submit">Ask</button>
         <button id="stop" type="button" hidden>Stop</button>

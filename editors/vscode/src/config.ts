@@ -3,6 +3,9 @@ import * as vscode from "vscode";
 
 export const SECTION = "codegemma";
 
+/** The documents in which anything is suggested. */
+export const SELECTOR = [{ scheme: "file" }, { scheme: "untitled" }];
+
 /** Settings that the extension keeps to itself; the server knows all the others. */
 const OWN = new Set(["serverPath", "installSource", "disabledFiles"]);
 
@@ -31,6 +34,16 @@ type Inspected = NonNullable<ReturnType<vscode.WorkspaceConfiguration["inspect"]
 /** Whether a setting has a value of the user's or the workspace's, and not only its default. */
 function isSet(about: Inspected): boolean {
   return [about.globalValue, about.workspaceValue, about.workspaceFolderValue].some((value) => value !== undefined);
+}
+
+/** Takes back what the user has set for a setting that workspaces cannot set; whether there was anything. */
+export async function unset(name: string): Promise<boolean> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  if (configuration.inspect(name)?.globalValue === undefined) {
+    return false;
+  }
+  await configuration.update(name, undefined, vscode.ConfigurationTarget.Global);
+  return true;
 }
 
 /** Turns suggestions on or off, where the setting that holds is set. */

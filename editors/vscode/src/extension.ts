@@ -1,12 +1,16 @@
 /** CodeGemma in VS Code: everything is in the server; this shows it. */
 import * as vscode from "vscode";
-import type { LanguageClient } from "vscode-languageclient/node";
+import { State, type LanguageClient } from "vscode-languageclient/node";
 import { Chat } from "./chat";
 import { SECTION, setting, toggle } from "./config";
 import { Edits, type EditParams } from "./edits";
-import { messageOf } from "./errors";
+import { inOwnWords, messageOf } from "./errors";
+import { Growth } from "./growth";
 import { History } from "./history";
-import { findServer, installServer, installSource } from "./install";
+import { findServer, installServer } from "./install";
+import { chooseModel } from "./models";
+import { showPrompt } from "./prompt";
+import { watchRest } from "./rest";
 import { createClient, type ServerStatus } from "./server";
 import { StatusBar } from "./status";
 
@@ -26,6 +30,10 @@ const SHOWN = new Map([
   ["codegemma.edit", "edit"],
 ]);
 
+/** Settings that say where the server is, or what it is installed from. */
+const SERVER_NAMES = ["serverPath", "installSource"];
+const SERVER_SETTINGS = ["workbench.action.openSettings", "codegemma.serverPath"] as const;
+
 export interface Testing {
   status(): ServerStatus;
   edits: Edits;
@@ -38,7 +46,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
   const current = (): LanguageClient | undefined => client;
   const edits = new Edits(current);
   const chat = new Chat(context.extensionUri, current, edits, new History(context.workspaceState));
-  context.subscriptions.push(log, bar, edits, chatView(chat));
+  const growth = new Growth(context.extension.id);
+  context.subscriptions.push(log, bar, edits, growth, chatView(chat));
 
   async function ask(action: string, instruction = ""): Promise<void> {
     const editor = vscode.window.activeTextEditor;
@@ -70,14 +79,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
 
   /** Asks whether the server is to be installed, and does it; undefined where there is none then. */
   async function install(): Promise<string | undefined> {
-    bar.show({ busy: false, kind: "Error", message: "The server is not installed; restart it to install it." });
-    if (!installSource()) {
-      const where = "CodeGemma needs its server: name its program, or the checkout to install it from.";
-      if (await vscode.window.showErrorMessage(where, "Open settings")) {
-        await vscode.commands.executeCommand("workbench.action.openSettings", "codegemma.serverPath");
-      }
-      return undefined;
-    }
+    bar.show({ busy: false, kind: "Error", message: "The server is not installed; click here to install it." });
     const question = "CodeGemma needs its server: pip installs it into an environment of its own, which takes some minutes.";
     if (!(await vscode.window.showInformationMessage(question, "Install"))) {
       return undefined;
@@ -112,18 +114,42 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
       return;
     }
     const told = (status: ServerStatus): void => (isCurrent() ? bar.show(status) : undefined);
-    const own = (client = createClient(program, log, told, intercept, isCurrent));
+    const own = (client = createClient(program, log, told, intercept, growth, isCurrent));
     own.onDidChangeState(({ newState }) => isCurrent() && chat.serverChanged(newState));
     try {
       await own.start();
+      askForWhatWasTyped();
     } catch (error) {
-      told({ busy: false, kind: "Error", message: `The server cannot be started (${String(error)}).` });
+      const message = `The server cannot be started (${messageOf(error)}); see the log, or correct codegemma.serverPath.`;
+      told({ busy: false, kind: "Error", message });
+    }
+  }
+
+  context.subscriptions.push(watchRest(current));
+
+  /**
+   * Asks for a suggestion where somebody typed while the server started: VS Code asks when text changes only. What was
+   * typed before the extension ran was told to nobody, and may be saved by now; but a text that was changed has left
+   * its first version.
+   */
+  function askForWhatWasTyped(): void {
+    const document = vscode.window.activeTextEditor?.document;
+    if (document && (document.isDirty || document.version > 1)) {
+      void vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
     }
   }
 
   async function problem(message: string): Promise<void> {
     if (await vscode.window.showErrorMessage(`CodeGemma: ${message}`, "Show log")) {
       log.show();
+    }
+  }
+
+  /** Hides a suggestion that the user does not want, and tells the server, which does not show it there again. */
+  async function dismiss(): Promise<void> {
+    const itemId = await growth.hide();
+    if (itemId !== undefined && client?.state === State.Running) {
+      await client.sendNotification("codegemma/didDismiss", { itemId });
     }
   }
 
@@ -140,10 +166,16 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
     stopChat: () => chat.stop(),
     acceptEdit: () => edits.accept(),
     discardEdit: () => edits.discard(),
+    // The buttons above the diff: VS Code would write the key of a command that has one below the words, and cut it.
+    acceptShownEdit: () => edits.accept(),
+    discardShownEdit: () => edits.discard(),
+    hideSuggestion: () => dismiss(),
     commitMessage: (source?: { rootUri?: vscode.Uri }) => commitMessage(source?.rootUri),
+    chooseModel: () => chooseModel(client),
+    showPrompt: () => showPrompt(client),
     toggle: () => toggle(),
     showLog: () => log.show(),
-    showMenu: () => menu(bar.status),
+    showMenu: () => menu(bar.status, findServer(context) !== undefined),
     restart: () => start(),
   };
   for (const [name, action] of Object.entries(commands)) {
@@ -153,6 +185,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration(SECTION)) {
         bar.draw();
+      }
+      if (!client && SERVER_NAMES.some((name) => event.affectsConfiguration(`${SECTION}.${name}`))) {
+        void start();
       }
     }),
   );
@@ -204,15 +239,22 @@ function isTrusted(): boolean {
   return vscode.workspace.isTrusted;
 }
 
-async function menu(status: ServerStatus): Promise<void> {
-  const entries = [
+async function menu(status: ServerStatus, isInstalled: boolean): Promise<void> {
+  const [openSettings, named] = SERVER_SETTINGS;
+  const missing = [
+    { label: "Install the server", command: "codegemma.restart" },
+    { label: "Say where the server is", command: openSettings, argument: named },
+  ];
+  const entries: { label: string; command: string; argument?: string }[] = [
+    ...(isInstalled ? [] : missing),
     { label: setting("enabled", true) ? "Turn suggestions off" : "Turn suggestions on", command: "codegemma.toggle" },
     { label: "Open the chat", command: "codegemma.openChat" },
-    { label: "Settings", command: "workbench.action.openSettings", argument: "codegemma" },
+    ...(isInstalled ? [{ label: "Choose a model", command: "codegemma.chooseModel" }] : []),
+    { label: "Settings", command: openSettings, argument: "codegemma" },
     { label: "Show the log", command: "codegemma.showLog" },
-    { label: "Restart the server", command: "codegemma.restart" },
+    ...(isInstalled ? [{ label: "Restart the server", command: "codegemma.restart" }] : []),
   ];
-  const chosen = await vscode.window.showQuickPick(entries, { title: `CodeGemma: ${status.message}` });
+  const chosen = await vscode.window.showQuickPick(entries, { title: `CodeGemma: ${inOwnWords(status.message)}` });
   if (chosen) {
     await vscode.commands.executeCommand(chosen.command, chosen.argument);
   }

@@ -25,6 +25,18 @@ const send = element<HTMLButtonElement>("send");
 const stop = element<HTMLButtonElement>("stop");
 const about = element<HTMLLabelElement>("about");
 const withSelection = element<HTMLInputElement>("with");
+const greeting = element<HTMLElement>("greeting");
+const queue = element<HTMLUListElement>("queue");
+const placeholder = question.placeholder;
+
+interface Message {
+  type: "begin" | "text" | "end" | "queue" | "draft" | "refer" | "selection" | "reset";
+  text?: string;
+  note?: string;
+  problem?: string;
+  name?: string;
+  items?: { id: number; text: string }[];
+}
 
 let answer: HTMLElement | undefined;
 let said = "";
@@ -47,43 +59,105 @@ function render(): void {
     return;
   }
   const follow = atEnd();
+  const scrolled = [...answer.querySelectorAll("pre")].map((code) => code.scrollLeft);
   answer.innerHTML = markdown.render(said);
-  for (const block of answer.querySelectorAll("pre")) {
-    const tools = document.createElement("div");
-    tools.className = "tools";
-    for (const [name, type] of [["Copy", "copy"], ["Insert", "insert"]] as const) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = name;
-      button.dataset["do"] = type;
-      tools.append(button);
-    }
-    block.prepend(tools);
-  }
+  answer.querySelectorAll("pre").forEach((code, i) => frame(code, scrolled[i] ?? 0));
   if (follow) {
     log.scrollTop = log.scrollHeight;
   }
 }
 
+/** Puts a head above a block of code, with its language and what can be done with it. */
+function frame(code: HTMLPreElement, scrolled: number): void {
+  const block = document.createElement("div");
+  block.className = "block";
+  const head = document.createElement("div");
+  head.className = "head";
+  const language = document.createElement("span");
+  language.textContent = /language-(\S+)/.exec(code.querySelector("code")?.className ?? "")?.[1] ?? "";
+  head.append(language);
+  for (const [name, type] of [["Copy", "copy"], ["Insert", "insert"]] as const) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = name;
+    button.dataset["do"] = type;
+    head.append(button);
+  }
+  code.replaceWith(block);
+  block.append(head, code);
+  code.tabIndex = 0; // so that the arrow keys scroll it
+  code.scrollLeft = scrolled;
+  code.addEventListener("scroll", () => markCut(code), { passive: true });
+  markCut(code);
+}
+
+/** Shows whether lines of a block go on beyond its right side. */
+function markCut(code: HTMLPreElement): void {
+  const hidden = code.scrollWidth - code.clientWidth - code.scrollLeft;
+  code.parentElement?.classList.toggle("cut", hidden > 1);
+}
+new ResizeObserver(() => log.querySelectorAll("pre").forEach(markCut)).observe(log);
+
 function busy(is: boolean): void {
   send.hidden = is;
   stop.hidden = !is;
+  question.placeholder = is ? "Enter asks this after the answer" : placeholder;
   log.setAttribute("aria-busy", String(is));
+}
+
+/** The greeting is there until something was asked. */
+function greet(): void {
+  greeting.hidden = log.childElementCount > 0;
+}
+
+/** Shows the questions that wait, each with a button that takes it away. */
+function showQueue(items: NonNullable<Message["items"]>): void {
+  queue.hidden = !items.length;
+  queue.replaceChildren(
+    ...items.map(({ id, text }) => {
+      const item = document.createElement("li");
+      const words = document.createElement("span");
+      words.textContent = `Next: ${text}`;
+      const remove = document.createElement("button");
+      remove.type = "button";
+      remove.className = "quiet";
+      remove.textContent = "Remove";
+      remove.addEventListener("click", () => api.postMessage({ type: "unqueue", id }));
+      item.append(words, remove);
+      return item;
+    }),
+  );
 }
 
 log.addEventListener("click", (event) => {
   const button = (event.target as HTMLElement).closest("button");
-  const code = button?.closest("pre")?.querySelector("code");
+  const code = button?.closest(".block")?.querySelector("code");
   if (button && code) {
     api.postMessage({ type: button.dataset["do"], text: code.textContent ?? "" });
+  }
+});
+
+function ask(text: string): void {
+  api.postMessage({ type: "ask", text, withSelection: !about.hidden && withSelection.checked });
+}
+
+greeting.addEventListener("click", (event) => {
+  const { ask: text, draft, do: type } = (event.target as HTMLElement).closest("button")?.dataset ?? ({} as DOMStringMap);
+  if (text) {
+    ask(text);
+  } else if (draft) {
+    question.value = draft;
+    question.focus();
+  } else if (type) {
+    api.postMessage({ type });
   }
 });
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const text = question.value.trim();
-  if (text && !send.hidden) {
-    api.postMessage({ type: "ask", text, withSelection: !about.hidden && withSelection.checked });
+  if (text) {
+    ask(text);
     question.value = "";
   }
 });
@@ -107,20 +181,29 @@ function insert(words: string): void {
   question.focus();
 }
 
-window.addEventListener("message", ({ data }: MessageEvent<Record<string, string>>) => {
-  if (data["type"] === "begin") {
-    add("question", data["text"]);
+/** Lets the user ask, once it is known what is selected: before, a question would go without it. */
+function openBox(): void {
+  if (question.disabled) {
+    question.disabled = false;
+    question.focus();
+  }
+}
+
+window.addEventListener("message", ({ data }: MessageEvent<Message>) => {
+  if (data.type === "begin") {
+    add("question", data.text);
     answer = add("answer");
     said = "";
+    greet();
     busy(true);
     log.scrollTop = log.scrollHeight;
-  } else if (data["type"] === "text") {
-    said += data["text"] ?? "";
+  } else if (data.type === "text") {
+    said += data.text ?? "";
     render();
-  } else if (data["type"] === "end") {
-    said = data["text"] || said;
+  } else if (data.type === "end") {
+    said = data.text || said;
     render();
-    for (const kind of ["note", "problem"]) {
+    for (const kind of ["note", "problem"] as const) {
       if (data[kind]) {
         add(kind, data[kind]);
       }
@@ -131,22 +214,24 @@ window.addEventListener("message", ({ data }: MessageEvent<Record<string, string
     answer = undefined;
     busy(false);
     log.scrollTop = log.scrollHeight;
-  } else if (data["type"] === "busy") {
-    question.value = data["text"] ?? ""; // to be asked once the answer is there
-    stop.focus();
-  } else if (data["type"] === "refer") {
-    insert(data["text"] ?? "");
-  } else if (data["type"] === "selection") {
-    about.hidden = !data["name"];
-    about.querySelector("span")!.textContent = data["name"] ?? "";
-  } else if (data["type"] === "reset") {
+  } else if (data.type === "queue") {
+    showQueue(data.items ?? []);
+  } else if (data.type === "draft") {
+    question.value = [data.text, question.value].filter(Boolean).join("\n");
+  } else if (data.type === "refer") {
+    insert(data.text ?? "");
+  } else if (data.type === "selection") {
+    about.hidden = !data.name;
+    about.querySelector("span")!.textContent = data.name ?? "";
+    openBox();
+  } else if (data.type === "reset") {
     log.innerHTML = "";
     answer = undefined;
     said = "";
+    greet();
     busy(false);
     question.focus();
   }
 });
 
 api.postMessage({ type: "ready" });
-question.focus();

@@ -8,7 +8,9 @@ import {
   State,
   type LanguageClientOptions,
 } from "vscode-languageclient/node";
-import { SECTION, isDisabled, serverSettings } from "./config";
+import { SECTION, SELECTOR, isDisabled, serverSettings } from "./config";
+import { answerDefinitions } from "./definitions";
+import { canGrow, type Grown, type Growth } from "./growth";
 
 const MOST_RESTARTS = 5;
 const CALM_MS = 60_000;
@@ -25,22 +27,28 @@ export type Intercept = (command: string, args: unknown[]) => Thenable<unknown> 
 
 /**
  * A client for a program. `told` hears of each status; `intercept` may take over commands of the server; a server that
- * ends is started again while `isCurrent`.
+ * ends is started again while `isCurrent`. `growth` draws what is suggested, as far as it grows.
  */
 export function createClient(
   program: string,
   log: vscode.LogOutputChannel,
   told: (status: ServerStatus) => void,
   intercept: Intercept,
+  growth: Growth,
   isCurrent: () => boolean,
 ): LanguageClient {
   let deaths = 0;
   let diedAt = 0;
   const options: LanguageClientOptions = {
-    documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+    documentSelector: SELECTOR,
     outputChannel: log,
     revealOutputChannelOn: RevealOutputChannelOn.Never,
-    initializationOptions: () => ({ ...serverSettings(), asksInstruction: true }),
+    initializationOptions: () => ({
+      ...serverSettings(),
+      asksInstruction: true,
+      findsDefinitions: true,
+      growsSuggestions: canGrow(),
+    }),
     initializationFailedHandler: () => false,
     synchronize: { configurationSection: SECTION },
     middleware: {
@@ -50,7 +58,7 @@ export function createClient(
       provideCompletionItem: (document, position, context, token, next) =>
         isDisabled(document) ? undefined : next(document, position, context, token),
       provideInlineCompletionItems: (document, position, context, token, next) =>
-        isDisabled(document) ? undefined : next(document, position, context, token),
+        isDisabled(document) ? undefined : growth.remember(document, position, context, token, next),
       provideCodeActions: (document, range, context, token, next) =>
         vscode.workspace.isTrusted ? next(document, range, context, token) : [],
       executeCommand: (command, args, next) => intercept(command, args) ?? next(command, args),
@@ -76,6 +84,8 @@ export function createClient(
   const server = { command: program, args: ["serve"] };
   const client = new LanguageClient(SECTION, "CodeGemma", { run: server, debug: server }, options);
   client.onNotification("didChangeStatus", told);
+  client.onNotification("codegemma/suggestionGrew", (grown: Grown) => growth.grew(grown));
+  answerDefinitions(client);
   client.onDidChangeState(({ newState }) => {
     if (newState === State.Starting) {
       told({ busy: true, kind: "Inactive", message: "Starting" });

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import type { ServerStatus } from "./server";
 import { setting } from "./config";
+import { inOwnWords } from "./errors";
 
 export class StatusBar implements vscode.Disposable {
   private readonly item = vscode.window.createStatusBarItem("codegemma", vscode.StatusBarAlignment.Right, 100);
@@ -29,7 +30,7 @@ export class StatusBar implements vscode.Disposable {
     const icon = off ? "circle-slash" : busy ? "loading~spin" : kind === "Error" ? "error" : kind === "Warning" ? "warning" : "sparkle";
     const loading = percentage === undefined ? "" : ` ${percentage} %`;
     this.item.text = `$(${icon}) CodeGemma${off ? " off" : loading}`;
-    const tooltip = new vscode.MarkdownString(`**CodeGemma**\n\n${off ? "Suggestions are off." : message}`);
+    const tooltip = new vscode.MarkdownString(`**CodeGemma**\n\n${off ? "Suggestions are off." : inOwnWords(message)}`);
     this.item.tooltip = tooltip;
     this.item.backgroundColor =
       kind === "Error" && !off ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;

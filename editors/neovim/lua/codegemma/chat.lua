@@ -44,22 +44,62 @@ local function described(about)
   return ("%s:%d-%d"):format(name, about.first + 1, about.last + 1):gsub("%%", "%%%%")
 end
 
-local function draw_bar()
-  local about = state.about and ("   about " .. described(state.about)) or ""
-  for _, window in ipairs(vim.fn.win_findbuf(state.buffer)) do
-    vim.wo[window][0].winbar = " CodeGemma chat   <CR> ask   <C-c> stop   <C-n> new   q close" .. about
+--- What the bar says, in order, and beside each piece when it is left out in a narrow window: the greatest first.
+local BAR = {
+  { "CodeGemma chat", 4 },
+  { "<CR> ask", 0 },
+  { "<C-c> stop", 1 },
+  { "<C-n> new", 3 },
+  { "q close", 2 },
+}
+
+--- The pieces of the bar that fit into a width, beside what the next question is about.
+local function bar(width)
+  local pieces = vim.deepcopy(BAR)
+  if state.about then
+    table.insert(pieces, { "about " .. described(state.about), 0 })
   end
+  local function text()
+    return " " .. vim.iter(pieces):map(function(piece)
+      return piece[1]
+    end):join("  ")
+  end
+  for step = 4, 1, -1 do
+    if vim.fn.strdisplaywidth((text():gsub("%%%%", "%%"))) > width then
+      pieces = vim.tbl_filter(function(piece)
+        return piece[2] ~= step
+      end, pieces)
+    end
+  end
+  return text()
+end
+
+local function draw_bar()
+  for _, window in ipairs(state.buffer and vim.fn.win_findbuf(state.buffer) or {}) do
+    vim.wo[window][0].winbar = bar(vim.api.nvim_win_get_width(window))
+  end
+end
+
+vim.api.nvim_create_autocmd({ "WinResized", "VimResized" }, {
+  group = vim.api.nvim_create_augroup("codegemma-chat", {}),
+  callback = draw_bar,
+})
+
+--- Whether a buffer is the one that Neovim starts with.
+local function is_blank(buffer)
+  local lines = vim.api.nvim_buf_get_lines(buffer, 0, 2, false)
+  return vim.api.nvim_buf_get_name(buffer) == "" and #lines <= 1 and (lines[1] or "") == ""
 end
 
 --- The lines of the window beside the chat: what a command is about where nothing was selected.
 local function beside()
   local window = vim.fn.win_getid(vim.fn.winnr("#"))
   local other = window ~= 0 and vim.api.nvim_win_get_buf(window) or state.buffer
-  if other == state.buffer or vim.bo[other].buftype ~= "" then
+  if other == state.buffer or vim.bo[other].buftype ~= "" or is_blank(other) then
     return nil
   end
   local row = vim.api.nvim_win_get_cursor(window)[1] - 1
-  return { buffer = other, first = row, last = row }
+  return { buffer = other, first = row, last = row, empty = true }
 end
 
 --- Opens the chat's window, or goes to it. `about` is what the next question is about: { buffer, first, last }.
@@ -113,13 +153,16 @@ local function parameters(text, token, about)
   local params = { text = text, conversationId = state.conversation, partialResultToken = token, references = {} }
   return function(client)
     if about and vim.api.nvim_buf_is_loaded(about.buffer) then
-      local range = require("codegemma.edit").lines_range(client, about.buffer, about.first, about.last)
+      local range = require("codegemma.edit").range(client, about)
       params.selection = { uri = vim.uri_from_bufnr(about.buffer), range = range }
       params.references = is_command and {} or { params.selection }
     end
     return params
   end
 end
+
+--- Slash commands that are about code.
+local ABOUT_CODE = { explain = true, fix = true, doc = true, tests = true, edit = true }
 
 --- Asks something.
 function M.ask(text)
@@ -133,9 +176,16 @@ function M.ask(text)
   local empty = vim.api.nvim_buf_line_count(buffer()) == 1 and M.text() == ""
   append((empty and "" or "\n\n") .. "## " .. text:gsub("\n", " ") .. "\n\n")
   local about = state.about or (vim.startswith(vim.trim(text), "/") and (beside() or state.beside) or nil)
+  about = about and not is_blank(about.buffer) and about or nil
   local asked = about and { buffer = about.buffer, version = require("codegemma.edit").version(about.buffer) }
   state.about, state.beside = nil, nil
   draw_bar()
+  local command = text:match("^%s*/(%a+)")
+  if not about and command and ABOUT_CODE[command:lower()] then
+    append(("> /%s is about code: open a file beside the chat, or select lines and begin with"):format(command))
+    append(" `:'<,'>CodeGemma chat`")
+    return
+  end
   local params = parameters(text, token, about)
   local said = ""
   state.said = function(message)
@@ -172,12 +222,15 @@ server.on("text", function(message)
   end
 end)
 
+--- Ends the answer that is being written. Whether there was one.
 function M.stop()
-  if state.cancel then
-    state.cancel()
-    state.cancel, state.said = nil, nil
-    append("\n\n> stopped")
+  if not state.cancel then
+    return false
   end
+  state.cancel()
+  state.cancel, state.said = nil, nil
+  append("\n\n> stopped")
+  return true
 end
 
 --- Begins a new conversation; the old one is forgotten.

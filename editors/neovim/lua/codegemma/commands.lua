@@ -3,15 +3,30 @@ local server = require("codegemma.server")
 
 local M = {}
 
---- What a command is about: the lines of its range, from 0.
+local function say(message)
+  vim.notify("codegemma: " .. message)
+end
+
+--- Starts the server, and says what came of it. That it cannot be started is said elsewhere.
+local function say_started(message)
+  local started = server.start()
+  if started == nil then
+    say("it is on; the server starts with the first file that you open")
+  elseif started then
+    say(message)
+  end
+end
+
+--- What a command is about: the lines of its range, from 0, or the cursor's line if it has none. Nothing is selected
+--- then, and the server takes what is around the cursor.
 local function selection(args)
-  return { buffer = vim.api.nvim_get_current_buf(), first = args.line1 - 1, last = args.line2 - 1 }
+  local buffer = vim.api.nvim_get_current_buf()
+  return { buffer = buffer, first = args.line1 - 1, last = args.line2 - 1, empty = args.range == 0 }
 end
 
 local function edit(action)
   return function(args, rest)
-    local about = selection(args)
-    require("codegemma.edit").ask(action, about.buffer, about.first, about.last, rest)
+    require("codegemma.edit").ask(action, selection(args), rest)
   end
 end
 
@@ -30,7 +45,21 @@ local commands = {
     chat.ask(vim.trim("/explain " .. rest))
   end,
   stop = function()
-    require("codegemma.chat").stop()
+    local stopped = require("codegemma.chat").stop() and "the answer is stopped"
+      or require("codegemma.models").stop()
+      or "nothing is being written or downloaded"
+    say(stopped)
+  end,
+  model = function(_, rest)
+    local name, purpose = rest:match("^(%S*)%s*(%S*)$")
+    if not name or (purpose ~= "" and purpose ~= "chat") then
+      vim.notify("codegemma: write :CodeGemma model [name] [chat]", vim.log.levels.WARN)
+      return
+    end
+    require("codegemma.models").choose(name ~= "" and name or nil, purpose == "chat")
+  end,
+  prompt = function()
+    require("codegemma.prompt").show()
   end,
   new = function()
     require("codegemma.chat").new()
@@ -39,7 +68,7 @@ local commands = {
     local about = selection(args)
     local function ask(instruction)
       if instruction and vim.trim(instruction) ~= "" then
-        require("codegemma.edit").ask("edit", about.buffer, about.first, about.last, instruction)
+        require("codegemma.edit").ask("edit", about, instruction)
       end
     end
     if rest ~= "" then
@@ -89,17 +118,22 @@ local commands = {
     vim.notify("codegemma: suggestions " .. (auto and "while typing" or "only when asked"))
   end,
   enable = function()
-    server.start()
+    say_started("it is on; the server is " .. (server.client() and "running" or "starting"))
   end,
   disable = function()
     require("codegemma.ghost").dismiss()
     server.stop()
+    say("it is off, and the server ends; :CodeGemma enable starts it again")
   end,
   restart = function()
-    server.stop(server.start)
+    say("restarting the server")
+    server.stop(function()
+      say_started("the server is running again, and loads the model")
+    end)
   end,
   status = function()
-    vim.notify("codegemma: " .. server.status.message)
+    local reason = server.why_nothing(vim.api.nvim_get_current_buf())
+    say(server.status.message .. (reason and "\n" .. reason or ""))
   end,
 }
 

@@ -33,12 +33,58 @@ M.defaults = {
 
 M.current = vim.deepcopy(M.defaults)
 
---- Takes the user's settings; raises an error that names a setting that does not exist.
+--- Settings of this plugin that are tables of settings; `settings` holds the server's, and the server checks those.
+local NESTED = { "keys", "chat" }
+
+--- Says what is wrong with a setting, once the first file is on the screen.
+local function warn(sentence, ...)
+  local message = ("codegemma: " .. sentence):format(...)
+  vim.schedule(function()
+    vim.notify(message, vim.log.levels.WARN)
+  end)
+end
+
+--- The settings in `given` that can be used; one sentence for each of the others. `path` is what their names begin
+--- with. A key may also be false.
+local function sound(given, defaults, path)
+  local found = {}
+  for name, value in pairs(given) do
+    local shown, default = path .. tostring(name), defaults[name]
+    if path == "" and name == "cmd" then
+      default = {}
+    end
+    if default == nil then
+      local hint = "see :help codegemma-settings"
+      if path == "" then
+        hint = ("one of the server goes into settings = { %s = … }"):format((shown:gsub("^codegemma%.", "")))
+      end
+      warn("there is no setting %s, so it is left out; %s", shown, hint)
+    elseif type(value) ~= type(default) and not (path == "keys." and value == false) then
+      warn("the setting %s is a %s and must be a %s, so it is left out", shown, type(value), type(default))
+    else
+      found[name] = value
+    end
+  end
+  return found
+end
+
+--- Takes the user's settings. What cannot be used is left out, and said in a sentence.
 function M.set(given)
-  given = given or {}
-  for name in pairs(given) do
-    if name ~= "cmd" and M.defaults[name] == nil then
-      error(("codegemma: there is no setting %q; see :help codegemma-settings"):format(name), 0)
+  if given ~= nil and type(given) ~= "table" then
+    warn("setup() takes a table such as { auto = false }, not a %s", type(given))
+    given = nil
+  end
+  given = sound(given or {}, M.defaults, "")
+  for _, name in ipairs(NESTED) do
+    given[name] = given[name] and sound(given[name], M.defaults[name], name .. ".")
+  end
+  if given.settings then
+    given.settings = vim.deepcopy(given.settings)
+    for name in pairs(given.settings) do
+      if name == "cmd" or M.defaults[name] ~= nil then
+        warn("%s is a setting of the plugin: write it beside settings = { … }, not into it", name)
+        given.settings[name] = nil
+      end
     end
   end
   M.current = vim.tbl_deep_extend("force", vim.deepcopy(M.defaults), given)
@@ -50,23 +96,36 @@ function M.set(given)
   end
 end
 
+--- The folder of the checkout that holds this plugin as editors/neovim, also if the plugin is a link to it.
+local function checkout()
+  local file = vim.fn.fnamemodify(debug.getinfo(1, "S").source:sub(2), ":p")
+  local folder = vim.uv.fs_realpath(file) or file
+  for _ = 1, 5 do -- config.lua, codegemma, lua, neovim, editors
+    folder = vim.fs.dirname(folder)
+  end
+  return folder
+end
+
 --- The command that starts the server, and nil with a reason where there is none.
 function M.command()
   if M.current.cmd then
     return M.current.cmd
   end
-  local candidates = { vim.env.CODEGEMMA_LSP }
-  local here = vim.fs.dirname(vim.fs.dirname(vim.fs.dirname(vim.fs.dirname(debug.getinfo(1, "S").source:sub(2)))))
-  for _, root in ipairs({ here, vim.fs.dirname(vim.fs.dirname(here)) }) do
-    table.insert(candidates, root .. "/.venv/bin/codegemma-lsp")
+  local root = checkout()
+  local candidates = { root .. "/.venv/bin/codegemma-lsp", root .. "/.venv/Scripts/codegemma-lsp.exe", "codegemma-lsp" }
+  if vim.env.CODEGEMMA_LSP then
+    table.insert(candidates, 1, vim.env.CODEGEMMA_LSP)
   end
-  table.insert(candidates, "codegemma-lsp")
   for _, candidate in ipairs(candidates) do
     if vim.fn.executable(candidate) == 1 then
       return { candidate, "serve" }
     end
   end
-  return nil, "codegemma-lsp is not installed; set it up as its README says, or name it: setup{ cmd = { … } }"
+  if vim.uv.fs_stat(root .. "/scripts/setup") then
+    local folder = vim.fn.fnamemodify(root, ":~")
+    return nil, ("run ./scripts/setup in %s to get the server, then :CodeGemma enable"):format(folder)
+  end
+  return nil, "codegemma-lsp is not in $PATH; see :help codegemma-setup"
 end
 
 --- Neovim's own inline completion, where it is there and wanted.
@@ -74,19 +133,27 @@ function M.native()
   return M.current.native and vim.lsp.inline_completion or nil
 end
 
---- Whether suggestions are wanted in a buffer.
-function M.wanted(buffer)
-  local current = M.current
-  if vim.bo[buffer].buftype ~= "" or vim.tbl_contains(current.disabled_filetypes, vim.bo[buffer].filetype) then
-    return false
+--- Why no suggestions are wanted in a buffer; nil where they are.
+function M.unwanted(buffer)
+  local current, about = M.current, vim.bo[buffer]
+  if about.buftype ~= "" then
+    return ("it is no text of a file (its buftype is %s)"):format(about.buftype)
+  end
+  if vim.tbl_contains(current.disabled_filetypes, about.filetype) then
+    return ("disabled_filetypes has %s"):format(about.filetype)
   end
   local path = vim.api.nvim_buf_get_name(buffer)
   for _, pattern in ipairs(current.disabled_paths) do
     if vim.glob.to_lpeg(pattern):match(path) then
-      return false
+      return ("disabled_paths has %s"):format(pattern)
     end
   end
-  return true
+  return nil
+end
+
+--- Whether suggestions are wanted in a buffer.
+function M.wanted(buffer)
+  return M.unwanted(buffer) == nil
 end
 
 return M

@@ -206,12 +206,15 @@ function M.accept()
   end
   local same = M.version(at.buffer) == at.version
   leave()
+  -- What is said takes the place of the question which keys accept and discard.
   if not same or (at.creates and exists(vim.uri_to_fname(at.proposal.uri))) then
     vim.notify("codegemma: the text changed, so the edit was not made; ask again", vim.log.levels.WARN)
   elseif at.creates then
     create(at.proposal)
+    vim.notify("codegemma: accepted; :write saves the new file")
   else
     apply(at.proposal, at.encoding)
+    vim.notify("codegemma: accepted; u undoes it")
   end
 end
 
@@ -225,6 +228,10 @@ function M.discard(quietly)
     leave()
   elseif quietly ~= true then
     vim.notify("codegemma: there is no edit to discard", vim.log.levels.WARN)
+    return
+  end
+  if quietly ~= true then
+    vim.notify("codegemma: discarded; the text is as it was")
   end
 end
 
@@ -238,25 +245,26 @@ local function diagnostics(buffer, first, last)
   return #found > 0 and found or nil
 end
 
---- Asks for an edit of a range of lines (from 0, last included): "edit" with an instruction, "fix", "doc" or "tests".
-function M.ask(action, buffer, first, last, instruction)
+--- Asks for an edit: "edit" with an instruction, "fix", "doc" or "tests". `about` is { buffer, first, last, empty }: lines
+--- from 0, the last included; with `empty` nothing is selected and the cursor is on them.
+function M.ask(action, about, instruction)
   M.discard(true)
-  buffer = buffer == 0 and vim.api.nvim_get_current_buf() or buffer
+  local buffer = about.buffer
   if vim.api.nvim_buf_get_name(buffer) == "" then
     vim.notify("codegemma: this text is not in a file; save it first, then it can be edited", vim.log.levels.WARN)
     return
   end
   token = token + 1
   local asked = { buffer = buffer, version = M.version(buffer) }
-  local own = { buffer = buffer, token = "codegemma-edit-" .. token, text = "", row = last }
+  local own = { buffer = buffer, token = "codegemma-edit-" .. token, text = "", row = about.last }
   streaming = own
   local function params(client)
     return {
       uri = vim.uri_from_bufnr(buffer),
-      range = M.lines_range(client, buffer, first, last),
+      range = M.range(client, about),
       action = action,
       instruction = instruction or "",
-      diagnostics = action == "fix" and diagnostics(buffer, first, last) or nil,
+      diagnostics = action == "fix" and diagnostics(buffer, about.first, about.last) or nil,
       partialResultToken = own.token,
     }
   end
@@ -280,12 +288,13 @@ server.on("text", function(message)
   end
 end)
 
---- The range of whole lines in the server's encoding.
-function M.lines_range(client, buffer, first, last)
-  local line = vim.api.nvim_buf_get_lines(buffer, last, last + 1, false)[1] or ""
+--- The range of whole lines in the server's encoding, or an empty one if nothing is selected.
+function M.range(client, about)
+  local line = vim.api.nvim_buf_get_lines(about.buffer, about.last, about.last + 1, false)[1] or ""
+  local length = compat.length(line, client.offset_encoding)
   return {
-    start = { line = first, character = 0 },
-    ["end"] = { line = last, character = compat.length(line, client.offset_encoding) },
+    start = { line = about.first, character = about.empty and length or 0 },
+    ["end"] = { line = about.last, character = length },
   }
 end
 

@@ -10,8 +10,8 @@ local METHOD = "textDocument/inlineCompletion"
 local INVOKED, AUTOMATIC = 1, 2
 
 --- What is shown: buffer, row and column (bytes, from 0) of the cursor, the text that is left to accept, the bytes after
---- the cursor that it replaces, all that stood after the cursor then, the items, which of them it is, and the column for
---- which they were asked.
+--- the cursor that it replaces, all that stood after the cursor then, the items, which of them it is, and the column and
+--- the changedtick for which they were asked.
 local shown = nil
 local cancel = function() end
 --- The buffer in which what was asked for by hand stands in the place of Neovim's own ghost text.
@@ -67,6 +67,15 @@ function M.dismiss()
   shown = nil
 end
 
+--- Hides what the user does not want, and tells the server, which does not show it there again.
+function M.reject()
+  local item = shown and shown.items[shown.index]
+  if item and item.command then
+    compat.call(shown.client, "notify", "codegemma/didDismiss", { itemId = item.command.arguments[1] })
+  end
+  M.dismiss()
+end
+
 --- Whether the text is still as it was when this was shown: else what it replaces may be something else.
 local function matches()
   if not shown or shown.buffer ~= vim.api.nvim_get_current_buf() then
@@ -95,8 +104,8 @@ local function offset_of(client, buffer, position)
   return compat.byte(line, client.offset_encoding, position.character)
 end
 
---- Shows an item at the cursor, if it still belongs there.
-local function show(client, buffer, items, index, asked)
+--- Draws an item at the cursor, if it still belongs there; else dismisses what is shown.
+local function place(client, buffer, items, index, asked)
   local item, row, column = items[index], cursor()
   local start, finish = offset_of(client, buffer, item.range.start), offset_of(client, buffer, item.range["end"])
   local text = type(item.insertText) == "table" and item.insertText.value or item.insertText
@@ -116,14 +125,37 @@ local function show(client, buffer, items, index, asked)
     items = items,
     index = index,
     asked = asked,
+    tick = vim.api.nvim_buf_get_changedtick(buffer),
     client = client,
   }
   if shown.text == "" then
     return M.dismiss()
   end
   draw()
-  compat.call(client, "notify", "textDocument/didShowCompletion", { item = item })
 end
+
+local function show(client, buffer, items, index, asked)
+  place(client, buffer, items, index, asked)
+  if shown then
+    compat.call(client, "notify", "textDocument/didShowCompletion", { item = items[index] })
+  end
+end
+
+--- Draws more of what is shown, as the model writes it. Text that has changed since then has been asked for again, and
+--- what was dismissed stays away.
+server.on("grew", function(params, client_id)
+  local at = shown
+  if not at or at.client.id ~= client_id or at.tick ~= vim.api.nvim_buf_get_changedtick(at.buffer) then
+    return
+  end
+  local item, document = at.items[at.index], params.textDocument
+  local is_shown = item.command and item.command.arguments[1] == params.itemId
+  local is_now = vim.lsp.util.buf_versions[at.buffer] == document.version
+  if is_shown and is_now and document.uri == vim.uri_from_bufnr(at.buffer) and matches() then
+    item.insertText = params.text
+    place(at.client, at.buffer, at.items, at.index, at.asked)
+  end
+end)
 
 --- Asks for a suggestion at the cursor.
 function M.ask(invoked)
@@ -231,7 +263,10 @@ function M.accept(much)
       compat.exec(at.client, item.command, at.buffer)
     end
   else
-    local params = { item = item, acceptedLength = compat.length(text, "utf-16") }
+    -- Counted from the start of the item's text, as in Copilot's server.
+    local all = type(item.insertText) == "table" and item.insertText.value or item.insertText
+    local left = compat.length(at.text, "utf-16")
+    local params = { item = item, acceptedLength = compat.length(all:gsub("\r\n", "\n"), "utf-16") - left }
     compat.call(at.client, "notify", "textDocument/didPartiallyAcceptCompletion", params)
     draw()
   end
@@ -276,6 +311,13 @@ function M.enable()
   on("InsertEnter", function()
     watch_cmp()
     vim.schedule(M.ask_again)
+  end)
+  -- What was typed while the server started is asked for once it can be.
+  on("LspAttach", function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == "codegemma" and event.buf == vim.api.nvim_get_current_buf() then
+      vim.schedule(M.ask_again)
+    end
   end)
   on("CursorMovedI", on_move)
   on("CompleteChanged", clear)

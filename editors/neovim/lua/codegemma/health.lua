@@ -32,9 +32,14 @@ function M.check()
   local kinds = { Normal = health.ok, Error = health.error }
   local say = kinds[server.status.kind] or health.warn
   say("status: " .. server.status.message)
-  health.info(("%d buffers are attached"):format(#vim.tbl_filter(function(buffer)
-    return server.client(buffer) ~= nil
-  end, vim.api.nvim_list_bufs())))
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(buffer) and vim.bo[buffer].buflisted then
+      local path = vim.api.nvim_buf_get_name(buffer)
+      local name = path == "" and "[No Name]" or vim.fn.fnamemodify(path, ":~:.")
+      local attached = server.client(buffer) and "suggestions are on here" or "the server does not know this buffer"
+      health.info(("%s: %s"):format(name, server.why_nothing(buffer) or attached))
+    end
+  end
   local tab = config.current.keys.accept
   local mapped = tab and vim.fn.maparg(tab, "i", false, true) or {}
   if tab and not (mapped.desc or ""):match("^CodeGemma") then

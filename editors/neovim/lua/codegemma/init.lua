@@ -5,9 +5,19 @@ local M = {
   callbacks = {},
 }
 
+local BRIGHT_BLACK = 8
+
 local function highlights()
-  local link = { CodeGemmaGhost = "Comment", CodeGemmaAdded = "DiffAdd", CodeGemmaRemoved = "DiffDelete" }
-  for name, target in pairs(link) do
+  -- Comments may have no colour without 'termguicolors', and ghost text must not look like text.
+  local comment = vim.api.nvim_get_hl(0, { name = "Comment", link = false })
+  vim.api.nvim_set_hl(0, "CodeGemmaGhost", {
+    fg = comment.fg,
+    ctermfg = comment.ctermfg or BRIGHT_BLACK,
+    italic = true,
+    cterm = { italic = true },
+    default = true,
+  })
+  for name, target in pairs({ CodeGemmaAdded = "DiffAdd", CodeGemmaRemoved = "DiffDelete" }) do
     vim.api.nvim_set_hl(0, name, { link = target, default = true })
   end
 end
@@ -77,7 +87,7 @@ local function keys(own)
   end)
   map_insert(own.accept_word, accept("word"), "accept a word")
   map_insert(own.accept_line, accept("line"), "accept a line")
-  map_insert(own.dismiss, "require('codegemma.ghost').dismiss()", "dismiss the suggestion")
+  map_insert(own.dismiss, "require('codegemma.ghost').reject()", "dismiss the suggestion")
   local function cycle(step)
     local native = require("codegemma.config").native()
     if native and not ghost.visible() then
@@ -133,6 +143,7 @@ function M.setup(options)
   })
   vim.api.nvim_create_autocmd("ColorScheme", { group = group, callback = highlights })
   require("codegemma.ghost").enable()
+  require("codegemma.rest").enable()
   keys(config.current.keys)
   M.set_auto(config.current.auto)
   server.attach_all()

@@ -2,6 +2,7 @@
 --- asked, started again when it dies, stopped when off.
 local compat = require("codegemma.compat")
 local config = require("codegemma.config")
+local definitions = require("codegemma.definitions")
 
 local M = { status = { kind = "Inactive", message = "not started", busy = false } }
 
@@ -20,21 +21,40 @@ local listeners = {}
 --- Requests that wait for an answer, and of them those that wait for a server: { finish, send, client }.
 local running = {}
 
---- Calls `listener` with the parameters of each notification of this method.
+--- Calls `listener` with the parameters of each notification of this kind, and the id of the client that it is of.
 function M.on(method, listener)
   listeners[method] = listeners[method] or {}
   table.insert(listeners[method], listener)
 end
 
-local function tell(method, params)
+local function tell(method, params, client_id)
   for _, listener in ipairs(listeners[method] or {}) do
-    listener(params)
+    listener(params, client_id)
   end
 end
 
 local function set_status(status)
   M.status = status
   vim.api.nvim_exec_autocmds("User", { pattern = "CodeGemmaStatus", modeline = false })
+end
+
+local told = nil
+
+--- Says once that the server cannot be started, not for each buffer.
+local function say_once(message)
+  set_status({ kind = "Error", message = message })
+  if told ~= message then
+    told = message
+    vim.notify("codegemma: " .. message, vim.log.levels.WARN)
+  end
+end
+
+--- A sentence of the server with the names of settings as they are written in setup(), and our own commands.
+local function in_own_names(message)
+  message = message:gsub("codegemma%-lsp models pull (%S+)", ":CodeGemma model %1")
+  return (message:gsub("setting (%w+)", function(name)
+    return config.current.settings[name] ~= nil and "setting settings." .. name or nil
+  end))
 end
 
 local function capabilities()
@@ -93,7 +113,7 @@ local function on_exit(code, _, id)
     end
     stopping[id] = nil
     if not next(stopping) then
-      all_stopped()
+      vim.schedule(all_stopped) -- Neovim forgets the client only after this
     end
   end)
 end
@@ -125,31 +145,48 @@ local function on_init(client)
 end
 
 local handlers = {
+  ["codegemma/definitions"] = definitions.answer,
+  ["codegemma/suggestionGrew"] = function(_, params, context)
+    tell("grew", params, context.client_id)
+  end,
   ["didChangeStatus"] = function(_, params, context)
     if not stopping[context.client_id] then
+      params.message = in_own_names(params.message)
       set_status(params)
     end
   end,
+  ["window/showMessage"] = function(_, params)
+    local levels = { vim.log.levels.ERROR, vim.log.levels.WARN }
+    vim.notify(in_own_names(params.message), levels[params.type] or vim.log.levels.INFO)
+  end,
   ["$/progress"] = function(err, params, context, ...)
     if type(params.value) == "table" and params.value.text then
-      tell("text", params)
-    elseif vim.lsp.handlers["$/progress"] then
+      tell("text", params, context.client_id)
+      return
+    end
+    tell("progress", params, context.client_id)
+    if vim.lsp.handlers["$/progress"] then
       return vim.lsp.handlers["$/progress"](err, params, context, ...)
     end
   end,
 }
 
+--- What the client can do. Neovim's own ghost text cannot grow.
+local function abilities()
+  return { asksInstruction = true, findsDefinitions = true, growsSuggestions = not config.native() }
+end
+
 local function start_options(folder)
   local command, reason = config.command()
   if not command then
-    set_status({ kind = "Error", message = reason })
+    say_once(reason)
     return nil
   end
   return {
     name = NAME,
     cmd = command,
     root_dir = folder,
-    init_options = vim.tbl_extend("force", { asksInstruction = true }, config.current.settings),
+    init_options = vim.tbl_extend("force", abilities(), config.current.settings),
     settings = { codegemma = next(config.current.settings) and config.current.settings or vim.empty_dict() },
     capabilities = capabilities(),
     handlers = handlers,
@@ -170,10 +207,11 @@ local function start(folder, buffer)
   local id = options and compat.start(options, buffer, is_ours)
   if not id then
     if options then
-      set_status({ kind = "Error", message = options.cmd[1] .. " cannot be run; see :checkhealth codegemma" })
+      say_once(options.cmd[1] .. " cannot be run; see :checkhealth codegemma")
     end
     return false
   end
+  told = nil
   folders[id] = folders[id] or { [folder] = true }
   if folders[id][folder] == nil then
     folders[id][folder] = false
@@ -193,6 +231,34 @@ local function is_taken(buffer)
   return vim.iter(vim.api.nvim_list_bufs()):any(function(other)
     return other ~= buffer and vim.api.nvim_buf_get_name(other) == "" and M.client(other) ~= nil
   end)
+end
+
+--- Filetypes of prose: the model knows code, and is seldom sure of what comes next in them.
+local PROSE = { text = true, markdown = true, rst = true, asciidoc = true, tex = true, mail = true }
+
+--- Why nothing is suggested in a buffer, or little; nil where there is no reason.
+function M.why_nothing(buffer)
+  local unwanted = config.unwanted(buffer)
+  if unwanted then
+    return "nothing is suggested here: " .. unwanted
+  end
+  local key = config.current.keys.trigger or ":CodeGemma suggest"
+  local filetype = vim.bo[buffer].filetype
+  if not M.client(buffer) then
+    if vim.api.nvim_buf_get_name(buffer) == "" and filetype == "" then
+      return "nothing is suggested here: the buffer has neither a name nor a filetype; save it, or :set filetype=python"
+    elseif is_taken(buffer) then
+      return "nothing is suggested here: only one buffer without a name can have suggestions; save this one"
+    end
+    return nil -- the server's status says the rest
+  end
+  if not config.current.auto then
+    return ("nothing is suggested while you type; %s asks, and :CodeGemma auto turns it on"):format(key)
+  elseif PROSE[filetype] or filetype == "" then
+    local why = "little is suggested in %s: the model knows code, and shows what it is sure of; %s asks anyway"
+    return why:format(filetype == "" and "a text without a filetype" or filetype, key)
+  end
+  return nil
 end
 
 --- Attaches a buffer, unless no suggestions are wanted in it; with `anyway` also then, for edits.
@@ -242,10 +308,18 @@ function M.stop(done)
   end, 2 * STOP_MS)
 end
 
+--- Starts the server for the buffers that want it. Whether it is there then, or nil where no buffer wants it.
 function M.start()
-  off, deaths = false, 0
+  if not off and M.client() then
+    return true
+  end
+  off, deaths, told = false, 0, nil
   set_status({ kind = "Inactive", message = "not started" })
   M.attach_all()
+  if M.status.kind == "Error" then
+    return false
+  end
+  return #compat.clients(NAME) > 0 or nil
 end
 
 local function send(request, buffer, method, params)
@@ -262,7 +336,10 @@ local function send(request, buffer, method, params)
   request.client = client.id
   local given = type(params) == "function" and params(client) or params
   local ok, id = compat.call(client, "request", method, given, function(err, result)
-    request.finish(result, err and err.message or nil)
+    if result and type(result.note) == "string" then
+      result.note = in_own_names(result.note)
+    end
+    request.finish(result, err and in_own_names(err.message) or nil)
   end, buffer)
   if ok then
     request.id = id
