@@ -25,7 +25,7 @@ class Client(LanguageClient):
     def __init__(self) -> None:
         super().__init__("tests", "1")
         self.encoding = Encoding.UTF16
-        self.document = Document(URI, "")
+        self.document = Document(uri=URI, text="")
         self.completed: list[Any] = []
         self.statuses: list[Any] = []
         self.messages: list[str] = []
@@ -44,7 +44,7 @@ class Client(LanguageClient):
         self.crashed = server.returncode
 
     def open(self, text: str, language: str = "python", uri: str = URI) -> None:
-        self.document = Document(uri, conversions.text(text), language, 1)
+        self.document = Document(uri=uri, text=conversions.text(text), language=language, version=1)
         item = types.TextDocumentItem(uri, language, 1, text)
         self.text_document_did_open(types.DidOpenTextDocumentParams(item))
 
@@ -96,16 +96,18 @@ async def serving(
     wait: str = "Ready",
     command: tuple[str, ...] = (sys.executable, "-m", "codegemma_lsp", "serve"),
     client: Client | None = None,
+    *,
+    root: str = "file:///workspace",
 ) -> AsyncIterator[Client]:
-    """A server of its own, initialized with ``options``; leaves it by ``shutdown`` and ``exit`` and checks how it
-    left."""
+    """A server of its own, initialized with ``options`` for the folder ``root``; leaves it by
+    ``shutdown`` and ``exit`` and checks how it left."""
     client = client or Client()
     await client.start_io(*command)
     capabilities = capabilities or types.ClientCapabilities(
         general=types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind(encoding.value)]),
         window=types.WindowClientCapabilities(work_done_progress=True),
     )
-    params = types.InitializeParams(capabilities, initialization_options=options, root_uri="file:///workspace")
+    params = types.InitializeParams(capabilities, initialization_options=options, root_uri=root)
     answer = await client.initialize_async(params)
     client.encoding = conversions.encoding(answer.capabilities.position_encoding)
     client.initialized(types.InitializedParams())
@@ -121,5 +123,8 @@ async def serving(
             if client.crashed is not None:
                 break
             await asyncio.sleep(0.01)
+        else:
+            # Waiting for a server that hangs would take as long as it does.
+            client._server.kill()  # type: ignore[union-attr]
         await client.stop()  # type: ignore[no-untyped-call]
     assert client.crashed == 0, f"the server left with {client.crashed}"

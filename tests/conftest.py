@@ -44,6 +44,8 @@ def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.delenv(name)
         patch.setenv("CODEGEMMA_MODELS", str(folder / "models"))
         patch.setenv("CODEGEMMA_CONFIG", str(folder / "config.toml"))
+        patch.setenv("CODEGEMMA_DATA", str(folder / "data"))
+        patch.setenv("CODEGEMMA_STATE", str(folder / "state"))
         patch.setenv("HF_HOME", str(folder / "hub"))
         yield
 

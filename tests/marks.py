@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from codegemma_lsp.document import Edit, Span
+
 CURSOR = "<CURSOR>"
 
 
@@ -11,3 +13,32 @@ def at_cursor(marked: str) -> tuple[str, int]:
     assert mark, f"no {CURSOR} in {marked!r}"
     assert CURSOR not in after, f"two {CURSOR} in {marked!r}"
     return before + after, len(before)
+
+
+def replaced(text: str, span: Span, new: str) -> str:
+    """The text with ``new`` between ``⟦`` and ``⟧`` in place of ``span``."""
+    return f"{text[: span.start]}⟦{new}⟧{text[span.end :]}"
+
+
+def marked_spans(text: str, spans: tuple[Span, ...]) -> str:
+    """The text with each of the disjoint ``spans``, in ascending order, between ``⟦`` and ``⟧``."""
+    for span in reversed(spans):
+        text = replaced(text, span, text[span.start : span.end])
+    return text
+
+
+def selection(marked: str) -> tuple[str, Span]:
+    """The text without its marks, and what they select: what ``<SELECTED>`` and ``</SELECTED>`` enclose, or nothing at
+    the ``<CURSOR>``."""
+    if CURSOR in marked:
+        text, offset = at_cursor(marked)
+        return text, Span(offset, offset)
+    before, selected, after = marked.replace("</SELECTED>", "<SELECTED>").split("<SELECTED>")
+    return before + selected + after, Span(len(before), len(before) + len(selected))
+
+
+def with_edits(text: str, edits: tuple[Edit, ...]) -> str:
+    """The text after disjoint ``edits``, in ascending order, what each puts there between ``⟦`` and ``⟧``."""
+    for edit in reversed(edits):
+        text = replaced(text, edit.span, edit.text)
+    return text

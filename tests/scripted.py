@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegemma_lsp.engines.protocol import EngineError, Finish, Generation, Request, Usage
-from codegemma_lsp.prompt import CODEGEMMA, Special
+from codegemma_lsp.prompt import CODEGEMMA, Prompt, Special
 
 
 class Bytes:
@@ -35,6 +35,7 @@ class ScriptedEngine:
     usage = Usage()
     idle, threads = True, 1
     chat_template = ""
+    prefill_speed = 0.0
 
     def __init__(
         self,
@@ -60,6 +61,9 @@ class ScriptedEngine:
         usage = Usage(
             prompt_tokens=request.prompt.tokens, prefill_tokens=request.prompt.tokens, completion_tokens=len(said)
         )
-        return Generation(said, finish, usage, (self.logprob,) * len(said))
+        return Generation(text=said, finish=finish, usage=usage, logprobs=(self.logprob,) * len(said))
+
+    def unread(self, prompt: Prompt) -> int:
+        return prompt.tokens
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Imports go one way, and each library stays in its room (codegemma_lsp/ARCHITECTURE.md)."""
+"""Imports go one way, and each library stays in its package (scripts/architecture.toml)."""
 
 from __future__ import annotations
 
@@ -7,78 +7,16 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "codegemma_lsp"
+from scripts.architecture import COMMAND, DOCUMENT, PACKAGE, RULES, with_table
 
-MAY_IMPORT: dict[str, set[str]] = {
-    "__main__": {"cli"},
-    "benchmarks": {
-        "chat",
-        "completion",
-        "context",
-        "document",
-        "engines",
-        "files",
-        "models",
-        "prompt",
-        "server",
-        "settings",
-        "syntax",
-    },
-    "chat": {"context", "document", "engines", "prompt", "settings", "syntax", "text"},
-    "cli": {
-        "benchmarks",
-        "chat",
-        "completion",
-        "document",
-        "engines",
-        "files",
-        "models",
-        "prompt",
-        "server",
-        "session",
-        "settings",
-        "syntax",
-    },
-    "completion": {"context", "document", "engines", "prompt", "settings", "syntax", "text"},
-    "context": {"document", "prompt", "syntax"},
-    "document": set(),
-    "engines": {"models", "prompt", "settings", "text"},
-    "files": set(),
-    "models": set(),
-    "prompt": {"text"},
-    "server": {"chat", "completion", "document", "engines", "session", "settings"},
-    "session": {"chat", "completion", "context", "document", "engines", "models", "settings", "text"},
-    "settings": {"files", "models", "prompt"},
-    "syntax": {"document", "text"},
-    "text": set(),
-}
-HOME_OF = {
-    "lsprotocol": {"server", "benchmarks/typing/ours.py", "benchmarks/typing/chats.py"},
-    "pygls": {"server", "benchmarks/typing/ours.py", "benchmarks/typing/chats.py"},
-    "tree_sitter": {"syntax"},
-    "llama_cpp": {
-        "engines/backends/llama_weights.py",
-        "engines/backends/llama_cpp.py",
-        "engines/backends/llama_quantize.py",
-    },
-    "jinja2": {"prompt/chat_template.py"},
-    "torch": {"engines/backends/transformers.py"},
-    "transformers": {"engines/backends/transformers.py"},
-    "tokenizers": {"engines/backends/transformers.py"},
-    "matplotlib": {"benchmarks", "files"},
-    "httpx": {"benchmarks/typing/llama_server.py", "benchmarks/typing/peer.py"},
-    "httpx2": {"models/download/hub.py"},
-    "huggingface_hub": {"models/download/hub.py"},
-    "filelock": {"models/download/pull.py"},
-    "tomlkit": {"settings"},
-    "psutil": {"benchmarks"},
-    "xllamacpp": {"benchmarks/typing/peer_server.py"},
-    "typer": {"cli"},
-    "rich": {"benchmarks", "cli"},
-}
+FUNCTION_LINES = 50
+"""Complexity is what ruff limits; a function that is longer than this does not fit on a screen."""
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 
 
-def imports(path: Path) -> set[str]:
+def imported(path: Path) -> set[str]:
     """Dotted names of the modules that a file imports, wherever in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -89,28 +27,58 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def room(path: Path) -> str:
-    first = path.relative_to(PACKAGE).parts[0]
-    return first.removesuffix(".py")
+def package_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_directions(path: Path) -> None:
-    here = room(path)
-    if here == "__init__":
+PACKAGES = {package_of(path) for path in SOURCES} - {"__init__"}
+
+
+def test_every_package_has_its_rules() -> None:
+    assert set(RULES["packages"]) == PACKAGES
+
+
+@each_source
+def test_a_package_imports_only_what_it_may(path: Path) -> None:
+    package = package_of(path)
+    if package == "__init__":
         return
-    rooms = {p.stem if p.is_file() else p.name for p in PACKAGE.iterdir()}
-    ours = {name.split(".")[1] for name in imports(path) if name.startswith("codegemma_lsp.")}
-    assert (ours & rooms) - {here} <= MAY_IMPORT[here]
-    for name in imports(path):
-        homes = HOME_OF.get(name.split(".")[0])
-        assert homes is None or here in homes or str(path.relative_to(PACKAGE)) in homes, name
+    names = {name.split(".")[1] for name in imported(path) if name.startswith("codegemma_lsp.")}
+    assert (names & PACKAGES) - {package} <= set(RULES["packages"][package]["may_import"])
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_sizes(path: Path) -> None:
-    source = path.read_text("utf-8")
-    assert source.count("\n") <= 330
-    for node in ast.walk(ast.parse(source)):
+@each_source
+def test_a_library_is_imported_only_where_it_may_be(path: Path) -> None:
+    here = {package_of(path), path.relative_to(PACKAGE).as_posix()}
+    for name in imported(path):
+        homes = RULES["libraries"].get(name.split(".")[0])
+        assert homes is None or here & set(homes), name
+
+
+def test_the_table_in_the_document_is_what_the_rules_say() -> None:
+    document = DOCUMENT.read_text("utf-8")
+    assert with_table(document) == document, f"The table of packages is out of date; run: {COMMAND}"
+
+
+@each_source
+def test_a_function_fits_on_a_screen(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno <= 50, node.name
+            assert (node.end_lineno or 0) - node.lineno < FUNCTION_LINES, node.name
+
+
+def positional_fields(node: ast.ClassDef) -> int:
+    """How many values a frozen record takes by position, or 0 if a class is none."""
+    decorator = next((ast.unparse(one) for one in node.decorator_list if ast.unparse(one).startswith("dataclass")), "")
+    if "frozen" not in decorator or "kw_only" in decorator:
+        return 0
+    fields = [ast.unparse(one.annotation) for one in node.body if isinstance(one, ast.AnnAssign)]
+    return fields.index("KW_ONLY") if "KW_ONLY" in fields else len(fields)
+
+
+@each_source
+def test_a_record_of_many_fields_is_made_by_their_names(path: Path) -> None:
+    """A span or a pair reads well by position; of more than three values nobody knows the order."""
+    tree = ast.parse(path.read_text("utf-8"))
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+    assert [node.name for node in classes if positional_fields(node) > 3] == []

@@ -1,4 +1,4 @@
-"""The bench: sessions that come out as the file they began from, the peer's client line by line, and a short run of it
+"""The bench: sessions that come out as the file they began from, llama.vim line by line, and a short run of it
 all on the real servers."""
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from codegemma_lsp.benchmarks.typing import peer, report
+from codegemma_lsp.benchmarks.statistics import percentile
+from codegemma_lsp.benchmarks.typing import baseline, report
+from codegemma_lsp.benchmarks.typing.baseline import LlamaVim
 from codegemma_lsp.benchmarks.typing.lengths import measure
-from codegemma_lsp.benchmarks.typing.ours import Ours
-from codegemma_lsp.benchmarks.typing.peer import LlamaVim
 from codegemma_lsp.benchmarks.typing.replay import Answer, Counters, Pressed, Record, play
-from codegemma_lsp.benchmarks.typing.run import MECHANICS, OURS, beside
+from codegemma_lsp.benchmarks.typing.run import MECHANICS, beside
+from codegemma_lsp.benchmarks.typing.server import SERVER, CodegemmaServer
 from codegemma_lsp.benchmarks.typing.sessions import Act, Key, Rhythm, Session, session, sessions, sources
-from codegemma_lsp.benchmarks.typing.summary import Measured, percentile, summarize
+from codegemma_lsp.benchmarks.typing.summary import Measured, summarize
 from codegemma_lsp.cli.app import app
 from codegemma_lsp.document import Document, Edit, Span
 from codegemma_lsp.settings import Settings, parse
 
-has_peer = pytest.mark.skipif(
+has_baseline = pytest.mark.skipif(
     importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp is missing: pip install 'codegemma-lsp[bench]'"
 )
 
@@ -90,7 +91,11 @@ async def test_undoing_puts_the_cursor_where_it_was() -> None:
 
     offsets: list[int] = []
     at = sessions()[0].keys[0].span.start
-    keys = (Key(Act.TYPE, Span(at, at), "("), Key(Act.ACCEPT, Span(at, at)), Key(Act.UNDO, Span(at, at)))
+    keys = (
+        Key(act=Act.TYPE, span=Span(at, at), text="("),
+        Key(act=Act.ACCEPT, span=Span(at, at)),
+        Key(act=Act.UNDO, span=Span(at, at)),
+    )
     await play(Session("a.py", sessions()[0].text, keys), Closing("x)"), Rhythm.FAST)
     assert offsets == [at + 1, at + 3, at + 1]
 
@@ -98,7 +103,7 @@ async def test_undoing_puts_the_cursor_where_it_was() -> None:
 def test_sessions_are_repeatable_and_a_persons() -> None:
     assert sessions(3) == sessions(3) != sessions(4)
     gaps = [key.gap_ms for key in sessions()[0].keys if key.act is Act.TYPE]
-    assert 100 < (percentile(sorted(gaps), 50) or 0) < 220
+    assert 100 < percentile(gaps, 50) < 220
     short = session("a.py", sources()["document.py"], random.Random(0), 40, most=9)
     assert len(short.keys) == 9
 
@@ -107,8 +112,13 @@ def record_of(asked: dict[int, bool], answers: list[tuple[float, int]], acts: di
     """A key a second, from second 0 on."""
     record = Record()
     for number, (version, was_asked) in enumerate(asked.items()):
-        record.keys[version] = Pressed(float(number), number, (acts or {}).get(version, Act.TYPE), was_asked)
-    record.answers = [Answer(at, version, "x" * (version % 2), Span(0, 0), version == 3) for at, version in answers]
+        record.keys[version] = Pressed(
+            at=float(number), number=number, act=(acts or {}).get(version, Act.TYPE), asked=was_asked
+        )
+    record.answers = [
+        Answer(at=at, version=version, insert="x" * (version % 2), span=Span(0, 0), reused=version == 3)
+        for at, version in answers
+    ]
     return record
 
 
@@ -134,34 +144,44 @@ def test_how_long_a_key_waits(
 def test_shares_are_of_keys() -> None:
     asked = dict.fromkeys((2, 3, 4, 5), True)
     record = record_of(asked, [(0.1, 2), (1.1, 3), (1.2, 3), (2.2, 4), (3.3, 5)], {5: Act.ACCEPT})
-    record.reads, record.made = {4: 30, 2: 10}, {4: 6}
-    summary = summarize(Measured([record], [Counters(40, 8, 4, 2.0, 100.0)], [(3.0, 0), (5.0, 64)]))
+    record.prefill_tokens, record.completion_tokens = {4: 30, 2: 10}, {4: 6}
+    summary = summarize(
+        Measured(
+            [record],
+            [Counters(prefill_tokens=40, completion_tokens=8, rejected_tokens=4, cpu_s=2.0, rss_mb=100.0)],
+            [(3.0, 0), (5.0, 64)],
+        )
+    )
     assert (summary.keys, summary.answered_share, summary.shown_share, summary.reuse_share) == (4, 1.0, 0.5, 0.25)
-    assert (summary.tokens_read_per_key, summary.tokens_generated_per_key, summary.cpu_s_per_100_keys) == (10, 2, 50)
-    assert (summary.tokens_rejected_per_key, summary.cancel_ms_p95, summary.cancel_read) == (1, 5.0, 64)
+    assert (summary.prefill_tokens_per_key, summary.completion_tokens_per_key, summary.cpu_s_per_100_keys) == (
+        10,
+        2,
+        50,
+    )
+    assert (summary.rejected_tokens_per_key, summary.cancel_ms_p95, summary.prefill_tokens_after_cancel) == (1, 5.0, 64)
     assert summary.p99_ms == pytest.approx(200)
-    assert (summary.slowest_read, summary.slowest_made) == (30, 6)
+    assert (summary.slowest_prefill_tokens, summary.slowest_completion_tokens) == (30, 6)
     assert summary.accept_p50_ms == pytest.approx(300)
 
 
 def test_latency_is_compared_over_keys_that_both_were_asked_about() -> None:
-    one = Measured([record_of({2: True, 3: True}, [(0.1, 2), (1.9, 3)])], [Counters(8)])
-    other = Measured([record_of({2: True, 3: False}, [(0.2, 2)])], [Counters(16)])
-    found = report.systems({OURS: one, "llama-server": other})
+    one = Measured([record_of({2: True, 3: True}, [(0.1, 2), (1.9, 3)])], [Counters(prefill_tokens=8)])
+    other = Measured([record_of({2: True, 3: False}, [(0.2, 2)])], [Counters(prefill_tokens=16)])
+    found = report.systems({SERVER: one, "llama-server": other})
     assert [system["p99_ms"] for system in found.values()] == [100, 200]
-    assert report.ratios(found) == {"p50_ms": 0.5, "p95_ms": 0.5, "tokens_read_per_key": 0.5}
-    assert report.ratios({OURS: found[OURS]}) == {}
+    assert report.ratios(found) == {"p50_ms": 0.5, "p95_ms": 0.5, "prefill_tokens_per_key": 0.5}
+    assert report.ratios({SERVER: found[SERVER]}) == {}
 
 
 def test_nothing_measured_is_null_and_not_nan() -> None:
-    found = report.systems({OURS: Measured(), "llama-server": Measured()})
-    assert json.loads(json.dumps(found, allow_nan=False))[OURS]["p50_ms"] is None
+    found = report.systems({SERVER: Measured(), "llama-server": Measured()})
+    assert json.loads(json.dumps(found, allow_nan=False))[SERVER]["p50_ms"] is None
     assert report.ratios(found) == {}
     assert report.systems_table("Nothing", found).row_count == len(report.ROWS)
 
 
 class Scripted(LlamaVim):
-    """The peer's client, whose server says ``content`` after ``takes`` seconds."""
+    """llama.vim, whose server says ``content`` after ``takes`` seconds."""
 
     def __init__(self, content: str, takes: float = 0.0, status: int = 200) -> None:
         super().__init__(Path("none"), 1, 1024)
@@ -175,7 +195,7 @@ class Scripted(LlamaVim):
                 self.status, json={"content": self.content, "timings": {"prompt_n": 7, "predicted_n": 3}}
             )
 
-        self._http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://peer")
+        self._http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://baseline")
 
 
 async def typed(client: Scripted, document: Document, offset: int, text: str) -> Document:
@@ -189,9 +209,9 @@ TEXT = "".join(f"line {i}\n" for i in range(400))
 AT = TEXT.index("line 300\n")
 
 
-async def test_the_peer_sends_what_llama_vim_sends() -> None:
+async def test_the_baseline_sends_what_llama_vim_sends() -> None:
     client, record = Scripted("ab\ncd"), Record()
-    document = Document("file:///a", TEXT[:AT] + "\n" + TEXT[AT:], "python", 1)
+    document = Document(uri="file:///a", text=TEXT[:AT] + "\n" + TEXT[AT:], language="python", version=1)
     await client.open(document, record)
     await typed(client, document, AT, "x")
     await client.close()
@@ -205,9 +225,9 @@ async def test_the_peer_sends_what_llama_vim_sends() -> None:
     assert [(answer.insert, answer.reused) for answer in record.answers] == [("ab\ncd", False)]
 
 
-async def test_an_error_of_the_peer_ends_the_run() -> None:
+async def test_an_error_of_llama_server_ends_the_run() -> None:
     client, record = Scripted("", status=400), Record()
-    document = Document("file:///a", "", "python", 1)
+    document = Document(uri="file:///a", text="", language="python", version=1)
     await client.open(document, record)
     await typed(client, document, 0, "x")
     with pytest.raises(RuntimeError, match=r"llama-server failed .*400"):
@@ -231,12 +251,12 @@ async def test_an_error_of_the_peer_ends_the_run() -> None:
 def test_what_llama_vim_does_not_show(
     content: list[str], before: str, rest: str, below: list[str], expected: bool
 ) -> None:
-    assert peer.repeats(content, before, rest, below) is expected
+    assert baseline.repeats(content, before, rest, below) is expected
 
 
 async def test_a_blank_line_is_asked_from_its_start_and_keeps_what_is_there() -> None:
     client, record = Scripted("        return 1"), Record()
-    document = Document("file:///a", "def f():\n    \nx\n", "python", 1)
+    document = Document(uri="file:///a", text="def f():\n    \nx\n", language="python", version=1)
     await client.open(document, record)
     await typed(client, document, len("def f():\n    "), " ")
     await client.close()
@@ -244,9 +264,9 @@ async def test_a_blank_line_is_asked_from_its_start_and_keeps_what_is_there() ->
     assert record.answers[0].insert == "   return 1"
 
 
-async def test_the_peer_answers_typing_through_from_its_cache() -> None:
+async def test_llama_vim_answers_typing_through_from_its_cache() -> None:
     client, record = Scripted("abc"), Record()
-    document = Document("file:///a", "", "python", 1)
+    document = Document(uri="file:///a", text="", language="python", version=1)
     await client.open(document, record)
     document = await typed(client, document, 0, "x")
     await client.close()
@@ -260,10 +280,10 @@ async def test_the_peer_answers_typing_through_from_its_cache() -> None:
     assert (client._read, client._generated) == (7 * len(client.bodies), 3 * len(client.bodies))
 
 
-async def test_the_peer_has_one_request_at_a_time_and_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer, "RETRY_S", 0.01)
+async def test_llama_vim_has_one_request_at_a_time_and_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "RETRY_S", 0.01)
     client, record = Scripted("", takes=0.05), Record()
-    document = Document("file:///a", "", "python", 1)
+    document = Document(uri="file:///a", text="", language="python", version=1)
     await client.open(document, record)
     for i, char in enumerate("abcd"):
         document = await typed(client, document, i, char)
@@ -273,9 +293,9 @@ async def test_the_peer_has_one_request_at_a_time_and_tries_again(monkeypatch: p
     assert [answer.version for answer in record.answers] == [document.version]
 
 
-async def test_the_peer_does_not_ask_in_the_middle_of_a_line() -> None:
+async def test_llama_vim_does_not_ask_in_the_middle_of_a_line() -> None:
     client, record = Scripted("x"), Record()
-    document = Document("file:///a", "value = something(else)", "python", 1)
+    document = Document(uri="file:///a", text="value = something(else)", language="python", version=1)
     await client.open(document, record)
     edit = Edit(Span(0, 0), "a")
     assert not client.key(document.with_edit(edit, 2), 1, edit)
@@ -291,7 +311,7 @@ def test_each_switch_changes_a_setting() -> None:
 
 
 async def test_a_server_that_does_not_answer_is_not_quick() -> None:
-    server = Ours("off", {"threads": 1, "disabledLanguages": ["python"]})
+    server = CodegemmaServer("off", {"threads": 1, "disabledLanguages": ["python"]})
     await server.start()
     try:
         with pytest.raises(RuntimeError, match="off cannot answer: suggestions are off for python"):
@@ -301,7 +321,7 @@ async def test_a_server_that_does_not_answer_is_not_quick() -> None:
 
 
 async def test_a_server_that_does_not_get_ready_says_why() -> None:
-    server = Ours("broken", {"model": "/no/such/model.gguf"})
+    server = CodegemmaServer("broken", {"model": "/no/such/model.gguf"})
     with pytest.raises(RuntimeError, match="There is no model file at"):
         await server.start()
     await server.stop()
@@ -309,9 +329,9 @@ async def test_a_server_that_does_not_get_ready_says_why() -> None:
 
 async def test_reads_by_key_come_to_all_that_was_read() -> None:
     """What is read ahead and for cancelled requests is in the picture too."""
-    server = Ours("ours", {"threads": 1, "minConfidence": -9})
-    measured = (await beside([server], sessions(keys=14)[:1], Rhythm.PERSON, lambda what: None))["ours"]
-    assert sum(measured.records[0].reads.values()) == measured.used[0].read > 0
+    server = CodegemmaServer(SERVER, {"threads": 1, "minConfidence": -9})
+    measured = (await beside([server], sessions(keys=14)[:1], Rhythm.PERSON, lambda what: None))[SERVER]
+    assert sum(measured.records[0].prefill_tokens.values()) == measured.used[0].prefill_tokens > 0
 
 
 async def test_what_a_key_costs_is_measured_in_files_of_any_length() -> None:
@@ -322,10 +342,11 @@ async def test_what_a_key_costs_is_measured_in_files_of_any_length() -> None:
         assert 0 < length.loop_p99_ms <= length.loop_max_ms
 
 
-@has_peer
+@has_baseline
 def test_the_whole_bench(tmp_path: Path) -> None:
     summary, picture = tmp_path / "bench.json", tmp_path / "bench.png"
     options = [
+        "--replay",
         "--keys",
         "7",
         "--sessions",
@@ -342,16 +363,17 @@ def test_the_whole_bench(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "key to answer" in result.output
     found = json.loads(summary.read_text("utf-8"))
-    assert list(found["systems"]) == [OURS, "llama-server"]
+    assert list(found["systems"]) == [SERVER, "llama-server"]
     for system in found["systems"].values():
         assert system["keys"] == 6
-        assert system["tokens_read_per_key"] > 0
+        assert system["prefill_tokens_per_key"] > 0
         assert system["cpu_s_per_100_keys"] > 0
-        assert {"p50_ms", "p95_ms", "tokens_generated_per_key", "reuse_share", "cancel_ms_p95", "rss_mb"} <= set(system)
-    assert set(found["ratios"]["fast"]) == {"p50_ms", "p95_ms", "tokens_read_per_key", "cpu_s_per_100_keys"}
-    assert found["systems"][OURS]["cancel_read"] <= 64
-    assert found["systems"]["llama-server"]["cancel_read"] is None
-    assert {"model", "settings", "kernels", "peer"} <= set(found["about"])
+        expected = {"p50_ms", "p95_ms", "completion_tokens_per_key", "reuse_share", "cancel_ms_p95", "rss_mb"}
+        assert expected <= set(system)
+    assert set(found["ratios"]["fast"]) == {"p50_ms", "p95_ms", "prefill_tokens_per_key", "cpu_s_per_100_keys"}
+    assert found["systems"][SERVER]["prefill_tokens_after_cancel"] <= 64
+    assert found["systems"]["llama-server"]["prefill_tokens_after_cancel"] is None
+    assert {"model", "settings", "kernels", "baseline"} <= set(found["about"])
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -360,7 +382,7 @@ def test_the_whole_bench(tmp_path: Path) -> None:
     [
         (["--json", "/no/such/folder/a.json"], "There is no folder /no/such/folder"),
         (["--plot", "picture.xyz"], "name a file that ends in .png"),
-        (["--model", "/no/such/model.gguf"], "There is no model file at"),
+        (["--no-baseline", "--model", "/no/such/model.gguf"], "There is no model file at"),
     ],
 )
 def test_bad_usage_is_a_sentence(options: list[str], said: str) -> None:

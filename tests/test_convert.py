@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from codegemma_lsp.document import Document, Encoding, file_path
+from codegemma_lsp.document import Document, Encoding, display_path, file_path
 from codegemma_lsp.server import conversions
 from tests.test_document import encodings, reference_lines, texts
 
@@ -51,8 +51,17 @@ def test_any_sequence_of_changes_gives_the_clients_text(data: st.DataObject, tex
             inside = [i for i in range(len(client.text) + 1) if client.text[max(0, i - 1) : i + 1] != "\r\n" or i == 0]
             start, end = sorted((data.draw(st.sampled_from(inside)), data.draw(st.sampled_from(inside))))
             changes.append(client.replace(start, end, data.draw(texts)))
-        document = conversions.changed(document, changes, version, encoding)
+        before = document
+        document, made = conversions.changed(document, changes, version, encoding)
         assert (document.text, document.version) == (client.text, version)
+        replayed = before.text
+        for change in made:
+            assert change.before.text == replayed
+            span = change.edit.span
+            assert change.removed == replayed[span.start : span.end]
+            replayed = replayed[: span.start] + change.edit.text + replayed[span.end :]
+            assert change.after.text == replayed
+        assert replayed == client.text
 
 
 @pytest.mark.parametrize(
@@ -66,7 +75,7 @@ def test_any_sequence_of_changes_gives_the_clients_text(data: st.DataObject, tex
     ],
 )
 def test_the_path_the_model_sees(uri: str, folders: list[str], shown: str) -> None:
-    assert conversions.display_path(uri, folders) == shown
+    assert display_path(file_path(uri), map(file_path, folders)) == shown
 
 
 def test_paths_of_uris() -> None:
@@ -84,6 +93,6 @@ def test_utf16_is_the_default(kind: types.PositionEncodingKind | str | None) -> 
 
 
 def test_a_reversed_range_is_turned_round() -> None:
-    document = Document("", "abc")
+    document = Document(uri="", text="abc")
     span = conversions.span(document, types.Range(types.Position(0, 2), types.Position(0, 1)), Encoding.UTF16)
     assert (span.start, span.end) == (1, 2)

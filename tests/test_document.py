@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
+from codegemma_lsp.document import Document, Edit, Encoding, Position, Span, file_path
 
 ALPHABET = "ab é\t\u4e2d\U0001f600\U0001f468\u200d\u2028\f\v\x85\r\n"
 texts = st.text(st.sampled_from(ALPHABET) | st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -33,13 +34,13 @@ def units(text: str, encoding: Encoding) -> int:
 
 @given(st.data(), texts)
 def test_any_sequence_of_edits_gives_the_reference_text_and_lines(data: st.DataObject, text: str) -> None:
-    document = Document("file:///a", text)
+    document = Document(uri="file:///a", text=text)
     for _ in range(data.draw(st.integers(1, 6))):
         edit = data.draw(edits(len(document.text)))
         expected = document.text[: edit.span.start] + edit.text + document.text[edit.span.end :]
         document = document.with_edit(edit)
         assert document.text == expected
-        assert [int(s) for s in document.starts] == [int(s) for s in Document("", expected).starts]
+        assert [int(s) for s in document.starts] == [int(s) for s in Document(uri="", text=expected).starts]
         assert document.line_count == len(reference_lines(expected))
         for number, line in enumerate(reference_lines(expected)):
             assert document.line_text(number) == line.rstrip("\r\n")
@@ -47,7 +48,7 @@ def test_any_sequence_of_edits_gives_the_reference_text_and_lines(data: st.DataO
 
 @given(texts, encodings)
 def test_every_offset_round_trips(text: str, encoding: Encoding) -> None:
-    document = Document("file:///a", text)
+    document = Document(uri="file:///a", text=text)
     for offset in range(len(text) + 1):
         inside_crlf = text[offset - 1 : offset + 1] == "\r\n" and offset > 0
         found = document.offset(document.position(offset, encoding), encoding)
@@ -57,7 +58,7 @@ def test_every_offset_round_trips(text: str, encoding: Encoding) -> None:
 @given(texts, encodings, st.integers(0, 30), st.integers(0, 60))
 def test_positions_are_counted_in_the_encodings_units(text: str, encoding: Encoding, line: int, character: int) -> None:
     lines = reference_lines(text)
-    offset = Document("file:///a", text).offset(Position(line, character), encoding)
+    offset = Document(uri="file:///a", text=text).offset(Position(line, character), encoding)
     if line >= len(lines):
         assert offset == len(text)
         return
@@ -70,7 +71,7 @@ def test_positions_are_counted_in_the_encodings_units(text: str, encoding: Encod
 @given(st.data(), texts, encodings)
 def test_edits_by_position_equal_edits_of_lines_as_bytes(data: st.DataObject, text: str, encoding: Encoding) -> None:
     """The same edit, made by a client that keeps its text as encoded lines."""
-    document = Document("file:///a", text)
+    document = Document(uri="file:///a", text=text)
     edit = data.draw(edits(len(text)))
     start, end = (document.position(o, encoding) for o in (edit.span.start, edit.span.end))
     span = Span(document.offset(start, encoding), document.offset(end, encoding))
@@ -98,10 +99,35 @@ def test_edits_by_position_equal_edits_of_lines_as_bytes(data: st.DataObject, te
     ],
 )
 def test_clamping(text: str, position: Position, encoding: Encoding, offset: int) -> None:
-    assert Document("file:///a", text).offset(position, encoding) == offset
+    assert Document(uri="file:///a", text=text).offset(position, encoding) == offset
 
 
 def test_a_keystroke_in_a_huge_line_keeps_the_index_right() -> None:
-    document = Document("file:///a", "x" * 10_000_000 + "\nlast")
+    document = Document(uri="file:///a", text="x" * 10_000_000 + "\nlast")
     document = document.with_edit(Edit(Span(5_000_000, 5_000_000), "\n"))
     assert [int(s) for s in document.starts] == [0, 5_000_001, 10_000_002]
+
+
+def test_another_text_keeps_the_name_and_the_language() -> None:
+    before = Document(uri="file:///a", text="x\n", language="python", version=1)
+    assert before.with_text("y\nz", 2) == Document(uri="file:///a", text="y\nz", language="python", version=2)
+    assert before.with_text("y\nz", 2).line_count == 2
+
+
+def test_an_edit_has_the_version_that_it_is_given_or_keeps_the_old_one() -> None:
+    before = Document(uri="file:///a", text="x", language="python", version=1)
+    assert before.with_edit(Edit(Span(0, 1), "y"), 7).version == 7
+    assert before.with_edit(Edit(Span(0, 1), "y")) == Document(uri="file:///a", text="y", language="python", version=1)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        pytest.param("file:///a%20b/c.py", "/a b/c.py", id="a file"),
+        pytest.param("untitled:a%20b.py", "a b.py", id="another scheme"),
+        pytest.param("a/b.py", "a/b.py", id="no scheme"),
+        pytest.param("file://[", "file://[", id="no URI"),
+    ],
+)
+def test_the_path_of_a_uri(uri: str, path: str) -> None:
+    assert file_path(uri) == Path(path)

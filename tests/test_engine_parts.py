@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from codegemma_lsp.engines.protocol import ModelUnusable, Sampling
 from codegemma_lsp.engines.sampling import choose
-from codegemma_lsp.engines.slots import Slots
-from codegemma_lsp.engines.vocabulary import Vocabulary
+from codegemma_lsp.engines.slots import SavedState, Slots
+from codegemma_lsp.engines.threads import AdaptiveThreads
+from codegemma_lsp.engines.vocabulary import SpecialTokens, Vocabulary
 from codegemma_lsp.prompt import Prompt, Special
 from codegemma_lsp.text import common_prefix_length
 
@@ -36,10 +37,10 @@ def test_candidates_are_the_only_ones_and_share_the_probability() -> None:
 def test_sampling_draws_within_top_k_and_top_p_in_proportion() -> None:
     logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], dtype=np.float32))
     rng = np.random.default_rng(1)
-    within_p = Counter(choose(logits, Sampling(1.0, top_k=0, top_p=0.9), rng).token for _ in range(3000))
+    within_p = Counter(choose(logits, Sampling(temperature=1.0, top_k=0, top_p=0.9), rng).token for _ in range(3000))
     assert set(within_p) == {0, 1, 2}
     assert within_p[0] / within_p[1] == pytest.approx(5 / 3, rel=0.15)
-    within_k = Counter(choose(logits, Sampling(1.0, top_k=2, top_p=1.0), rng).token for _ in range(300))
+    within_k = Counter(choose(logits, Sampling(temperature=1.0, top_k=2, top_p=1.0), rng).token for _ in range(300))
     assert set(within_k) == {0, 1}
 
 
@@ -54,7 +55,8 @@ def test_common_prefix_length(a: list[int], b: list[int]) -> None:
 def test_slots_never_claim_more_than_they_hold(prompts: list[list[int]], count: int) -> None:
     slots = Slots(count)
     for prompt in prompts:
-        slot, shared = slots.pick(prompt)
+        pick = slots.pick(prompt)
+        slot, shared = pick.slot, pick.shared
         assert slot.tokens[:shared] == prompt[:shared]
         slot.tokens = list(prompt)
 
@@ -63,14 +65,73 @@ def test_an_unrelated_prompt_takes_an_empty_slot_then_the_oldest() -> None:
     slots = Slots(2)
     used = []
     for prompt in ([1] * 9, [2] * 9, [1] * 10, [3] * 9):
-        slot, _ = slots.pick(prompt)
+        slot = slots.pick(prompt).slot
         slot.tokens = list(prompt)
         used.append(slot.number)
     assert used == [0, 1, 0, 1]
 
 
+def test_a_prompt_that_made_way_is_found_again_among_the_saved() -> None:
+    slots = Slots(1, saved_bytes=100)
+    first, second = [1] * 100, [2] * 100
+    slots.pick(first).slot.tokens = list(first)
+    evicting = slots.pick(second)
+    assert evicting.worth_saving
+    slots.save(SavedState(first, b"x" * 60))
+    evicting.slot.tokens = list(second)
+    pick = slots.pick([*first, 3])
+    assert (pick.shared, pick.saved) == (100, SavedState(first, b"x" * 60))
+    assert slots.known([*first, 3]) == 100
+
+
+def test_a_prompt_that_only_begins_like_a_saved_one_does_not_use_it_up() -> None:
+    slots = Slots(1, saved_bytes=100)
+    state = SavedState([1] * 100, b"x" * 60)
+    slots.save(state)
+    slots.restored(state, 30)
+    assert slots.known([1] * 100) == 100
+    slots.restored(state, 100)
+    assert slots.known([1] * 100) == 0
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=12))
+def test_saved_prompts_never_take_more_than_the_limit(sizes: list[int]) -> None:
+    slots = Slots(1, saved_bytes=100)
+    for number, size in enumerate(sizes):
+        slots.save(SavedState([number, number], b"x" * size))
+    assert slots.known([len(sizes) - 1] * 2) == 2
+    held = [size for number, size in enumerate(sizes) if slots.known([number] * 2) == 2]
+    assert sum(held) <= 100
+
+
+def test_scores_are_known_only_of_tokens_that_are_still_there() -> None:
+    slot = Slots(1).all[0]
+    slot.tokens = [1, 2, 3, 4]
+    slot.keep_scores(2, np.zeros(3, np.float32))
+    slot.keep_scores(4, np.zeros(3, np.float32))
+    slot.cut(3)
+    assert set(slot.scores) == {2}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "loaded_with", "expected"),
+    [
+        pytest.param({1: 0.04, 2: 0.025}, 1, 2, id="the machine was busier at load"),
+        pytest.param({1: 0.04, 2: 0.3}, 2, 1, id="it has become busier since"),
+        pytest.param({1: 0.04, 2: 0.038}, 1, 1, id="a little is not worth a processor"),
+        pytest.param({1: 0.08, 2: 0.04, 4: 0.02}, 1, 4, id="step by step"),
+    ],
+)
+def test_the_number_of_threads_follows_the_machine(seconds: dict[int, float], loaded_with: int, expected: int) -> None:
+    threads = AdaptiveThreads(loaded_with, max(seconds))
+    for _ in range(400):
+        count = threads.next()
+        threads.took(count, seconds[count])
+    assert threads.best == expected
+
+
 def vocabulary(pieces: list[bytes]) -> Vocabulary:
-    return Vocabulary(pieces, {}, {}, frozenset(), lambda text: [pieces.index(bytes([b])) for b in text])
+    return Vocabulary(pieces, SpecialTokens(), lambda text: [pieces.index(bytes([b])) for b in text])
 
 
 @given(
@@ -87,4 +148,4 @@ def test_candidates_may_spell(added: list[bytes], spell: str) -> None:
 def test_a_model_without_infill_tokens_says_so() -> None:
     pieces = [bytes([b]) for b in range(256)]
     with pytest.raises(ModelUnusable, match="This model has no token for prefix"):
-        vocabulary(pieces).tokens(Prompt((Special.FIM_PREFIX,), 1))
+        vocabulary(pieces).tokens(Prompt(segments=(Special.FIM_PREFIX,), tokens=1))

@@ -13,8 +13,9 @@ import pytest
 
 from codegemma_lsp.benchmarks.infilling import confidence, report, sandbox
 from codegemma_lsp.benchmarks.infilling.answers import Answer, Mode, answer, mode_for
+from codegemma_lsp.benchmarks.infilling.arms import other_files
 from codegemma_lsp.benchmarks.infilling.bench import Plan, carry_out, pick
-from codegemma_lsp.benchmarks.infilling.folder import folder_tasks, reader, source_files, with_other_files
+from codegemma_lsp.benchmarks.infilling.folder import folder_tasks, source_files
 from codegemma_lsp.benchmarks.infilling.humaneval import humaneval_tasks
 from codegemma_lsp.benchmarks.infilling.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
 from codegemma_lsp.benchmarks.infilling.reference import ReferenceEngine
@@ -26,6 +27,7 @@ from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import InfillFormat, Layout
 from codegemma_lsp.settings import Settings
 from codegemma_lsp.syntax import Cut
+from tests.scripted import ScriptedEngine
 
 
 @pytest.mark.parametrize(("split", "count"), [("single-line", 1033), ("multi-line", 5815), ("random-span", 1640)])
@@ -83,8 +85,15 @@ def test_a_program_cannot_say_that_it_passed() -> None:
     assert not sandbox.run(told.replace("3", "5")).passed
 
 
-LINE = Task("t", "single-line", "def f(x):\n", "    return y\n", "    y = g(x)\n", whole_lines=True)
-REST = Task("t", "random-span", "print(", ")\n", "x")
+LINE = Task(
+    id="t",
+    split="single-line",
+    prefix="def f(x):\n",
+    suffix="    return y\n",
+    middle="    y = g(x)\n",
+    whole_lines=True,
+)
+REST = Task(id="t", split="random-span", prefix="print(", suffix=")\n", middle="x")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +128,7 @@ def handful(split: Split) -> list[Task]:
 
 def summaries(model: str, tasks: Sequence[Task], raw: bool, folder: Path, **settings: Any) -> dict[str, Any]:
     chosen = Settings(model=model, threads=1, **settings)
-    (one,) = carry_out([Plan(chosen, tasks, raw)], folder, lambda _: lambda _: None)
+    (one,) = carry_out([Plan(settings=chosen, tasks=tasks, raw=raw)], folder, lambda _: lambda _: None)
     return one
 
 
@@ -141,12 +150,12 @@ def test_the_pipeline_takes_nothing_from_a_perfect_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("raw", [True, False])
 def test_the_bundled_model_is_measured(raw: bool, tmp_path: Path) -> None:
     told: list[Result] = []
-    plan = Plan(Settings(threads=1), handful(Split.SINGLE_LINE), raw)
+    plan = Plan(settings=Settings(threads=1), tasks=handful(Split.SINGLE_LINE), raw=raw)
     (one,) = carry_out([plan], tmp_path, lambda _: told.append)
     assert (one["engine"], one["model"], one["mode"]) == ("llama", "nano", "raw" if raw else "pipeline")
     assert one["n"] == len(told) == 6
     assert all(0 <= one[name] <= 1 for name in ("pass_at_1", "exact_match", "edit_similarity", "syntax_break_rate"))
-    assert one["tokens_read"] > 0
+    assert one["prefill_tokens"] > 0
     assert 0 < one["ms_p50"] <= one["ms_p95"]
 
 
@@ -180,7 +189,7 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_starts_anew(tmp_path: Pat
     tasks, path, settings = handful(Split.SINGLE_LINE), tmp_path / "run.jsonl", Settings()
     setup = Setup(
         engine="reference", model="oracle", model_stamp="", split="single-line", mode=Mode.RAW, layout="psm",
-        heal=False, max_tokens=96, temperature=0, seed=0, cross_file=False, tasks=6, asked="",
+        heal=False, max_tokens=96, temperature=0, seed=0, arm="", tasks=6, asked="",
     )  # fmt: skip
 
     def go(breaks_at: int) -> tuple[int, list[Result]]:
@@ -291,16 +300,25 @@ def test_tasks_cut_from_a_folder(cut: Cut, sources: Path, tmp_path: Path) -> Non
     assert (oracle["pass_at_1"], oracle["exact_match"], oracle["split"]) == (None, 1, cut)
 
 
-def test_other_files_say_what_imported_names_are(sources: Path) -> None:
-    tasks = with_other_files(folder_tasks(sources, Cut.LINE, 99, seed=0), reader(sources))
-    said = {task.path: [(piece.path, piece.text) for piece in task.other_files] for task in tasks}
-    assert said["shop/cart.py"] == [
-        ("shop/price.py", 'def total(items, rate=0.2):\n    """The price of all items."""\n'),
-    ]
-    assert said["web/cart.ts"] == [
-        ("web/price.ts", "export function total(items: number[], rate = 0.2): number { ... }\n")
-    ]
-    assert said["shop/price.py"] == []
+def test_the_model_may_see_what_imported_names_are(sources: Path) -> None:
+    text = "from shop.price import total\n\nsum = total("
+    asked = Task(
+        id="1",
+        split="line",
+        prefix=text,
+        suffix=")",
+        middle="items",
+        path="shop/cart.py",
+        folder=str(sources),
+        arm="all",
+    )
+    engine = ScriptedEngine()
+    assert [piece.path for piece in other_files(asked, engine, Settings())] == ["shop/price.py"]
+    assert other_files(replace(asked, arm="none"), engine, Settings()) == ()
+    (sources / "tests").mkdir()
+    (sources / "tests" / "test_cart.py").write_text("def test_checkout():\n    assert checkout(1)\n")
+    inside = replace(asked, prefix="def checkout(item):\n    return ", suffix="", arm="sibling")
+    assert [piece.path for piece in other_files(inside, engine, Settings())] == ["tests/test_cart.py"]
 
 
 def test_a_table_and_a_plot_are_made(tmp_path: Path) -> None:
@@ -309,7 +327,7 @@ def test_a_table_and_a_plot_are_made(tmp_path: Path) -> None:
     one = summaries("oracle", handful(Split.SINGLE_LINE), True, tmp_path)
     console = Console(width=report.WIDTH, record=True, file=(tmp_path / "out").open("w"))
     console.print(report.table([one, one | {"model": "other"}]))
-    assert "100.0 %" in console.export_text()
+    assert "100.0%" in console.export_text()
     report.plot([one, one | {"model": "other", "pass_at_1": None}], tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     console.file.close()
@@ -348,8 +366,9 @@ def test_what_cannot_be_done_is_one_sentence(arguments: list[str], says: str, tm
 
 def result(confidence: float, *, passed: bool | None, exact: bool = False, answer: str = "x") -> Result:
     return Result(
-        id="", split="", answer=answer, passed=passed, reason="", exact=exact, similarity=0, breaks_syntax=False,
-        duplicates_suffix=False, prompt=0, read=0, generated=0, ms=0, said="", confidence=confidence,
+        id="", split="", answer=answer, passed=passed, reason="", exact=exact, similarity=0, identifiers=0,
+        breaks_syntax=False, duplicates_suffix=False, prompt_tokens=0, prefill_tokens=0, completion_tokens=0, ms=0,
+        said="", confidence=confidence,
     )  # fmt: skip
 
 

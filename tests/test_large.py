@@ -31,8 +31,10 @@ async def test_what_is_tokenized_does_not_grow_with_the_file(text: str, share: f
         engine = ScriptedEngine("a")
         engine.context_tokens = 2048
         engine.tokenizer = counting = CountingTokenizer()
-        document, offset = Document("file:///a", text[:size], "javascript"), int(share * (size - 1))
-        await complete(Query(document, offset, "a.js", explicit=True), DocumentState(), engine, Settings())
+        document, offset = Document(uri="file:///a", text=text[:size], language="javascript"), int(share * (size - 1))
+        await complete(
+            Query(document=document, offset=offset, path="a.js", explicit=True), DocumentState(), engine, Settings()
+        )
         counts.append(counting.characters)
     assert counts[1] <= 1.5 * counts[0] + 20_000
 
@@ -41,8 +43,8 @@ async def test_a_jump_across_a_large_file_tokenizes_little() -> None:
     engine, state = ScriptedEngine("a"), DocumentState()
     engine.context_tokens = 2048
     engine.tokenizer = counting = CountingTokenizer()
-    document = Document("file:///a", LINES, "python")
-    await complete(Query(document, 10, "a.py", explicit=True), state, engine, Settings())
+    document = Document(uri="file:///a", text=LINES, language="python")
+    await complete(Query(document=document, offset=10, path="a.py", explicit=True), state, engine, Settings())
     before = counting.characters
-    await complete(Query(document, len(LINES), "a.py", explicit=True), state, engine, Settings())
+    await complete(Query(document=document, offset=len(LINES), path="a.py", explicit=True), state, engine, Settings())
     assert counting.characters - before < 300_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def test_models_that_are_not_here(models: Path, model: str, said: str) -> None:
     ],
 )
 def test_the_model_that_completes(machine: Machine, names: list[str], expected: str) -> None:
-    assert choose_completion(Found(names, machine)) == expected
+    assert choose_completion(Found(names=names, machine=machine)) == expected
 
 
 @pytest.mark.parametrize(
@@ -131,16 +132,16 @@ def test_the_model_that_completes(machine: Machine, names: list[str], expected: 
     ],
 )
 def test_the_model_that_chats(names: list[str], completion: str, expected: str | None) -> None:
-    assert choose_chat(Found(names, SERVER), completion) == expected
+    assert choose_chat(Found(names=names, machine=SERVER), completion) == expected
 
 
 def test_what_would_be_better() -> None:
-    assert better_completion("nano", Found([], LAPTOP)) == (
+    assert better_completion("nano", Found(names=[], machine=LAPTOP)) == (
         "qwen2.5-coder-1.5b would be better: codegemma-lsp models pull qwen2.5-coder-1.5b"
     )
-    assert "1.5b" in better_completion("qwen2.5-coder-0.5b", Found([], LAPTOP))
-    assert better_completion("qwen2.5-coder-0.5b", Found([], SMALL)) == ""
-    assert better_completion("codegemma-2b", Found([], LAPTOP)) == ""
+    assert "1.5b" in better_completion("qwen2.5-coder-0.5b", Found(names=[], machine=LAPTOP))
+    assert better_completion("qwen2.5-coder-0.5b", Found(names=[], machine=SMALL)) == ""
+    assert better_completion("codegemma-2b", Found(names=[], machine=LAPTOP)) == ""
 
 
 def test_choices_say_which_and_why(models: Path) -> None:
@@ -193,7 +194,8 @@ async def test_the_status_says_which_model_and_what_would_be_better(models: Path
     )
     await manager.load(Settings(model="codegemma-2b"))
     assert statuses[-1] == Status(
-        "The model codegemma-2b is not on this machine; run: codegemma-lsp models pull codegemma-2b", "Error"
+        message="The model codegemma-2b is not on this machine; run: codegemma-lsp models pull codegemma-2b",
+        kind="Error",
     )
     (models / "codegemma-2b.gguf").hardlink_to(model_path(BUNDLED))
     await manager.load(Settings(model="codegemma-2b", threads=1))
@@ -320,6 +322,16 @@ def test_errors_are_a_sentence(models: Path, tmp_path: Path, arguments: list[str
     assert done.stderr.startswith(f"codegemma-lsp: {said}")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "config.toml").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on this system")
+def test_a_pipe_is_no_model_and_nobody_waits_for_it(models: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.gguf")
+    (tmp_path / "a.py").write_text("x = ")
+    for arguments in (("models", "import", "pipe.gguf"), ("complete", "a.py:1:5", "--model", "pipe.gguf")):
+        done = run(*arguments, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "pipe.gguf is not a file" in done.stderr
 
 
 def test_a_model_on_the_command_line(models: Path, tmp_path: Path) -> None:

@@ -202,8 +202,8 @@ def test_the_random_model_has_codegemmas_size_and_loads(tmp_path: Path, monkeypa
     try:
         assert engine.context_tokens == 512
         assert engine.tokenizer.specials == CODEGEMMA.ids
-        prompt = Prompt((Special.BOS, Text("def f(x):\n", "")), 0)
-        generation = engine.run(Request(prompt, 8))
+        prompt = Prompt(segments=(Special.BOS, Text("def f(x):\n", "")), tokens=0)
+        generation = engine.run(Request(prompt=prompt, max_tokens=8))
         assert generation.usage.completion_tokens == 8 or generation.finish is Finish.STOP_TOKEN
     finally:
         engine.close()

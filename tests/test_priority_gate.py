@@ -15,7 +15,7 @@ from codegemma_lsp.engines.protocol import Finish, Options, Priority, Request
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import Prompt, Special, Text
 
-PROMPT = Prompt((Special.BOS, Text("def f():\n" * 200, "")), 1801)
+PROMPT = Prompt(segments=(Special.BOS, Text("def f():\n" * 200, "")), tokens=1801)
 
 
 @pytest.fixture
@@ -40,7 +40,9 @@ async def test_chat_waits_while_a_completion_runs_elsewhere_and_then_goes_on(
         return False
 
     with gate.running("elsewhere", Priority.COMPLETION):
-        running = asyncio.create_task(talker.generate(Request(PROMPT, 30, priority=Priority.CHAT, on_text=on_text)))
+        running = asyncio.create_task(
+            talker.generate(Request(prompt=PROMPT, max_tokens=30, priority=Priority.CHAT, on_text=on_text))
+        )
         await asyncio.sleep(0.4)
         assert not said
         assert not running.done()
@@ -48,19 +50,19 @@ async def test_chat_waits_while_a_completion_runs_elsewhere_and_then_goes_on(
         assert not gate.comes_after("elsewhere", Priority.CHAT)
     generation = await asyncio.wait_for(running, 30)
     assert generation.usage.completion_tokens == len(generation.logprobs) + (generation.finish is Finish.STOP_TOKEN)
-    alone = await talker.generate(Request(PROMPT, 30, priority=Priority.CHAT))
+    alone = await talker.generate(Request(prompt=PROMPT, max_tokens=30, priority=Priority.CHAT))
     assert alone.text == generation.text
 
 
 async def test_a_chat_that_waits_can_be_cancelled_and_closed(gate: PriorityGate, talker: LlamaEngine) -> None:
     with gate.running("elsewhere", Priority.COMPLETION):
-        running = asyncio.create_task(talker.generate(Request(PROMPT, 30, priority=Priority.CHAT)))
+        running = asyncio.create_task(talker.generate(Request(prompt=PROMPT, max_tokens=30, priority=Priority.CHAT)))
         await asyncio.sleep(0.1)
         running.cancel()
         async with asyncio.timeout(5):
             while not talker.idle:
                 await asyncio.sleep(0.01)
-        again = asyncio.create_task(talker.generate(Request(PROMPT, 30, priority=Priority.CHAT)))
+        again = asyncio.create_task(talker.generate(Request(prompt=PROMPT, max_tokens=30, priority=Priority.CHAT)))
         await asyncio.sleep(0.1)
         await asyncio.wait_for(asyncio.to_thread(talker.close), 5)
         assert isinstance((await asyncio.gather(again, return_exceptions=True))[0], Exception)
@@ -68,9 +70,13 @@ async def test_a_chat_that_waits_can_be_cancelled_and_closed(gate: PriorityGate,
 
 async def test_work_ahead_gives_way_to_chat_elsewhere(gate: PriorityGate, talker: LlamaEngine) -> None:
     with gate.running("elsewhere", Priority.CHAT):
-        assert (await talker.generate(Request(PROMPT, 5, priority=Priority.PREFETCH))).finish is Finish.CANCELLED
-        assert (await talker.generate(Request(PROMPT, 5))).usage.completion_tokens == 5
-    assert (await talker.generate(Request(PROMPT, 5, priority=Priority.PREFETCH))).usage.completion_tokens == 5
+        assert (
+            await talker.generate(Request(prompt=PROMPT, max_tokens=5, priority=Priority.PREFETCH))
+        ).finish is Finish.CANCELLED
+        assert (await talker.generate(Request(prompt=PROMPT, max_tokens=5))).usage.completion_tokens == 5
+    assert (
+        await talker.generate(Request(prompt=PROMPT, max_tokens=5, priority=Priority.PREFETCH))
+    ).usage.completion_tokens == 5
 
 
 def test_waiting_ends_with_the_last_that_is_more_urgent(gate: PriorityGate) -> None:

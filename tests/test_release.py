@@ -87,7 +87,8 @@ def test_the_command_prints_the_notes_of_the_version() -> None:
 
 def test_packages_hold_what_belongs_to_them(packages: Path) -> None:
     (wheel,) = packages.glob("*.whl")
-    assert {"codegemma_lsp/models/nano/nano.gguf", "codegemma_lsp/py.typed"} <= names_in(wheel)
+    pages = {f"codegemma_lsp/docs/{page.name}" for page in (ROOT / "codegemma_lsp" / "docs").iterdir()}
+    assert {"codegemma_lsp/models/nano/nano.gguf", "codegemma_lsp/py.typed", *pages} <= names_in(wheel)
     assert len(list(packages.glob("*.tar.gz"))) == 1
 
 
@@ -95,7 +96,9 @@ def test_pictures_on_pypi_come_from_the_tag(packages: Path) -> None:
     (wheel,) = packages.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read(f"codegemma_lsp-{release.version(ROOT)}.dist-info/METADATA").decode()
-    for picture in (target for target in release.links((ROOT / "README.md").read_text("utf-8")) if "png" in target):
+    pictures = [target for target in release.links((ROOT / "README.md").read_text("utf-8")) if "png" in target]
+    assert pictures
+    for picture in pictures:
         assert f"/v{release.version(ROOT)}/{picture}" in metadata
 
 
@@ -155,14 +158,17 @@ def test_a_tag_needs_its_version_a_date_and_a_clean_tree(copy: Path) -> None:
 def test_an_extension_of_another_version_is_refused(tmp_path: Path) -> None:
     vsix = tmp_path / "codegemma.vsix"
     with zipfile.ZipFile(vsix, "w") as archive:
-        for name in release.IN_EXTENSION:
+        for name in (*release.IN_EXTENSION, f"extension/dist/{release.wheel_name(ROOT)}"):
             archive.writestr(name, json.dumps({"version": "9.9.9"}))
     with pytest.raises(release.Problem, match=r"is of version 9\.9\.9"):
         release.check_extension(ROOT, vsix)
     vsix.unlink()
     with zipfile.ZipFile(vsix, "w") as archive:
         archive.writestr("extension/package.json", "{}")
-    with pytest.raises(release.Problem, match=r"lacks extension/dist/extension\.js"):
+    with pytest.raises(
+        release.Problem,
+        match=r"lacks extension/dist/codegemma_lsp-[\d.]+-py3-none-any\.whl, extension/dist/extension\.js",
+    ):
         release.check_extension(ROOT, vsix)
 
 

@@ -44,7 +44,7 @@ def stopping_after(tokens: int, cancelled: threading.Event) -> Callable[[str], b
     return on_text
 
 
-@pytest.mark.parametrize("sampling", [Sampling(), Sampling(1.0, seed=3)], ids=["greedy", "drawn"])
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=1.0, seed=3)], ids=["greedy", "drawn"])
 @pytest.mark.parametrize("after", [1, 2, 5, 11])
 def test_a_cancelled_generation_goes_on_as_if_it_had_not_been(
     fresh_engine: LlamaEngine, after: int, sampling: Sampling
@@ -87,7 +87,7 @@ def test_drafts_change_no_token(
     monkeypatch.setattr(fresh_engine._backend, "draft_cost", 0.1)
     drafted = accepted = 0
     for text in TEXTS:
-        request = Request(prompt_at(fresh_engine, text, len(text), heal=heal), 48)
+        request = Request(prompt=prompt_at(fresh_engine, text, len(text), heal=heal), max_tokens=48)
         plain = traced(fresh_engine, request)
         guessed = traced(fresh_engine, replace(request, drafts=drafts, hint=plain.generation.text))
         check_same(plain, guessed)
@@ -114,7 +114,8 @@ def test_a_guess_is_what_followed_the_longest_match(tokens: list[int], most: int
             break
     guess = lookup.guess()
     assert guess == expected[: len(guess)]
-    assert guess or not expected or len(ids) <= 10 or most == 0 or lookup._right <= 0.01
+    if expected and len(ids) > 10 and lookup._right > 0.01:
+        assert guess
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_usage_adds_up_over_all_that_was_done(fresh_engine: LlamaEngine) -> None
     ("seconds", "best"),
     [
         pytest.param({1: 1.0, 2: 0.5, 4: 0.25, 6: 0.15}, 6, id="each is worth it"),
-        pytest.param({1: 1.0, 2: 0.5, 4: 0.25, 6: 0.2}, 4, id="the last is not worth leaving none"),
+        pytest.param({1: 1.0, 2: 0.5, 4: 0.25, 6: 0.22}, 4, id="the last is not worth a processor"),
         pytest.param({1: 1.0, 2: 0.95, 4: 0.9, 6: 0.9}, 1, id="hardly faster is not worth a processor"),
         pytest.param({1: 1.0, 2: 40.0, 4: 90.0, 6: 90.0}, 1, id="they wait for each other"),
         pytest.param({1: 1.0, 2: 0.5, 4: 3.0, 6: 9.0}, 2, id="up to a point"),
@@ -209,7 +210,7 @@ def test_where_the_cache_cannot_be_cut_nothing_is_guessed(
     native.measure(1, 1)
     assert native.draft_cost == 1.0
     monkeypatch.undo()
-    request = Request(prompt_at(fresh_engine, REPEATING, len(REPEATING)), 24, drafts=8)
+    request = Request(prompt=prompt_at(fresh_engine, REPEATING, len(REPEATING)), max_tokens=24, drafts=8)
     assert fresh_engine.run(request).usage.draft_tokens == 0
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
+import os
 import random
 import statistics
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lsprotocol import types
@@ -21,8 +23,12 @@ from codegemma_lsp.server import Protocol
 from tests.client import REQUEST_CANCELLED, Client, serving
 
 SOURCE = (Path(__file__).parent / "data" / "typed.py").read_text("utf-8")
-KEYSTROKES = 200
-OPTIONS = {"reportCompletions": True, "minConfidence": -9}
+AT = SOURCE.index("def edges(")
+KEYSTROKES = SOURCE.index("\n", AT + 190) - AT
+"""Up to a line end: within a word, nothing is suggested."""
+OPTIONS = {"reportCompletions": True, "minConfidence": -9, "answerWithinMs": 0}
+CLASS = "class A:\n    def __init__(self, value):\n        self.val"
+"""The bundled model goes on from here with ``ue = value``."""
 
 
 async def type_and_ask(client: Client, at: int, typed: str, rng: random.Random) -> dict[str, int]:
@@ -66,8 +72,7 @@ def check_item(client: Client, item: types.InlineCompletionItem, line: int) -> N
 @pytest.mark.parametrize("encoding", list(Encoding))
 async def test_two_hundred_keystrokes_a_third_of_them_cancelled(encoding: Encoding) -> None:
     """One response each, no text outside ranges, nothing left over, and equal texts at both ends."""
-    at = SOURCE.index("def edges(")
-    before, typed, after = SOURCE[:at], SOURCE[at : at + KEYSTROKES], SOURCE[at + KEYSTROKES :]
+    before, typed, after = SOURCE[:AT], SOURCE[AT : AT + KEYSTROKES], SOURCE[AT + KEYSTROKES :]
     before = before.replace("Clean-up", "Clean-up \U0001f9f9 \u4e2d")
     async with serving(OPTIONS, encoding) as client:
         assert client.encoding is encoding
@@ -89,11 +94,10 @@ async def same_text(client: Client) -> bool:
 
 async def test_a_keystroke_reads_only_what_was_typed() -> None:
     """Anchored, in a file longer than the window: at the median at most 4 tokens, at the 95th percentile 64."""
-    at = SOURCE.index("def edges(")
-    typed, after = SOURCE[at : at + KEYSTROKES], SOURCE[at + KEYSTROKES :]
+    typed, after = SOURCE[AT : AT + KEYSTROKES], SOURCE[AT + KEYSTROKES :]
     async with serving({**OPTIONS, "layout": "anchored"}) as client:
-        client.open(SOURCE[:at] + after)
-        await type_and_ask(client, at, typed, random.Random(7))
+        client.open(SOURCE[:AT] + after)
+        await type_and_ask(client, AT, typed, random.Random(7))
         prompts = [report.tokens.prompt for report in client.completed if report.origin == "model"]
         reads = sorted(report.tokens.prefill for report in client.completed)
         assert len(reads) > KEYSTROKES // 2
@@ -123,38 +127,64 @@ async def test_typed_as_suggested_needs_no_model() -> None:
         assert client.completed[-1].origin == "reuse"
         assert client.completed[-1].tokens.prefill == 0
         client.edit(Edit(Span(len(text), len(text) + 1), ""))
-        (back,) = await client.complete(len(text))
+        assert await client.complete(len(text)) == []
+        assert (client.completed[-1].origin, client.completed[-1].reason) == ("quiet", "something was just deleted")
+        (back, *_) = await client.complete(len(text), explicit=True)
         assert back.insert_text == suggested
-        assert client.completed[-1].origin == "reuse"
+        assert [client.completed[-1].origin, client.completed[-1].tokens.prefill] == ["reuse", 0]
+
+
+def item_of(item: types.InlineCompletionItem) -> Any:
+    assert item.command is not None
+    assert item.command.arguments is not None
+    return item.command.arguments[0]
+
+
+async def test_what_was_dismissed_is_not_suggested_again() -> None:
+    async with serving(OPTIONS) as client:
+        text, suggested = await first_suggestion(client)
+        client.type(len(text), suggested[0])
+        (rest,) = await client.complete(len(text) + 1)
+        client.protocol.notify("codegemma/didDismiss", {"itemId": item_of(rest)})
+        client.protocol.notify("codegemma/didDismiss", {"itemId": 5})
+        client.protocol.notify("codegemma/didDismiss", None)
+        assert await client.complete(len(text) + 1) == []
+        assert client.completed[-1].reason == "it was dismissed here"
+        assert await client.complete(len(text) + 1, explicit=True)
+        assert not client.messages
 
 
 async def test_the_newest_request_wins() -> None:
     at = SOURCE.index("def edges(")
     async with serving(OPTIONS) as client:
-        client.open(SOURCE)
+        client.open(SOURCE[:at] + CLASS)
         first = client.request(client.position(at), "first")
-        second = client.request(client.position(at + 4), "second", explicit=True)
+        second = client.request(client.position(at + len(CLASS)), "second", explicit=True)
         assert not (await first).items
-        assert (await second) is not None
+        assert (await second).items
 
 
 async def test_editors_without_ghost_text_get_a_list_entry() -> None:
     async with serving({"popup": "on"}) as client:
-        client.open("def add(a, b):\n    retur")
+        client.open(CLASS)
         params = types.CompletionParams(
             types.TextDocumentIdentifier(client.document.uri), client.position(len(client.document.text))
         )
         answer = await client.text_document_completion_async(params)
         assert isinstance(answer, types.CompletionList)
+        assert answer.items
         for item in answer.items:
             assert isinstance(item.text_edit, types.TextEdit)
-            assert item.text_edit.new_text.startswith("retur")
+            assert item.text_edit.new_text.startswith("val")
 
 
-async def test_loading_shows_progress_and_requests_meanwhile_are_empty() -> None:
-    async with serving(wait="") as client:
-        client.open("x = ")
-        assert await client.complete(4) == []
+async def test_a_request_during_loading_is_answered_by_the_model_and_progress_is_shown() -> None:
+    async with serving(OPTIONS, wait="") as client:
+        client.open("def add(a, b):\n    return ")
+        older = client.request(client.position(len(client.document.text)), "older", explicit=True)
+        await client.complete(len(client.document.text), explicit=True)
+        assert not (await older).items
+        assert client.completed[-1].origin == "model"
         await client.ready()
         assert client.loading[0]["kind"] == "begin"
         assert [s.kind for s in client.statuses][-1] == "Normal"
@@ -190,8 +220,29 @@ async def test_a_model_that_cannot_be_loaded_is_a_sentence_and_can_be_mended(
         mended = types.DidChangeConfigurationParams(settings={"codegemma": {"model": "nano"}})
         client.workspace_did_change_configuration(mended)
         await client.ready()
-        assert await client.complete(len(client.document.text), explicit=True) is not None
+        await client.complete(len(client.document.text), explicit=True)
         assert client.completed[-1].origin == "model"
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "/x" * 5000], ids=["a name", "a path"])
+async def test_of_an_overlong_path_the_message_is_short(tmp_path: Path, name: str) -> None:
+    async with serving({"model": f"{tmp_path}/{name}", **OPTIONS}, wait="") as client:
+        async with asyncio.timeout(20):
+            while not client.messages:
+                await asyncio.sleep(0.01)
+        assert " … " in client.messages[0]
+        assert len(client.messages[0]) < 1100
+        assert all(len(status.message) < 1100 for status in client.statuses)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on this system")
+async def test_a_pipe_as_model_is_a_sentence_and_the_server_leaves_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.gguf")
+    async with serving({"model": str(tmp_path / "model.gguf"), **OPTIONS}, wait="") as client:
+        async with asyncio.timeout(20):
+            while not client.messages:
+                await asyncio.sleep(0.01)
+        assert "is not a file" in client.messages[0]
 
 
 @pytest.mark.parametrize(
@@ -300,19 +351,21 @@ async def test_full_sync_and_closing() -> None:
         running = client.request(types.Position(0, 5), "running", explicit=True)
         closed = types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(client.document.uri))
         client.text_document_did_close(closed)
-        assert (await running) is not None
+        assert not (await running).items
         assert await client.complete(0) == []
 
 
 async def test_the_selected_entry_of_the_list_is_extended() -> None:
-    text = "import os\n\n\ndef area(width, height):\n    return wid"
+    text = CLASS
     async with serving(OPTIONS) as client:
         client.open(text)
         selected = types.SelectedCompletionInfo(
-            types.Range(client.position(len(text) - 3), client.position(len(text))), "width"
+            types.Range(client.position(len(text) - 3), client.position(len(text))), "value"
         )
-        for item in await client.complete(len(text), explicit=True, selected=selected):
-            assert str(item.insert_text).startswith("width")
+        items = await client.complete(len(text), explicit=True, selected=selected)
+        assert items
+        for item in items:
+            assert str(item.insert_text).startswith("value")
             assert item.range == selected.range
 
 
@@ -333,22 +386,28 @@ async def test_nothing_of_the_source_is_logged_and_nothing_else_is_on_stdout(tmp
 async def test_progress_begins_before_it_reports_and_ends_once() -> None:
     """Also with a client that takes its time, or refuses the token."""
 
-    async def slowly(params: object) -> None:
+    async def slowly(*params: object) -> None:
         await asyncio.sleep(1)
 
-    def refuse(params: object) -> None:
+    def refuse(*params: object) -> None:
         raise JsonRpcException("no")
 
-    for handler in (slowly, refuse):
+    async def at_once(*params: object) -> None: ...
+
+    expected: list[tuple[Callable[..., Any], tuple[bool, ...]]] = [
+        (at_once, (True,)),
+        (slowly, (True, False)),  # who takes longer than the loading hears nothing
+        (refuse, (False,)),
+    ]
+    for handler, heard in expected:
         client = Client()
         client.protocol.fm.features.pop(types.WINDOW_WORK_DONE_PROGRESS_CREATE)
         client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(handler)
         async with serving(OPTIONS, client=client):
             await asyncio.sleep(1.2)
             kinds = [value["kind"] for value in client.loading]
-            assert kinds in ([], ["begin", *["report"] * (len(kinds) - 2), "end"])
-            if handler is refuse:
-                assert kinds == []
+            assert bool(kinds) in heard
+            assert not kinds or kinds == ["begin", *["report"] * (len(kinds) - 2), "end"]
 
 
 async def test_after_shutdown_requests_are_refused() -> None:
@@ -389,8 +448,8 @@ async def test_asked_by_hand_there_are_others_to_choose_from() -> None:
         assert len({str(item.insert_text) for item in items}) == len(items)
         for item in items:
             check_item(client, item, client.document.line_at(len(text)))
-        first, other = str(items[0].insert_text), str(items[-1].insert_text)
-        typed = next(n for n in range(1, len(other)) if not first.startswith(other[:n]))
+        *before, other = (str(item.insert_text) for item in items)
+        typed = next(n for n in range(1, len(other)) if not any(one.startswith(other[:n]) for one in before))
         client.type(len(text), other[:typed])
         (rest,) = await client.complete(len(text) + typed)
         assert str(rest.insert_text) == other[typed:]

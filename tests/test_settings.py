@@ -40,6 +40,13 @@ def test_problems() -> None:
             " its default, True, is used.",
         )
     )
+    assert parse({"otherFilesExclude": ["[z-a]"], "disabledLanguages": "go"})[1] == snapshot(
+        (
+            "The setting otherFilesExclude cannot be ['[z-a]'] ('[z-a]' is no pattern of .gitignore); its default, [],"
+            " is used.",
+            "The setting disabledLanguages cannot be 'go' (input should be a list); its default, [], is used.",
+        )
+    )
     assert parse({"zzz": 1})[1] == snapshot(("There is no setting zzz; it is ignored.",))
     assert parse([1])[1] == snapshot(("The settings are [1] and not an object; the defaults are used.",))
 

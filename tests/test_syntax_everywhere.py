@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,10 @@ def test_every_cursor(path: Path) -> None:
     syntax = parse(text, language.name)
     assert syntax.error_count == 0
     for offset in range(len(text) + 1):
-        assert cursor_scope(syntax, offset) is not None
+        headers = cursor_scope(syntax, offset).headers
+        assert all(0 <= span.start < span.end <= len(text) for span in headers)
+        assert all(span.start <= offset for span in headers)
+        assert all(above.end <= below.start for above, below in pairwise(headers))
 
 
 @pytest.mark.parametrize("path", [*SAMPLES, ROOT / "tests/data/cart.js"], ids=lambda path: path.name)
@@ -28,7 +32,7 @@ def test_every_prefix(path: Path) -> None:
     text = path.read_text("utf-8")
     language = find_language("", path.name)
     assert language is not None
-    syntax = None
+    syntax, ends = None, 0
     for offset in range(len(text) + 1):
         part = excerpt(text[:offset], offset, language)
         syntax = parse(part.text, language.name, syntax)
@@ -36,4 +40,7 @@ def test_every_prefix(path: Path) -> None:
         whole = parse(text, language.name)
         for extent in {extent_at(scope, text_follows=False), Extent.STATEMENT, Extent.BLOCK}:
             end = completion_end(whole, offset, scope, extent)
-            assert end is None or offset <= end <= len(text)
+            if end is not None:
+                assert offset <= end <= len(text)
+                ends += 1
+    assert ends

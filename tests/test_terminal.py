@@ -12,8 +12,9 @@ from rich.console import Console
 
 from codegemma_lsp.chat import Proposal, RequestRefused
 from codegemma_lsp.cli import source_files
-from codegemma_lsp.cli.chat import Terminal, difference, parse_lines
-from codegemma_lsp.cli.source_files import BadPlace, NotWritten
+from codegemma_lsp.cli.source_files import BadPosition, NotWritten
+from codegemma_lsp.cli.terminal import Terminal, difference, parse_lines
+from codegemma_lsp.cli.user_data import load_conversation
 from codegemma_lsp.document import Edit, Span
 from codegemma_lsp.models.packaged import NotPackaged, packaged_path
 from codegemma_lsp.settings import Settings
@@ -88,21 +89,72 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
         source_files.write(path, "new\n", None)
 
 
-def test_a_conversation_by_pipe(folder: Path) -> None:
-    done = run("chat", "-s", "chatMaxTokens=24", cwd=folder, stdin="Hello\n/new\n/explain shapes.py:4-6\n")
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of what chat keeps, which is not there yet."""
+    monkeypatch.setenv("CODEGEMMA_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def test_what_is_piped_in_is_the_whole_question(folder: Path, data: Path) -> None:
+    done = run("chat", "-s", "chatMaxTokens=24", cwd=folder, stdin="Say\n\nhello.\n")
     assert done.returncode == 0, done.stderr
-    assert "SmolLM2" in done.stdout
-    assert len(done.stdout.strip().splitlines()) >= 3
+    assert done.stdout.strip()
+    question, answer = load_conversation()
+    assert (question.text, answer.text) == ("Say\n\nhello.", done.stdout.strip())
+
+
+def test_what_is_piped_in_goes_along_with_the_question(folder: Path, data: Path) -> None:
+    difference = "-    return 1\n+    return 2\n"
+    done = run("chat", "review this", "-s", "chatMaxTokens=24", cwd=folder, stdin=difference)
+    assert done.returncode == 0, done.stderr
+    question = load_conversation()[0].text
+    assert question.endswith("\n\nreview this")
+    assert difference in question
+    assert "`standard input`" in question
+
+
+def test_nothing_piped_in_and_no_question_is_a_sentence(folder: Path) -> None:
+    done = run("chat", cwd=folder)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "codegemma-lsp: There is no question; write one after the command, or pipe one in.\n",
+    )
+
+
+def test_the_last_conversation_is_gone_on_with(folder: Path, data: Path) -> None:
+    assert "no conversation to go on with" in run("chat", "-c", "And?", cwd=folder).stderr
+    short = ("-s", "chatMaxTokens=16")
+    assert run("chat", "Hello", *short, cwd=folder).returncode == 0
+    assert run("chat", "--continue", "And now?", *short, cwd=folder).returncode == 0
+    assert [message.text for message in load_conversation()][::2] == ["Hello", "And now?"]
+    assert (data / "last-conversation.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_base_model_is_refused_for_chat(folder: Path) -> None:
+    done = run("chat", "Hello", "--model", "nano", cwd=folder)
+    assert done.returncode == 1
+    assert "nano is no chat model (its file has no chat template)" in done.stderr
+
+
+def test_a_whole_file_is_edited(folder: Path) -> None:
+    (folder / "shapes.py").write_text("def area(radius):\n    return 3 * radius * radius\n")
+    lines = parse_lines(str(folder / "shapes.py"), folder)
+    assert lines.span == Span(0, len(lines.file.document.text))
+    done = run("edit", "shapes.py", "/doc", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert '"""' in done.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("edit", "shapes.py", "x"), 2, "names no lines"),
-        (("edit", "shapes.py:0", "x"), 2, "names no lines"),
+        (("edit", "shapes", "x"), 2, "names no file and no lines"),
+        (("edit", "shapes.py:0", "x"), 2, "names no file and no lines"),
         (("edit", "shapes.py:9-2", "x"), 2, "smaller line first"),
         (("edit", "shapes.py:99", "x"), 2, "no line 99"),
-        (("edit", "none.py:1", "x"), 2, "no file"),
+        (("edit", "none.py:1", "x"), 1, "no file"),
+        (("chat", "/explain"), 1, "/explain is about lines of a file; write /explain FILE:10-40."),
         (("edit", "shapes.py:1", " "), 1, "instruction"),
         (("edit", "shapes.py:1", "/explain"), 1, "changes nothing"),
         (("edit", "shapes.py:1", "/doc"), 1, "no function"),
@@ -123,7 +175,8 @@ def test_the_difference_of_a_file_without_a_last_line_end(tmp_path: Path) -> Non
     (tmp_path / "a.py").write_text("x = 1")
     lines = parse_lines(str(tmp_path / "a.py:1"), tmp_path)
     document = lines.file.document
-    proposal = Proposal(document, lines.span, "y = 1", (Edit(Span(0, 1), "y"),), "rename")
+    edits = (Edit(Span(0, 1), "y"),)
+    proposal = Proposal(document=document, region=lines.span, text="y = 1", edits=edits, label="rename")
     assert difference(proposal, tmp_path) == snapshot("""\
 --- a/a.py
 +++ b/a.py
@@ -133,7 +186,7 @@ def test_the_difference_of_a_file_without_a_last_line_end(tmp_path: Path) -> Non
 +y = 1
 \\ No newline at end of file
 """)
-    with pytest.raises(BadPlace):
+    with pytest.raises(BadPosition):
         parse_lines(str(tmp_path / "a.py:2"), tmp_path)
 
 

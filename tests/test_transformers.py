@@ -88,7 +88,7 @@ def test_what_is_cached_is_not_read_again_and_changes_nothing(both: tuple[LlamaE
     _, engine = both
     warm = [traced(engine, request_at(engine, AT + step)) for step in (0, 9, 20, 9, 9)]
     usage = warm[-1].generation.usage
-    assert (usage.cached_tokens, usage.prefill_tokens) == (usage.prompt_tokens - 1, 1)
+    assert (usage.cached_tokens, usage.prefill_tokens) == (usage.prompt_tokens, 0)
     cold = TransformersEngine(unquantised / "nano", OPTIONS)
     try:
         check_same(warm[1], traced(cold, request_at(cold, AT + 9)))
@@ -100,7 +100,7 @@ def test_sampling_repeats_by_seed(both: tuple[LlamaEngine, Any]) -> None:
     _, engine = both
 
     def sampled(seed: int) -> str:
-        return str(engine.run(replace(request_at(engine), sampling=Sampling(1.0, seed=seed))).text)
+        return str(engine.run(replace(request_at(engine), sampling=Sampling(temperature=1.0, seed=seed))).text)
 
     assert sampled(1) == sampled(1)
     assert len({sampled(seed) for seed in range(6)}) > 1
@@ -152,7 +152,7 @@ def test_a_folder_as_codegemmas_is(unquantised: Path, tmp_path: Path) -> None:
     engine = engines.load(Settings(model=str(folder), threads=1))
     try:
         assert engine.tokenizer.special(Special.FILE_SEPARATOR) == 70
-        assert 6000 in engine.tokenizer.encode(f"({piece.strip(chr(0x2581))})") or piece.startswith("\u2581")
+        assert engine.tokenizer.encode(piece.replace("\u2581", " ")) == [6000]
         assert engine.run(request_at(engine)).usage.completion_tokens > 0  # type: ignore[arg-type, attr-defined]
     finally:
         engine.close()
@@ -194,7 +194,7 @@ def broken(folder: Path, name: str) -> None:
     [
         (without, "config.json", "has no config.json, its configuration; download the whole model again."),
         (without, "tokenizer.json", "has no tokenizer.json, its tokenizer; download the whole model again."),
-        (without, "model.safetensors", "has no safetensors file, and no other format is read; convert the model."),
+        (without, "model.safetensors", "has no safetensors file, and no other format is read; convert the model,"),
         (of_another_type, "", "holds a model of type llama; choose a CodeGemma model."),
         (too_deep, "", "of its tensors"),
         (senseless, "", "cannot be loaded"),

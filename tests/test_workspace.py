@@ -11,7 +11,8 @@ import pytest
 
 from codegemma_lsp.chat import RequestRefused
 from codegemma_lsp.chat.commit import staged
-from codegemma_lsp.context import NotAllowed, Workspace, looks_secret
+from codegemma_lsp.context import NotAllowed, Workspace, looks_secret, looks_secret_when_open
+from codegemma_lsp.context.secrets import holds_secret
 from codegemma_lsp.document import Document
 
 FILES = ("a.py", "built/b.py", "priv/c.txt", "secret/d.txt", "sub/local.txt", "sub/kept.log", "notes.txt", ".env")
@@ -73,17 +74,40 @@ def test_ignore_files_above_the_workspace_count(project: Path) -> None:
 
 
 def test_the_editors_text_comes_before_the_files(project: Path) -> None:
-    known = Document((project / "a.py").as_uri(), "newer", "python", 7)
+    known = Document(uri=(project / "a.py").as_uri(), text="newer", language="python", version=7)
     assert Workspace((project,), lambda path: known).find("a.py") == (known, "a.py")
 
 
-@pytest.mark.parametrize("name", [".env.local", "prod.env", "id_rsa", "x.pem", ".SSH/config", "kubeconfig", ".envrc"])
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+SECRETS = words("""
+.env .env.local .ENV .env~ .env.bak prod.env .envrc id_rsa id_rsa.py id_ed25519.pub.old x.pem server.pem.bak SERVER.KEY
+a.p12 a.pfx a.jks a.keystore a.kdbx a.asc a.gpg a.ppk AuthKey_1.p8 .netrc _netrc .npmrc .yarnrc .pypirc .gemrc
+.git-credentials .gitcookies .pgpass .my.cnf .vault-token .vault_pass.txt .htpasswd .dockercfg .dockerconfigjson .s3cfg
+.boto rclone.conf kubeconfig kubeconfig.yaml admin.kubeconfig service-account.json service_account_key.json
+client_secret.json client_secret_123.apps.json application_default_credentials.json google-credentials.json
+firebase-adminsdk-1.json secret secrets secret.txt secrets.py secrets.yml secrets.json.old a.secret credentials
+credentials.json credentials.csv passwords.txt password.json token.txt token.json auth.json home.ovpn terraform.tfstate
+terraform.tfstate.backup prod.tfvars prod.tfvars.json .bash_history .zsh_history .python_history .psql_history
+.mysql_history .ssh/config .SSH/known_hosts .aws/config .azure/a.json .gnupg/a .kube/config .docker/config.json
+.git/config .terraform/a.json .m2/settings.xml home/.m2/settings.xml .gradle/gradle.properties .cargo/credentials.toml
+.config/gh/hosts.yml api_key.txt apikeys.json
+""")
+NO_SECRETS = words("""
+env.py .env.example .env.sample .env.template .env.dist keys.ts environment.yml token.py tokens.ts password.go
+settings.xml keyboard.py monkey.py secretary.py history.py key.rs auth.py config.json history_of_all.md pem.go credit.py
+""")
+
+
+@pytest.mark.parametrize("name", SECRETS)
 def test_names_of_secrets(name: str) -> None:
     assert looks_secret(Path(name))
 
 
-@pytest.mark.parametrize("name", ["env.py", "secrets.py", ".env.example", "keys.ts", "environment.yml"])
-def test_names_that_are_none(name: str) -> None:
+@pytest.mark.parametrize("name", NO_SECRETS)
+def test_names_of_no_secrets(name: str) -> None:
     assert not looks_secret(Path(name))
 
 
@@ -110,7 +134,63 @@ def test_a_repositorys_configuration_runs_no_program(tmp_path: Path) -> None:
     assert not ran.exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on this system")
+def test_an_order_file_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a.txt").write_text("one\n")
+    git(tmp_path, "add", "a.txt")
+    os.mkfifo(tmp_path / "order")
+    git(tmp_path, "config", "diff.orderFile", str(tmp_path / "order"))
+    assert "+one" in asyncio.run(asyncio.wait_for(staged(tmp_path), 15))
+
+
+@pytest.mark.parametrize("entry", ["", ".", "bin"])
+def test_a_repositorys_own_git_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str) -> None:
+    git(tmp_path, "init", "-q")
+    program = tmp_path / entry / "git"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/sh\ntouch '{tmp_path}/ran'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{entry}{os.pathsep}{os.environ['PATH']}")
+    assert asyncio.run(staged(tmp_path)) == ""
+    assert not (tmp_path / "ran").exists()
+
+
 def test_where_git_cannot_tell_is_a_sentence(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none", Path("a\0b")):
         with pytest.raises(RequestRefused, match=r"^git cannot .*\.$"):
             asyncio.run(staged(folder))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'API_KEY = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"',
+        'password = "hunter22"',
+        'AWS = "AKIAIOSFODNN7EXAMPLE"',
+        'url = "https://user:pass1234@host/"',
+        "-----BEGIN RSA PRIVATE KEY-----",
+        'token: str = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"',
+    ],
+)
+def test_a_literal_that_looks_like_a_secret_is_found(line: str) -> None:
+    assert holds_secret(f"class Till:\n    {line}\n    open = True\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def login(user: str, password: str, token: str | None = None) -> Session: ...\n",
+        "class Tokenizer:\n    def token(self, key: str) -> int: ...\n",
+        "SHA = 'cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046'\n",
+        "",
+    ],
+)
+def test_signatures_and_checksums_are_no_secrets(text: str) -> None:
+    assert not holds_secret(text)
+
+
+def test_a_message_to_git_is_no_secret_while_it_is_written() -> None:
+    assert looks_secret(Path(".git/COMMIT_EDITMSG"))
+    assert not looks_secret_when_open(Path("a/.git/COMMIT_EDITMSG"))
+    assert looks_secret_when_open(Path("a/.ssh/config"))

@@ -19,13 +19,17 @@ AT = SOURCE.index("    def line_text")
 
 
 def prompt_at(engine: ScheduledEngine, text: str, offset: int, *, heal: bool = True) -> Prompt:
-    return build_fim(CursorContext("document.py", text, offset), Layout.ANCHORED, Budget(700), engine.tokenizer, heal)[
-        0
-    ]
+    return build_fim(
+        CursorContext(path="document.py", text=text, offset=offset),
+        Layout.ANCHORED,
+        Budget(prompt=700),
+        engine.tokenizer,
+        heal,
+    )[0]
 
 
 def request_at(engine: ScheduledEngine, offset: int = AT, max_tokens: int = 24) -> Request:
-    return Request(prompt_at(engine, SOURCE, offset), max_tokens)
+    return Request(prompt=prompt_at(engine, SOURCE, offset), max_tokens=max_tokens)
 
 
 TIE = 0.2

@@ -85,6 +85,25 @@ const tests = {
     const found = await acceptedSomewhere("line.py", "editor.action.inlineSuggest.acceptNextLine");
     assert.ok(found && !found.trim().includes("\n"), found);
   },
+  "the prompt shows what another extension says of a name": async () => {
+    fs.writeFileSync(path.join(folder, "till.py"), "\n\nclass Till:\n    def left(self, seats: int) -> int: ...\n");
+    const place = new vscode.Location(vscode.Uri.file(path.join(folder, "till.py")), new vscode.Position(2, 6));
+    const provider = vscode.languages.registerTypeDefinitionProvider("python", {
+      provideTypeDefinition: (document, position) =>
+        document.getText(document.getWordRangeAtPosition(position)) === "till" ? place : undefined,
+    });
+    const shown = async () => {
+      const editor = await open("definitions.py", "def left(till):\n    return till.\n");
+      const end = new vscode.Position(1, "    return till.".length);
+      editor.selection = new vscode.Selection(end, end);
+      await vscode.commands.executeCommand("codegemma.showPrompt");
+      const page = vscode.window.activeTextEditor.document.getText();
+      await vscode.commands.executeCommand("workbench.action.closeActiveEditor");
+      return page.includes("taken: defines Till: a member of till is written at the cursor");
+    };
+    await until(shown, "the class is in the prompt"); // what comes late is in the next one
+    provider.dispose();
+  },
   "nothing is suggested in a language that is off": async () => {
     await set("disabledLanguages", ["python"]);
     assert.strictEqual(await accepted(await open("language.py"), TYPED[2]), undefined);
@@ -131,6 +150,29 @@ const tests = {
     assert.notStrictEqual(after, text);
     assert.ok(!/[^\r]\n/.test(after));
     assert.ok(after.includes('"""'));
+  },
+  "the server is told once where the cursor rests": async ({ client }) => {
+    const told = [];
+    const send = client().sendNotification;
+    client().sendNotification = function (method, params) {
+      if (method === "codegemma/didRest") {
+        told.push(params.position.line);
+      }
+      return send.apply(this, arguments);
+    };
+    try {
+      const editor = await open("rest.py");
+      for (const line of [1, 2, 5, 5]) {
+        const at = new vscode.Position(line, 0);
+        editor.selection = new vscode.Selection(at, at);
+      }
+      await until(() => told.length, "it is told");
+      editor.selection = new vscode.Selection(new vscode.Position(5, 1), new vscode.Position(5, 1));
+      await pause(1000);
+      assert.deepStrictEqual(told, [5]);
+    } finally {
+      client().sendNotification = send;
+    }
   },
   "an edit is dropped when the text changes": async ({ edits }) => {
     const editor = await previewed(edits, "dropped.py", SOURCE);

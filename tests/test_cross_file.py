@@ -1,0 +1,140 @@
+"""Tasks that need another file of a project, as CrossCodeEval makes them, and what each arm shows for them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from inline_snapshot import snapshot
+
+from codegemma_lsp.benchmarks.cross_file.checked import Need, needs, stubbed
+from codegemma_lsp.benchmarks.cross_file.tasks import Half, Split, half_of, project_tasks
+from codegemma_lsp.benchmarks.infilling.answers import Answer
+from codegemma_lsp.benchmarks.infilling.arms import Arm, selection
+from codegemma_lsp.benchmarks.infilling.measures import identifier_f1
+from codegemma_lsp.benchmarks.infilling.tasks import Task
+from codegemma_lsp.settings import Settings
+from tests.scripted import ScriptedEngine
+
+TILL = '''\
+class Till:
+    def __init__(self) -> None:
+        self.seats = 3
+
+    def remaining_after(self, booking: str, guests: int) -> int:
+        """Counts the seats that are left."""
+        return self.seats - guests
+
+
+def opened(owner: str) -> Till:
+    return Till()
+'''
+DESK = """\
+import os
+
+from shop.till import Till, opened
+
+
+def book(name: str) -> int:
+    till = Till()
+    left = till.remaining_after(name, guests=2)
+    path = os.path.join("bookings", name)
+    other = opened("somebody at the desk")
+    return left + len(path)
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    root = tmp_path / "shop"
+    root.mkdir()
+    for name, text in (("__init__.py", ""), ("till.py", TILL), ("desk.py", DESK)):
+        (root / name).write_text(text)
+    return root
+
+
+def test_imports_of_the_project_become_empty_classes_on_the_same_lines() -> None:
+    text = (
+        "import os\nfrom shop.till import (\n    Till,\n    opened,\n)\nfrom .a import *\nimport shop.b as b\nx = 1\n"
+    )
+    assert stubbed(text, "shop") == snapshot("""\
+import os
+Till = type('Till', (), {}); opened = object()
+
+
+
+pass
+b = object()
+x = 1
+""")
+
+
+def test_lines_that_fail_without_the_other_file_need_it(shop: Path) -> None:
+    assert needs(shop, ["desk.py"]) == snapshot(
+        [
+            Need(path="desk.py", line=7, column=16, owner="Till", member="remaining_after"),
+            Need(path="desk.py", line=9, column=19, owner="opened", member=""),
+        ]
+    )
+
+
+def test_a_task_is_the_rest_of_such_a_line(shop: Path, tmp_path: Path) -> None:
+    tasks = project_tasks(shop, 9, 0, tmp_path / "cache")
+    assert tasks == project_tasks(shop, 9, 0, tmp_path / "cache")
+    needed = [(t.prefix.split("\n")[-1], t.middle, t.needed) for t in tasks[Split.CROSS_FILE]]
+    assert needed == snapshot(
+        [
+            ("    other = opened(", '"somebody at the desk")', ("opened",)),
+            ("    left = till.", "remaining_after(name, guests=2)", ("Till", "remaining_after")),
+        ]
+    )
+    own = [t.middle for t in tasks[Split.SAME_FILE]]
+    assert any('os.path.join("bookings", name)' in middle for middle in own)
+    for task in (*tasks[Split.CROSS_FILE], *tasks[Split.SAME_FILE]):
+        assert task.prefix + task.middle + task.suffix == (tmp_path / task.path).read_text()
+
+
+def test_what_each_arm_shows(shop: Path, tmp_path: Path) -> None:
+    task = next(t for t in project_tasks(shop, 9, 0, tmp_path)[Split.CROSS_FILE] if t.middle.startswith("remaining"))
+
+    def shown(arm: Arm) -> str:
+        return "".join(one.piece.text for one in selection(task, arm, ScriptedEngine(), Settings()).taken)
+
+    assert shown(Arm.NONE) == ""
+    assert "def remaining_after(self, booking: str, guests: int) -> int:" in shown(Arm.DEFINITIONS)
+    assert "def opened" not in shown(Arm.ORACLE)
+    assert "return self.seats - guests" in shown(Arm.ORACLE)
+
+
+def test_a_project_is_of_one_half_for_ever() -> None:
+    assert {half_of(Path("/a/smolagents")), half_of(Path("/b/smolagents"))} == {Half.LOOK}
+    assert half_of(Path("mcp")) is Half.REPORT
+
+
+@pytest.mark.parametrize(
+    ("given", "right", "score"),
+    [("add(item)", "add(item)", 1.0), ("add(thing)", "add(item)", 0.5), ("", "add(item)", 0.0), ("1 + 2", "3", 1.0)],
+)
+def test_identifiers_are_compared(given: str, right: str, score: float) -> None:
+    task = Task(id="", split="", prefix="", suffix="", middle=right)
+    assert identifier_f1(task, Answer(given)) == score
+
+
+def test_the_command_line(shop: Path, tmp_path: Path) -> None:
+    from tests.test_cli import run as command
+
+    arguments = ["eval", "cross-file", str(shop), "--model", "oracle", "--out", "runs", "--json", "s.json"]
+    done = command(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "s.json").read_text())
+    assert [(one["split"], one["arm"]) for one in found if one["n"]][:3] == [
+        ("cross-file", "none"),
+        ("cross-file", "all"),
+        ("cross-file", "oracle"),
+    ]
+    assert {one["exact_match"] for one in found} == {1}
+    refused = command("eval", "cross-file", str(shop), "--arm", "some", cwd=tmp_path)
+    assert "There is no arm some; choose one of none, definitions, sibling, all, ungated, oracle." in refused.stderr
+    refused = command("eval", "cross-file", "nowhere", cwd=tmp_path)
+    assert "There is no folder nowhere; name one that is a Python package." in refused.stderr
