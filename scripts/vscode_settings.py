@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +11,58 @@ from codegemma_lsp.settings import SECTION, Settings
 
 PACKAGE = Path(__file__).resolve().parents[1] / "editors" / "vscode" / "package.json"
 _MACHINE = frozenset({"model", "chatModel"})
-"""What a workspace's own files can never set."""
+"""The settings that a workspace's own files can never set."""
 OWN: dict[str, dict[str, Any]] = {
     "serverPath": {
         "type": "string",
         "default": "",
         "scope": "machine",
-        "markdownDescription": "The program `codegemma-lsp`; where it is empty, it is looked for, or installed.",
+        "markdownDescription": "Path of the server. If it is empty, the extension finds or installs the server.",
     },
     "installSource": {
         "type": "string",
         "default": "",
         "scope": "machine",
-        "markdownDescription": "What pip installs the server from where there is none: a checkout's folder or a wheel.",
+        "markdownDescription": "The checkout's folder or the wheel from which pip installs a missing server. If it is"
+        " empty, this is the wheel that the extension carries, or else the same version from PyPI.",
     },
     "disabledFiles": {
         "type": "array",
         "items": {"type": "string"},
         "default": [],
         "scope": "resource",
-        "markdownDescription": "Glob patterns of files in which nothing is suggested, such as `**/*.env`.",
+        "markdownDescription": "Glob patterns of files for which nothing is suggested, such as `**/*.env`.",
     },
 }
-"""Settings of the extension itself."""
+"""The settings of the extension itself."""
+FIRST = (
+    *("enabled", "model", "chatModel", "multiline", "minConfidence", "maxTokens", "alternatives"),
+    *("disabledLanguages", "disabledFiles", "threads", "gpuLayers", "chatMaxTokens", "chatIdleMinutes"),
+    *("serverPath", "installSource"),
+)
+"""The settings that a user may want to change, in the order in which VS Code shows them. The others are advanced."""
 
 
-def properties() -> dict[str, dict[str, Any]]:
-    """``contributes.configuration.properties``."""
+def configuration() -> list[dict[str, Any]]:
+    """``contributes.configuration``: two groups of settings."""
     schema = Settings.model_json_schema(by_alias=True)
-    found = {name: _property(name, about, schema) for name, about in schema["properties"].items()}
-    return {f"{SECTION}.{name}": about for name, about in {**found, **OWN}.items()}
+    known = {name: _property(name, about, schema) for name, about in schema["properties"].items()}
+    known.update(OWN)
+    advanced = [name for name in known if name not in FIRST]
+    return [
+        {"title": "CodeGemma", "order": 1, "properties": _ordered(FIRST, known)},
+        {"title": "Advanced", "order": 2, "properties": _ordered(advanced, known)},
+    ]
+
+
+def properties(groups: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The settings of all groups by name."""
+    return {name: about for group in groups for name, about in group["properties"].items()}
+
+
+def _ordered(names: Iterable[str], known: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Without an order, VS Code sorts settings by name."""
+    return {f"{SECTION}.{name}": {"order": order, **known[name]} for order, name in enumerate(names, 1)}
 
 
 def _property(name: str, about: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -55,8 +78,8 @@ def _property(name: str, about: dict[str, Any], schema: dict[str, Any]) -> dict[
 
 def main() -> None:
     package = json.loads(PACKAGE.read_text("utf-8"))
-    package["contributes"]["configuration"]["properties"] = found = properties()
-    package["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"] = list(found)
+    package["contributes"]["configuration"] = groups = configuration()
+    package["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"] = list(properties(groups))
     PACKAGE.write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 

@@ -22,7 +22,9 @@ T = TypeVar("T")
 _LOAD_SECONDS = 300
 _IDLE_SECONDS = 30
 _KEY_SECONDS = 0.03
-_SETTINGS = {"reportCompletions": True, "chatMaxTokens": 200}
+# A terminal cannot draw a suggestion that grows, so the whole is waited for.
+_SETTINGS = {"answerWithinMs": 0, "reportCompletions": True, "chatMaxTokens": 200, "usage": False}
+"""What the tour accepts is not the user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Editor:
 
     folder: Path
     message: Callable[[str], None]
-    document: Document = field(default_factory=lambda: Document("", ""))
+    document: Document = field(default_factory=lambda: Document(uri="", text=""))
     _client: _Client = field(default_factory=_Client)
     _open: dict[str, Document] = field(default_factory=dict)
     _reports: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
@@ -129,7 +131,7 @@ class Editor:
         uri = (self.folder / name).as_uri()
         known = self._open.get(uri)
         if known is None:
-            self.document = Document(uri, text, language_name("", name), 1)
+            self.document = Document(uri=uri, text=text, language=language_name("", name), version=1)
             item = types.TextDocumentItem(uri, self.document.language, 1, text)
             self._client.text_document_did_open(types.DidOpenTextDocumentParams(item))
             self._open[uri] = self.document
