@@ -14,7 +14,7 @@ import pytest
 from codegemma_lsp import engines
 from codegemma_lsp.completion import AdaptiveDebounce, Query
 from codegemma_lsp.document import Document
-from codegemma_lsp.engines.protocol import Engine, EngineFailed, ModelUnusable
+from codegemma_lsp.engines.protocol import Engine, EngineFailed, Generation, ModelUnusable, Request
 from codegemma_lsp.session.engine_manager import Status
 from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import Settings
@@ -177,3 +177,19 @@ async def test_a_relative_path_is_no_model_for_a_server(monkeypatch: pytest.Monk
     await session.load()
     assert statuses[-1].kind == "Error"
     assert "write the whole path" in statuses[-1].message
+
+
+async def test_whoever_asks_gets_others_where_the_first_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Drawn(ScriptedEngine):
+        async def generate(self, request: Request) -> Generation:
+            self.answer = str(request.sampling.seed) if request.sampling.temperature else "= ="
+            return await super().generate(request)
+
+    session, _ = session_with(monkeypatch, Drawn())
+    session.configure({"alternatives": 2, "seed": 5, "warmUp": False})
+    await session.load()
+    for _ in range(2):
+        asked = await session.complete(QUERY)
+        assert asked.suggestion is not None
+        assert [asked.suggestion.text, *(one.text for one in asked.others)] == ["6", "7"]
+        assert not asked.reason

@@ -20,17 +20,15 @@ _TRIES = 2
 async def alternatives(
     query: Query, first: Outcome, state: DocumentState, completer: Completer
 ) -> tuple[Suggestion, ...]:
-    """Returns at most ``settings.alternatives`` suggestions besides ``first``.
+    """Returns at most ``settings.alternatives`` suggestions besides ``first``, which may be without one.
 
     The prompt is already cached, so that each suggestion costs only its own tokens. Raises what ``Engine.generate``
     raises. Cancelling the task cancels the generation.
     """
-    if first.suggestion is None:
-        return ()
     cursor, settings, engine = cursor_text(query), completer.settings, completer.engine
     plan, _ = await completer.aside(partial(plan_completion, query, state.planning, engine, settings))
     pending = pending_request(query, plan, settings)
-    found, seen = list[Suggestion](), {first.suggestion.text}
+    found, seen = list[Suggestion](), {first.suggestion.text} if first.suggestion is not None else set[str]()
     for seed in range(settings.seed + 1, settings.seed + 1 + _TRIES * settings.alternatives):
         sampling = Sampling(temperature=max(settings.temperature, _TEMPERATURE), seed=seed)
         generation = await engine.generate(replace(pending.request, sampling=sampling, drafts=0, progress=Progress()))

@@ -225,8 +225,10 @@ class Completions:
         outcome = await self._answered(query, state, settings)
         if not query.explicit and self.moments.is_dismissed(query, outcome):
             return self._quiet(query, method, Silence.DISMISSED)
+        outcome = await self._with_others(query, outcome, state, settings)
         self._show(query, outcome, method)
-        return await self._followed_up(query, outcome, state, settings)
+        self._prefetch_after(query, outcome, state, settings)
+        return outcome
 
     async def _answered(self, query: Query, state: DocumentState, settings: Settings) -> Outcome:
         try:
@@ -241,20 +243,19 @@ class Completions:
             log.debug("details", exc_info=error)
             return Outcome(suggestion=None, origin=Origin.NONE, reason=f"it failed ({type(error).__name__})")
 
-    async def _followed_up(self, query: Query, outcome: Outcome, state: DocumentState, settings: Settings) -> Outcome:
-        """Begins to prefetch what follows a suggestion. Returns the outcome, for an explicit request with
-        alternatives."""
+    async def _with_others(self, query: Query, outcome: Outcome, state: DocumentState, settings: Settings) -> Outcome:
+        """Returns the outcome with alternatives, for an explicit request that the model has answered."""
         engine = self._manager.engine
-        if (first := outcome.suggestion) is None or engine is None:
+        answered = outcome.origin in {Origin.MODEL, Origin.REUSE}
+        if engine is None or not (query.explicit and settings.alternatives and answered):
             return outcome
-        completer = self._completer(engine, settings)
-        if query.explicit and settings.alternatives:
-            outcome = await _with_alternatives(query, outcome, state, completer)
-            for other in outcome.others:
-                self.moments.offer(query, other)
-        if settings.prefetch and not self._streams.agrees(query):
-            self.prefetcher.prefetch_after(query, first, state, completer)
-        return outcome
+        return await _with_alternatives(query, outcome, state, self._completer(engine, settings))
+
+    def _prefetch_after(self, query: Query, outcome: Outcome, state: DocumentState, settings: Settings) -> None:
+        engine = self._manager.engine
+        if outcome.suggestion is None or engine is None or not settings.prefetch or self._streams.agrees(query):
+            return
+        self.prefetcher.prefetch_after(query, outcome.suggestion, state, self._completer(engine, settings))
 
     async def explain(self, query: Query, settings: Settings) -> Explanation:
         """Returns what the prompt of an explicit request would consist of. Raises ``EngineError``."""
@@ -321,7 +322,8 @@ class Completions:
             self._on_screen.pop(key, None)
         else:
             self._on_screen[key] = Growth(query, outcome.suggestion)
-            self.moments.offer(query, outcome.suggestion)
+            for suggestion in (outcome.suggestion, *outcome.others):
+                self.moments.offer(query, suggestion)
 
     def dismiss(self, item: str) -> None:
         """Notes that the user does not want a suggestion. It no longer grows."""
@@ -379,11 +381,15 @@ class Completions:
 
 
 async def _with_alternatives(query: Query, first: Outcome, state: DocumentState, completer: Completer) -> Outcome:
+    """Takes one of the others if the first text did not fit, since the user has asked for something."""
     try:
-        return replace(first, others=await alternatives(query, first, state, completer))
+        others = await alternatives(query, first, state, completer)
     except EngineError as error:
         log.warning("no alternatives: %s", error)
         return first
+    if first.suggestion is None and others:
+        return replace(first, suggestion=others[0], others=others[1:], reason="")
+    return replace(first, others=others)
 
 
 def grown(shown: Growth, state: DocumentState) -> Growth | None:

@@ -74,10 +74,12 @@ async def test_one_that_gives_way_ends_them() -> None:
     assert engine.answers == ["3"]
 
 
-async def test_without_a_first_there_are_none() -> None:
-    engine = Several("", "2")
-    assert (await asked(engine, DocumentState()))[1] == []
-    assert engine.answers == ["2"]
+async def test_others_are_drawn_where_the_first_did_not_fit() -> None:
+    """A first text that is refused, or none at all, is no reason to give a user who asked nothing."""
+    for refused in ("", "= ="):
+        first, others = await asked(Several(refused, "2", "3"), DocumentState())
+        assert first.suggestion is None
+        assert others == ["2", "3"]
 
 
 async def test_whichever_is_typed_is_known_and_the_first_is_shown_again() -> None:
