@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from codegemma_lsp import engines
-from codegemma_lsp.completion import AdaptiveDebounce, Query
+from codegemma_lsp.completion import AdaptiveDebounce, Origin, Query
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.protocol import Engine, EngineFailed, Generation, ModelUnusable, Request
 from codegemma_lsp.session.engine_manager import Status
@@ -188,8 +188,8 @@ async def test_whoever_asks_gets_others_where_the_first_does_not_fit(monkeypatch
     session, _ = session_with(monkeypatch, Drawn())
     session.configure({"alternatives": 2, "seed": 5, "warmUp": False})
     await session.load()
-    for _ in range(2):
+    for origin, texts in (Origin.MODEL, ["6", "7"]), (Origin.REUSE, ["6", "7", "8"]):
         asked = await session.complete(QUERY)
         assert asked.suggestion is not None
-        assert [asked.suggestion.text, *(one.text for one in asked.others)] == ["6", "7"]
-        assert not asked.reason
+        assert [asked.suggestion.text, *(one.text for one in asked.others)] == texts
+        assert (asked.origin, asked.reason) == (origin, "")

@@ -37,14 +37,15 @@ async def alternatives(
         insertion, _ = await completer.aside(partial(completer.judge, query, pending, generation, cursor.offset))
         suggestion = outcome_of(query, insertion, cursor.newline, Origin.MODEL).suggestion
         if suggestion is not None and suggestion.text not in seen:
-            seen.add(suggestion.text)
-            found.append(suggestion)
-            # All of them go into the cache, so that typing along any of them is answered. The first one stays the
+            # All of them go into the cache, so that typing along any of them is answered. What is shown first stays the
             # newest.
             entry = CachedSuggestion(
                 text=cursor.text, offset=cursor.offset, insert=insertion.text, overwrites=insertion.overwrites
             )
-            state.suggestions = (entry, *state.suggestions)
+            shown_first = first.suggestion is None and not found
+            state.suggestions = (*state.suggestions, entry) if shown_first else (entry, *state.suggestions)
+            seen.add(suggestion.text)
+            found.append(suggestion)
         if len(found) == settings.alternatives:
             break
         await asyncio.sleep(0)
