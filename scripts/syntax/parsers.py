@@ -101,7 +101,11 @@ def _go() -> Parser:
 
 
 def _rust() -> Parser:
-    return partial(_refusal, [_program("rustc", "Rust"), "-Zparse-crate-root-only", "--edition", "2021", "-"])
+    """The program may be one of rustup's, which runs nothing without a toolchain."""
+    parse = partial(_refusal, [_program("rustc", "Rust"), "-Zparse-crate-root-only", "--edition", "2021", "-"])
+    if errors := parse("fn f() {}"):
+        raise Missing(f"rustc does not run: {errors[0]}")
+    return parse
 
 
 def _refusal(command: list[str], text: str) -> list[str]:
