@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
+from codegemma_lsp.completion.cache import cached, remember
 from codegemma_lsp.completion.cursor import cursor_text
 from codegemma_lsp.completion.pipeline import Completer, outcome_of
 from codegemma_lsp.completion.planning import pending_request, plan_completion
-from codegemma_lsp.completion.types import CachedSuggestion, DocumentState, Origin, Outcome, Query, Suggestion
+from codegemma_lsp.completion.types import DocumentState, Origin, Outcome, Query, Suggestion
 from codegemma_lsp.engines.protocol import Finish, Progress, Sampling
 
 _TEMPERATURE = 0.8
@@ -39,11 +40,8 @@ async def alternatives(
         if suggestion is not None and suggestion.text not in seen:
             # All of them go into the cache, so that typing along any of them is answered. What is shown first stays the
             # newest.
-            entry = CachedSuggestion(
-                text=cursor.text, offset=cursor.offset, insert=insertion.text, overwrites=insertion.overwrites
-            )
-            shown_first = first.suggestion is None and not found
-            state.suggestions = (*state.suggestions, entry) if shown_first else (entry, *state.suggestions)
+            entry, known = cached(cursor, insertion), state.suggestions
+            state.suggestions = (entry, *known) if first.suggestion or found else remember(known, entry)
             seen.add(suggestion.text)
             found.append(suggestion)
         if len(found) == settings.alternatives:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum, auto
 
+from codegemma_lsp.completion.cursor import CursorText
 from codegemma_lsp.completion.postprocess import Insertion
 from codegemma_lsp.completion.types import CachedSuggestion, PendingRequest
 from codegemma_lsp.syntax import scan
@@ -36,6 +37,11 @@ def remember(suggestions: tuple[CachedSuggestion, ...], entry: CachedSuggestion)
     """Returns the suggestions with ``entry`` as the latest. Only one is kept for a very long text."""
     kept = suggestions[1 - _MOST_CACHED :] if len(entry.text) <= LONG_TEXT else ()
     return (*kept, entry)
+
+
+def cached(at: CursorText | PendingRequest, insertion: Insertion) -> CachedSuggestion:
+    """Returns the insertion that was offered at a cursor, for the cache."""
+    return CachedSuggestion(text=at.text, offset=at.offset, insert=insertion.text, overwrites=insertion.overwrites)
 
 
 class Agreement(Enum):

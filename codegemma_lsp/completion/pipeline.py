@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from codegemma_lsp.completion.cache import joined, remainder, remember
+from codegemma_lsp.completion.cache import cached, joined, remainder, remember
 from codegemma_lsp.completion.cursor import CursorText, cursor_text, usable
 from codegemma_lsp.completion.explanation import Explanation, explain
 from codegemma_lsp.completion.pieces import piece_of
 from codegemma_lsp.completion.planning import insertion_point, pending_request, plan_completion
 from codegemma_lsp.completion.postprocess import Insertion, postprocess
 from codegemma_lsp.completion.types import (
-    CachedSuggestion,
     DocumentState,
     Origin,
     Outcome,
@@ -97,10 +96,7 @@ class Completer:
             if insertion is not None or reason == UNSURE:
                 break
         if insertion is not None:
-            entry = CachedSuggestion(
-                text=cursor.text, offset=cursor.offset, insert=insertion.text, overwrites=insertion.overwrites
-            )
-            state.suggestions = remember(state.suggestions, entry)
+            state.suggestions = remember(state.suggestions, cached(cursor, insertion))
         outcome = outcome_of(query, insertion or Insertion(""), cursor.newline, Origin.MODEL, reason)
         return replace(
             outcome,
@@ -222,10 +218,7 @@ class Completer:
         spent.judged(began, generation.usage)
         if (cursor.text, cursor.offset) == (pending.text, pending.offset):
             return insertion, reason
-        older = CachedSuggestion(
-            text=pending.text, offset=pending.offset, insert=insertion.text, overwrites=insertion.overwrites
-        )
-        return remainder((older,), cursor.text, cursor.offset), reason
+        return remainder((cached(pending, insertion),), cursor.text, cursor.offset), reason
 
 
 @dataclass(slots=True)
