@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,15 @@ RAW_SETTINGS = ("layout=psm", "heal=false", "maxTokens=128")
 
 NAMED = frozenset({ORACLE, EMPTY})
 """The names that eval accepts besides models."""
+
+
+@contextmanager
+def _needs(extra: str) -> Iterator[None]:
+    """Says which package of an extra is missing, and how to install it. Raises ``Failure``."""
+    try:
+        yield
+    except ImportError as error:
+        raise Failure(f"The package {error.name} is missing; install it with: {install_command(extra)}") from None
 
 
 SplitOption = Annotated[Split | None, typer.Option(help="Split of HumanEval-Infilling; the default is single-line.")]
@@ -66,10 +77,8 @@ def infilling(
     ] = None,
 ) -> None:
     """Fill gaps in programs, and judge the results by running their tests."""
-    try:
+    with _needs("eval"):
         from codegemma_lsp.benchmarks.infilling import command
-    except ImportError as error:
-        raise Failure(f"The package {error.name} is missing; install it with: {install_command('eval')}") from None
     if split is not None and folder is not None:
         raise Usage("--split is of HumanEval-Infilling and --from of your own sources; name one of them.")
     pairs = [*EVAL_SETTINGS, *(RAW_SETTINGS if raw else ()), *(settings or ())]
@@ -119,13 +128,11 @@ def cross_file(
     summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summaries as JSON.")] = None,
 ) -> None:
     """Complete lines that need another file of the project, and lines that do not, with and without other files."""
-    try:
+    with _needs("eval"):
         from codegemma_lsp.benchmarks.cross_file import command
         from codegemma_lsp.benchmarks.cross_file.tasks import Half
         from codegemma_lsp.benchmarks.infilling import command as infilling_command
         from codegemma_lsp.benchmarks.infilling.arms import Arm
-    except ImportError as error:
-        raise Failure(f"The package {error.name} is missing; install it with: {install_command('eval')}") from None
     known = [one.value for one in Arm]
     if wrong := next((name for name in arm or [] if name not in known), None):
         raise Usage(f"There is no arm {wrong}; choose one of {', '.join(known)}.")
@@ -159,11 +166,9 @@ def quiet(
     summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the shares as JSON.")] = None,
 ) -> None:
     """Ask where nothing should be shown, in files of installed packages, and count how often nothing is."""
-    try:
+    with _needs("eval"):
         from codegemma_lsp.benchmarks.infilling import command as infilling_command
         from codegemma_lsp.benchmarks.quiet import command
-    except ImportError as error:
-        raise Failure(f"The package {error.name} is missing; install it with: {install_command('eval')}") from None
     pairs = [*EVAL_SETTINGS, *(settings or ())]
     try:
         chosen = [read_settings(name, pairs, alone=True) for name in model or [BUNDLED]]
@@ -230,10 +235,8 @@ def bench_command(
     picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Plot the figures.")] = None,
 ) -> None:
     """Type with this server and with llama-server, and compare what suggestions save and what a key costs."""
-    try:
+    with _needs("bench"):
         from codegemma_lsp.benchmarks.typing import command
-    except ImportError as error:
-        raise Failure(f"The package {error.name} is missing; install it with: {install_command('bench')}") from None
     options = command.BenchOptions(
         settings=_bench_settings(model, settings),
         typist=typist if typist is not None else not replay,
