@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from rich.console import Console
 
 from codegemma_lsp.benchmarks.cross_file.tasks import Half, Split, half_of, project_tasks
 from codegemma_lsp.benchmarks.infilling import report
 from codegemma_lsp.benchmarks.infilling.arms import Arm
 from codegemma_lsp.benchmarks.infilling.bench import Plan, carry_out
-from codegemma_lsp.benchmarks.infilling.command import on_result, progress
+from codegemma_lsp.benchmarks.infilling.command import on_result, progress, wide_console, write_summary
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Task
 from codegemma_lsp.files import cache_folder, check_folder, check_writable
 from codegemma_lsp.settings import Settings
@@ -50,12 +47,8 @@ def evaluate(options: CrossFileOptions) -> None:
         raise BadTasks("The projects have no task of this half; name more projects, or --half both.")
     with progress() as shown:
         summaries = carry_out(plans, where, lambda setup: on_result(shown, setup))
-    if options.summary is not None:
-        options.summary.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
-    console = Console(emoji=False, markup=False)
-    if not console.is_terminal:
-        console.width = report.WIDTH
-    console.print(report.cross_file_table(summaries))
+    write_summary(options.summary, summaries)
+    wide_console().print(report.cross_file_table(summaries))
 
 
 def _tasks(options: CrossFileOptions, where: Path) -> dict[Split, list[Task]]:

@@ -53,11 +53,8 @@ def evaluate(options: EvalOptions) -> None:
     where = options.results or cache_folder("eval")
     with progress() as shown:
         summaries = carry_out(plans, where, lambda setup: on_result(shown, setup))
-    if options.summary is not None:
-        options.summary.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
-    console = Console(emoji=False, markup=False)
-    if not console.is_terminal:
-        console.width = report.WIDTH
+    write_summary(options.summary, summaries)
+    console = wide_console()
     console.print(report.table(summaries))
     console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False)
     if options.picture is not None:
@@ -95,6 +92,20 @@ def check_outputs(options: EvalOptions) -> None:
     check_folder(options.results)
     check_picture(options.picture, "eval")
     check_picture(options.confidence, "eval")
+
+
+def write_summary(path: Path | None, summaries: object) -> None:
+    """Writes summaries as JSON, if there is a path."""
+    if path is not None:
+        path.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
+
+
+def wide_console() -> Console:
+    """Returns a console that, where it is no terminal, is wide enough for the tables."""
+    console = Console(emoji=False, markup=False)
+    if not console.is_terminal:
+        console.width = report.WIDTH
+    return console
 
 
 def progress() -> Progress:

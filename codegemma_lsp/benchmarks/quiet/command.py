@@ -4,20 +4,18 @@ it."""
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from codegemma_lsp import engines
-from codegemma_lsp.benchmarks.infilling.command import progress
-from codegemma_lsp.benchmarks.infilling.report import WIDTH, mean
+from codegemma_lsp.benchmarks.infilling.command import progress, wide_console, write_summary
+from codegemma_lsp.benchmarks.infilling.report import mean
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks
 from codegemma_lsp.benchmarks.quiet.cases import Case, Kind, cases
 from codegemma_lsp.completion import DocumentState, Moment, Query, complete, silence
@@ -66,12 +64,8 @@ def evaluate(options: QuietOptions) -> None:
             summaries.append({"model": engine.name, "moments": list(summary(results))})
         finally:
             engine.close()
-    if options.summary is not None:
-        options.summary.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
-    console = Console(emoji=False, markup=False)
-    if not console.is_terminal:
-        console.width = WIDTH
-    console.print(table(summaries))
+    write_summary(options.summary, summaries)
+    wide_console().print(table(summaries))
 
 
 def _measure_shown(drawn: Sequence[Case], engine: Engine, settings: Settings) -> list[Quietness]:
