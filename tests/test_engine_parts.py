@@ -130,6 +130,21 @@ def test_the_number_of_threads_follows_the_machine(seconds: dict[int, float], lo
     assert threads.best == expected
 
 
+def test_on_a_calm_machine_few_tokens_try_another_number_and_a_busier_one_is_noticed_soon() -> None:
+    threads = AdaptiveThreads(2, 2)
+
+    def tried(tokens: int, seconds: dict[int, float]) -> int:
+        counts = [threads.next()]
+        while len(counts) < tokens:
+            threads.took(counts[-1], seconds[counts[-1]])
+            counts.append(threads.next())
+        return counts.count(1)
+
+    assert tried(800, {1: 0.04, 2: 0.025}) <= 4 * 3
+    tried(60, {1: 0.04, 2: 0.3})
+    assert threads.best == 1
+
+
 def vocabulary(pieces: list[bytes]) -> Vocabulary:
     return Vocabulary(pieces, SpecialTokens(), lambda text: [pieces.index(bytes([b])) for b in text])
 

@@ -18,6 +18,9 @@ _WORTH = 0.85
 """The largest share of the time that more threads may need to be chosen."""
 _PROBE_EVERY, _PROBE_FOR = 48, 3
 """The number of runs after which other numbers of threads are tried again, and the number of runs for each."""
+_CALM, _BUSIER = 4, 2
+"""The factor by which probes are rarer while the machine is as it was, and the multiple of the shortest time from which
+it counts as busier."""
 _RARELY = 4
 """The factor by which a number that took twice as long is tried less often."""
 _FOLLOWS = 0.3
@@ -62,14 +65,16 @@ class AdaptiveThreads:
         self._every = every
         self._candidates = doublings(available or processors())
         self._seconds: dict[int, float] = {}
-        self._runs = 0
+        self._shortest: dict[int, float] = {}
+        self._runs = self._rounds = 0
         self._probes: list[int] = []
 
     def next(self) -> int:
         """Returns the number of threads for the next run."""
         if not self._probes:
             self._runs += 1
-            if self._runs % self._every == 0:
+            if self._runs >= self._every * (_CALM if self._calm() else 1):
+                self._runs, self._rounds = 0, self._rounds + 1
                 self._probes = [count for count in self._neighbours() for _ in range(_PROBE_FOR)]
         return self._probes[0] if self._probes else self.best
 
@@ -80,18 +85,25 @@ class AdaptiveThreads:
             if self._probes[:1] == [count] and len([one for one in self._probes if one == count]) == _PROBE_FOR - 1:
                 return  # the first run after a change also measures the change
         known = self._seconds.get(count, seconds)
-        self._seconds[count] = known + _FOLLOWS * (seconds - known)
+        average = self._seconds[count] = known + _FOLLOWS * (seconds - known)
+        self._shortest[count] = min(average, self._shortest.get(count, average))
         if not self._probes:
             self._settle()
 
-    def _neighbours(self) -> list[int]:
+    def _calm(self) -> bool:
+        """Returns whether the neighbours have been tried and the machine has not become busier."""
+        mine = self._seconds.get(self.best)
+        tried = all(count in self._seconds for count in self._near())
+        return mine is not None and tried and mine < _BUSIER * self._shortest[self.best]
+
+    def _near(self) -> set[int]:
         at = self._candidates.index(self.best) if self.best in self._candidates else 0
-        near = {self._candidates[max(0, at - 1)], self._candidates[min(len(self._candidates) - 1, at + 1)]}
-        rounds = self._runs // self._every
+        return {*self._candidates[max(0, at - 1) : at + 2]} - {self.best}
+
+    def _neighbours(self) -> list[int]:
+        all_of_them = self._rounds % _RARELY == 0
         mine = self._seconds.get(self.best, 0.0)
-        return sorted(
-            count for count in near - {self.best} if rounds % _RARELY == 0 or self._seconds.get(count, 0.0) < 2 * mine
-        )
+        return sorted(count for count in self._near() if all_of_them or self._seconds.get(count, 0.0) < 2 * mine)
 
     def _settle(self) -> None:
         mine = self._seconds.get(self.best)

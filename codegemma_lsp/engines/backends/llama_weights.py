@@ -264,19 +264,12 @@ def system_info() -> str:
         return _description
 
 
-def _repacking_pays() -> bool:
-    """Returns whether llama.cpp should repack weights for its processor kernels when it loads them. With AVX-512 this
-    does not pay: Q4_K prompts were prefilled faster from the file's own layout, and tokens were generated as fast."""
-    return "AVX512 = 1" not in system_info()
-
-
 def _load(path: Path, gpu_layers: int, on_progress: OnProgress) -> Any:
     global _first_error
     _first_error = ""
     wanted = True
     params = llama.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
-    params.use_extra_bufts = _repacking_pays()
 
     def progress(share: float, _: Any) -> bool:
         nonlocal wanted
