@@ -136,10 +136,14 @@ def _umask() -> int:
     return mask
 
 
+CACHE_VARIABLE = "CODEGEMMA_CACHE"
+
+
 def cache_folder(*names: str) -> Path:
     """Returns a folder in the user's cache, which is created if it is missing. Only the user may enter the cache.
     Raises ``OSError``."""
-    top = user_cache_path("codegemma-lsp", appauthor=False)
+    given = os.environ.get(CACHE_VARIABLE)
+    top = Path(given).expanduser() if given else user_cache_path("codegemma-lsp", appauthor=False)
     top.mkdir(parents=True, exist_ok=True, mode=0o700)
     top.chmod(0o700)
     folder = top.joinpath(*names)

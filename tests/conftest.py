@@ -46,6 +46,7 @@ def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("CODEGEMMA_CONFIG", str(folder / "config.toml"))
         patch.setenv("CODEGEMMA_DATA", str(folder / "data"))
         patch.setenv("CODEGEMMA_STATE", str(folder / "state"))
+        patch.setenv("CODEGEMMA_CACHE", str(folder / "cache"))
         patch.setenv("HF_HOME", str(folder / "hub"))
         yield
 

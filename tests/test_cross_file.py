@@ -135,6 +135,7 @@ def test_the_command_line(shop: Path, tmp_path: Path) -> None:
     ]
     assert {one["exact_match"] for one in found} == {1}
     refused = command("eval", "cross-file", str(shop), "--arm", "some", cwd=tmp_path)
-    assert "There is no arm some; choose one of none, definitions, sibling, all, ungated, oracle." in refused.stderr
+    arms = "none, definitions, sibling, similar, all, ungated, oracle"
+    assert f"There is no arm some; choose one of {arms}." in refused.stderr
     refused = command("eval", "cross-file", "nowhere", cwd=tmp_path)
     assert "There is no folder nowhere; name one that is a Python package." in refused.stderr

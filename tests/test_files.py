@@ -88,6 +88,7 @@ def test_files_are_created_where_there_are_no_links(tmp_path: Path, monkeypatch:
 
 
 def test_nobody_else_may_enter_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CODEGEMMA_CACHE")
     monkeypatch.setattr("codegemma_lsp.files.user_cache_path", lambda *_, **__: tmp_path / "cache")
     folder = cache_folder("models")
     assert folder.is_dir()

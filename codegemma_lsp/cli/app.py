@@ -17,6 +17,7 @@ from codegemma_lsp.cli.complete import complete_command
 from codegemma_lsp.cli.config import config
 from codegemma_lsp.cli.doctor import doctor_command
 from codegemma_lsp.cli.help import help_command
+from codegemma_lsp.cli.index import index
 from codegemma_lsp.cli.models import models
 from codegemma_lsp.cli.serve import serve_command
 from codegemma_lsp.cli.stats import stats_command
@@ -41,6 +42,7 @@ app.command("stats")(stats_command)
 app.command("bench")(bench_command)
 app.add_typer(evaluation, name="eval")
 app.add_typer(models, name="models")
+app.add_typer(index, name="index")
 app.add_typer(config, name="config")
 app.command("help")(help_command)
 

@@ -114,8 +114,8 @@ def cross_file(
     arm: Annotated[
         list[str] | None,
         typer.Option(
-            help="What the model sees of other files: none, definitions, sibling, all, ungated or oracle. The default"
-            " is none, all and oracle. May be repeated."
+            help="What the model sees of other files: none, definitions, sibling, similar, all, ungated or oracle. The"
+            " default is none, all and oracle. May be repeated."
         ),
     ] = None,
     half: Annotated[str, typer.Option(help="The half of the projects: look, report or both.")] = "both",

@@ -19,6 +19,7 @@ from codegemma_lsp import engines
 from codegemma_lsp.cli import completion_json
 from codegemma_lsp.cli.common import Model, Settings_, Usage, plain_console, read_settings, say
 from codegemma_lsp.cli.completion_json import JsonResult, JsonTokens
+from codegemma_lsp.cli.index import similar_in
 from codegemma_lsp.cli.source_files import BadPosition, UnreadableFile, read, shown_path, standard_input
 from codegemma_lsp.completion import (
     DocumentState,
@@ -312,7 +313,7 @@ def _other_files(query: Query, engine: Engine, settings: Settings) -> Selection:
         packages=has_packages,
         excluded=settings.other_files_exclude,
     )
-    return pieces_in_folder(files, cursor, settings.other_files_tokens, engine.tokenizer)
+    return pieces_in_folder(files, cursor, settings.other_files_tokens, engine.tokenizer, more=similar_in(root))
 
 
 def _loaded(settings: Settings) -> Engine:

@@ -6,6 +6,7 @@ from codegemma_lsp.context.editor import DefinedSymbol, DefinitionPlace, editor_
 from codegemma_lsp.context.files import DiskFiles
 from codegemma_lsp.context.pieces import CursorInFile, Files, Kind, Piece, Source
 from codegemma_lsp.context.selection import LEAST_VALUE, Selection, Weighed, gather, piece_tokens, select
+from codegemma_lsp.context.similar import similar_code
 from codegemma_lsp.context.sources import SOURCES, pieces_in_folder
 from codegemma_lsp.context.symbols import Symbol, symbols_near
 from codegemma_lsp.context.wanted import name_needed_at
@@ -39,6 +40,7 @@ __all__ = [
     "piece_tokens",
     "pieces_in_folder",
     "select",
+    "similar_code",
     "symbols_near",
 ]
 

@@ -23,6 +23,7 @@ from codegemma_lsp.server.errors import LONGEST_MESSAGE
 from codegemma_lsp.server.growth import GrowthNotifier
 from codegemma_lsp.server.progress import LoadProgress
 from codegemma_lsp.server.protocol import Protocol, converter
+from codegemma_lsp.session.code_index import CodeIndex
 from codegemma_lsp.session.engine_manager import Status
 from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import SECTION
@@ -63,6 +64,7 @@ class Server(LanguageServer):
             lambda settings, on_progress, on_failure: engines.load(
                 settings, on_progress, process=process, on_failure=on_failure
             ),
+            CodeIndex(),
         )
         self.startup_problems: tuple[str, ...] = ()
         self._tasks: set[asyncio.Future[Any]] = set()

@@ -25,6 +25,7 @@ from codegemma_lsp.context import (
 )
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.protocol import Engine
+from codegemma_lsp.session.code_index import CodeIndex
 from codegemma_lsp.session.editor_definitions import AskEditor, EditorDefinitions
 from codegemma_lsp.session.recent_edits import RecentEdits
 from codegemma_lsp.settings import OtherFilesFrom, Settings
@@ -48,7 +49,7 @@ class OtherFiles:
     other.
 
     ``locate`` tells where a document belongs, or None for a document outside of every folder of the workspace.
-    ``sources`` are asked for pieces, and so are the ``edits`` in other documents.
+    ``sources`` are asked for pieces, and so are the ``edits`` in other documents and, if there is one, the ``index``.
     """
 
     def __init__(
@@ -56,8 +57,9 @@ class OtherFiles:
         locate: Callable[[Document, Settings], Place | None],
         sources: Sequence[Source],
         edits: RecentEdits,
+        index: CodeIndex | None = None,
     ) -> None:
-        self._locate, self._sources, self._edits = locate, tuple(sources), edits
+        self._locate, self._sources, self._edits, self._index = locate, tuple(sources), edits, index
         self._chosen: dict[str, Selection] = {}
         self._places: dict[str, Place] = {}
         self._looked_at: dict[str, tuple[str, int, str, int]] = {}
@@ -95,7 +97,9 @@ class OtherFiles:
         if place is None:
             return
         defined = await self._told_by_editor(query, place)
-        sources = (*self._sources, self._edits.source(place.root), editor_definitions(defined, place.root))
+        sources = [*self._sources, self._edits.source(place.root), editor_definitions(defined, place.root)]
+        if self._index is not None:
+            sources.append(self._index.source(place.root))
         work = partial(_gathered, query, place, sources, engine, settings)
         found = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         self._looked_at[uri] = here

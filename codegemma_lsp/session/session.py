@@ -16,6 +16,7 @@ from codegemma_lsp.document import Change, Document, Encoding, file_path
 from codegemma_lsp.engines.priority_gate import PriorityGate
 from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.engines.selection import COMPLETION
+from codegemma_lsp.session.code_index import CodeIndex
 from codegemma_lsp.session.completions import Completions, OnGrowth
 from codegemma_lsp.session.configuration import Configuration
 from codegemma_lsp.session.conversations import Conversations
@@ -46,6 +47,7 @@ class Session:
     ``publish`` receives each change of the completion model's status, and ``publish_chat`` each change of the chat
     model's. ``on_growth`` receives suggestions that grow, if the client can draw them, and ``ask_editor`` asks the
     client for definitions, if it can find them. ``load`` loads both models; by default, they are in this process.
+    Without an ``index``, similar code is not looked for.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Session:
         on_growth: OnGrowth = lambda _: None,
         ask_editor: AskEditor | None = None,
         load: LoadEngine | None = None,
+        index: CodeIndex | None = None,
     ) -> None:
         self._on_growth, self._ask_editor = on_growth, ask_editor
         self.documents: dict[str, Document] = {}
@@ -64,7 +67,9 @@ class Session:
         load = load or _in_this_process()
         self.manager = EngineManager(COMPLETION, publish, load, self._on_loaded)
         self._recent_edits = RecentEdits()
-        self.completions = Completions(self.manager, OtherFiles(self._place_of, SOURCES, self._recent_edits))
+        self._index = index
+        other_files = OtherFiles(self._place_of, SOURCES, self._recent_edits, index)
+        self.completions = Completions(self.manager, other_files)
         self.conversations = Conversations(lambda: self.settings, lambda: self.documents, publish_chat, load)
         self.downloads = Downloads()
         self.usage = Usage(Store(state_folder()), self.documents, lambda: self.settings.usage, self._model_name)
@@ -156,6 +161,16 @@ class Session:
         self.usage.close(uri)
         self.completions.close(uri)
 
+    def files_changed(self, files: Sequence[Path]) -> None:
+        """Files have been written or deleted, by the editor or by somebody else."""
+        if self._index is None:
+            return
+        workspace = self.conversations.workspace()
+        for folder in workspace.folders:
+            paths = [file.relative_to(folder).as_posix() for file in files if file.is_relative_to(folder)]
+            if paths:
+                self._index.changed(DiskFiles(root=folder, workspace=workspace, packages=False), paths)
+
     async def complete(self, query: Query, method: str = "") -> Outcome:
         """Completes as ``Completions.complete`` does, with the settings in force."""
         outcome = await self.completions.complete(query, self.settings, method)
@@ -219,6 +234,8 @@ class Session:
     async def shut_down(self) -> None:
         """Ends what runs, and frees the models."""
         self.completions.shut_down()
+        if self._index is not None:
+            await self._index.shut_down()
         await self.usage.shut_down()
         await self.downloads.shut_down()
         await self.conversations.shut_down()
@@ -227,6 +244,8 @@ class Session:
 
     def close_now(self) -> None:
         """Does what ``shut_down`` does when no event loop runs any more."""
+        if self._index is not None:
+            self._index.close_now()
         self.usage.close_now()
         self.downloads.close_now()
         self.manager.close_now()

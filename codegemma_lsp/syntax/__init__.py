@@ -16,6 +16,7 @@ from codegemma_lsp.syntax.languages import (
     TestLocation,
     find_language,
     language_name,
+    suffixes,
 )
 from codegemma_lsp.syntax.modules import Imported, ImportedName, imported
 from codegemma_lsp.syntax.outline import head_of, imports
@@ -66,5 +67,6 @@ __all__ = [
     "scan",
     "sections",
     "statements",
+    "suffixes",
     "whole_statements",
 ]

@@ -456,6 +456,11 @@ def find_language(name: str, path: str = "") -> Language | None:
     return _BY_NAME.get(name.lower()) or _BY_SUFFIX.get(PurePosixPath(path).suffix.lower())
 
 
+def suffixes() -> frozenset[str]:
+    """Returns the suffixes of all languages' files, each with its dot."""
+    return frozenset[str]().union(*(language.suffixes for language in LANGUAGES))
+
+
 def language_name(name: str, path: str = "") -> str:
     """Returns the name of ``find_language``, or "" if no grammar is known."""
     language = find_language(name, path)

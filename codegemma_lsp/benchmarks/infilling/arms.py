@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 from codegemma_lsp.benchmarks.infilling.tasks import Task
@@ -16,14 +17,16 @@ from codegemma_lsp.context import (
     Kind,
     Piece,
     Selection,
-    Source,
     Workspace,
     gather,
     piece_tokens,
 )
 from codegemma_lsp.context.definitions import definitions_of, imported_definitions
 from codegemma_lsp.context.siblings import sibling
+from codegemma_lsp.context.similar import similar_code
 from codegemma_lsp.engines.protocol import Engine
+from codegemma_lsp.index.build import update
+from codegemma_lsp.index.store import Index
 from codegemma_lsp.prompt import OtherFile
 from codegemma_lsp.settings import Settings
 
@@ -34,12 +37,10 @@ class Arm(StrEnum):
     NONE = "none"
     DEFINITIONS = "definitions"
     SIBLING = "sibling"
+    SIMILAR = "similar"
     ALL = "all"
     UNGATED = "ungated"
     ORACLE = "oracle"
-
-
-_SOURCES: Mapping[Arm, Sequence[Source]] = {Arm.DEFINITIONS: (imported_definitions,), Arm.SIBLING: (sibling,)}
 
 
 def selection(task: Task, arm: Arm, engine: Engine, settings: Settings) -> Selection:
@@ -58,9 +59,23 @@ def selection(task: Task, arm: Arm, engine: Engine, settings: Settings) -> Selec
         if task.needed:
             yield from definitions_of(task.needed, cursor, files)
 
-    sources = (oracle,) if arm is Arm.ORACLE else _SOURCES.get(arm, SOURCES)
+    similar = similar_code(_indexed(root, task.path.partition("/")[0]).search)
+    sources = {
+        Arm.ORACLE: (oracle,),
+        Arm.DEFINITIONS: (imported_definitions,),
+        Arm.SIBLING: (sibling,),
+        Arm.SIMILAR: (similar,),
+    }.get(arm, (*SOURCES, similar))
     least = dict.fromkeys(Kind, 0.0) if arm in (Arm.UNGATED, Arm.ORACLE) else LEAST_VALUE
     return gather(cursor, files, sources, settings.other_files_tokens, cost, least_value=least)
+
+
+@lru_cache(maxsize=8)
+def _indexed(root: Path, project: str) -> Index:
+    """Returns an index in memory of one project in a folder."""
+    index = Index(None, root)
+    update(index, DiskFiles(root=root, workspace=Workspace((root,), lambda _: None)), below=f"{project}/")
+    return index
 
 
 def other_files(task: Task, engine: Engine, settings: Settings) -> tuple[OtherFile, ...]:

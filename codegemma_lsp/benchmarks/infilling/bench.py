@@ -20,6 +20,7 @@ from codegemma_lsp.benchmarks.infilling.tasks import Task
 from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.models.packaged import PACKAGED
+from codegemma_lsp.prompt import Layout
 from codegemma_lsp.settings import Settings
 
 OnStart: TypeAlias = Callable[[Setup], Callable[[Result], None]]
@@ -58,7 +59,7 @@ def carry_out(plans: Sequence[Plan], folder: Path, on_start: OnStart) -> list[di
         engine = load(plan)
         try:
             setup = _setup(plan, engine)
-            if setup not in summaries:  # a model that cannot infill has the same setup for all layouts
+            if setup not in summaries:  # a model that cannot infill has the same setup for several layouts
                 results = run(setup, plan.tasks, engine, plan.settings, _file(folder, setup), on_start(setup))
                 summaries[setup] = {**report.summary(setup, results), "file": str(_file(folder, setup))}
         finally:
@@ -75,7 +76,7 @@ def load(plan: Plan) -> Engine:
 
 
 def _setup(plan: Plan, engine: Engine) -> Setup:
-    settings = plan.settings
+    settings = _in_own_order(plan.settings, engine)
     reference = isinstance(engine, ReferenceEngine)
     mode = mode_for(engine, plan.raw)
     unused = _NO_ANSWER | ({"layout", "heal"} if mode is Mode.PREFIX else set())
@@ -94,6 +95,12 @@ def _setup(plan: Plan, engine: Engine) -> Setup:
         tasks=len(plan.tasks),
         asked=digest([settings.model_dump(mode="json", exclude=unused), [asdict(task) for task in plan.tasks]]),
     )
+
+
+def _in_own_order(settings: Settings, engine: Engine) -> Settings:
+    """Returns settings with the layout ``psm`` in place of ``spm`` for a family that has only that order."""
+    has_order = settings.layout is not Layout.SPM or engine.tokenizer.family.spm
+    return settings if has_order else settings.model_copy(update={"layout": Layout.PSM})
 
 
 _NO_ANSWER = {

@@ -12,6 +12,7 @@ from codegemma_lsp.server.handlers import (
     lifecycle,
     models,
     prompt,
+    saved_files,
     state,
     workspace,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "lifecycle",
     "models",
     "prompt",
+    "saved_files",
     "state",
     "workspace",
 ]

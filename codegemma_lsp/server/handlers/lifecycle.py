@@ -7,6 +7,7 @@ from lsprotocol import types
 from codegemma_lsp.server import conversions
 from codegemma_lsp.server.app import server
 from codegemma_lsp.server.handlers.completion import on_completion
+from codegemma_lsp.server.handlers.saved_files import watch_files
 from codegemma_lsp.server.parent import watch
 from codegemma_lsp.settings import Popup
 
@@ -28,6 +29,7 @@ async def on_initialized(params: types.InitializedParams) -> None:
         server.show(f"codegemma: {problem}")
     server.take_folders()
     server.spawn(server.session.load())
+    server.spawn(watch_files(server))
     await server.pull_configuration()
 
 

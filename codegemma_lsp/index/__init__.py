@@ -1,0 +1,1 @@
+"""The words of a workspace's files, by which similar code is found."""
