@@ -211,6 +211,7 @@ def runnable() -> list[tuple[str, ...]]:
     named = {
         ("complete",),
         ("config",),
+        ("index",),
         ("models",),
         ("complete", "--json"),
         ("complete", "--explain"),
