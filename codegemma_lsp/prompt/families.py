@@ -68,6 +68,7 @@ QWEN = Family(
     heading=(_FILE, "{path}\n"),
     repository=(_REPOSITORY, "{name}\n"),
     names_single_file=False,
+    anchors_in_line=True,  # measured: docs/quality.md, "Layouts"
     ends=("<|fim_pad|>",),
 )
 STARCODER2 = Family(

@@ -33,9 +33,10 @@ class PromptWindow:
     """The part of the document that the previous prompt showed. It is kept as long as possible, so that typing appends.
 
     Offsets are code points. The window is ``text[head:cursor]``, followed by ``suffix``, which may reach ``to_the_end``
-    of the text. ``anchor`` is the start of the middle. ``before`` is ``text[head:anchor]``, which shows whether the
-    document has changed. ``outside`` is the text before the window. It is kept too, because a half-typed line often
-    hides the enclosing definitions from the parser, and to follow that would prefill the whole prompt again.
+    of the text. ``anchor`` is the start of the middle: the start of a line, or of the last token of the line above
+    (``Family.anchors_in_line``). ``before`` is ``text[head:anchor]``, which shows whether the document has changed.
+    ``outside`` is the text before the window. It is kept too, because a half-typed line often hides the enclosing
+    definitions from the parser, and to follow that would prefill the whole prompt again.
     """
 
     head: int
@@ -256,6 +257,8 @@ def _new_window(context: CursorContext, room: int, budget: Budget, tokenizer: To
     wanted = free - int(free * budget.spare)
     head = _head(context, wanted, budget.head_step, tokenizer)
     anchor = max(head, line_start(context.text, context.offset))
+    if tokenizer.family.anchors_in_line:
+        anchor = head + len(healed(context.text[head:anchor], tokenizer)[0])
     outside = _outside_window(context, head, wanted // 4, tokenizer)
     to_the_end = context.offset + len(suffix) == len(context.text)
     return PromptWindow(

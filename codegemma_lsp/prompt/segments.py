@@ -55,6 +55,8 @@ class Family:
     ``joint`` stands between two files. ``repository`` comes first, with ``{name}``, if several files are shown and the
     name is known. With ``path_in_prefix``, the text of the heading stands within the prefix. ``prefix_lead`` always
     stands there, as the space that SentencePiece puts before a text. ``ends`` spell further tokens that end an infill.
+    With ``anchors_in_line``, the middle of an anchored prompt begins with the last token of the line above, because the
+    family's models go on better within a line than from the start of one.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Family:
     names_single_file: bool = True
     path_in_prefix: bool = False
     prefix_lead: str = ""
+    anchors_in_line: bool = False
     ends: tuple[str, ...] = ()
     ids: Mapping[Special, int] = field(default_factory=dict)
 

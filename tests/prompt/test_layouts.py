@@ -61,6 +61,52 @@ y = 2
 """)
 
 
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        pytest.param(
+            "def f(x):\n    <CURSOR>\n",
+            snapshot("""\
+<|fim_prefix|>def f(x):<|fim_suffix|>
+<|fim_middle|>
+ + b'    '\
+"""),
+            id="after the indentation",
+        ),
+        pytest.param(
+            "def f(x):\n<CURSOR>\n",
+            snapshot("""\
+<|fim_prefix|>def f(x):<|fim_suffix|>
+<|fim_middle|> + b'\\n'\
+"""),
+            id="at the start of a line",
+        ),
+        pytest.param(
+            "def f(x):\n    return <CURSOR>\n",
+            snapshot("""\
+<|fim_prefix|>def f(x):<|fim_suffix|>
+<|fim_middle|>
+    return + b' '\
+"""),
+            id="in a line",
+        ),
+        pytest.param(
+            "<CURSOR>\n",
+            snapshot("""\
+<|fim_prefix|><|fim_suffix|>
+<|fim_middle|> + b''\
+"""),
+            id="in an empty file",
+        ),
+    ],
+)
+def test_a_family_may_begin_the_middle_within_the_line_above(document: str, expected: str) -> None:
+    """Its last token is then in the middle, or is generated again."""
+    family = BY_NAME["qwen"]
+    prompt = infill(document, Layout.ANCHORED, family=family, heal=True).prompt
+    assert f"{shown(prompt, family)} + {prompt.forced_prefix!r}" == expected
+
+
 def test_a_model_that_cannot_infill_sees_the_text_before_the_cursor_only() -> None:
     assert shown(infill(DOCUMENT, Layout.PSM, family=PREFIX_ONLY).prompt, PREFIX_ONLY) == snapshot("""\
 import a
