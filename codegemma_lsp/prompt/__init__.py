@@ -1,7 +1,7 @@
 """Builds prompts. This is the only package that knows special tokens and the formats of infills and conversations."""
 
 from codegemma_lsp.prompt.chat_template import ChatImpossible, Message, Role, build_chat
-from codegemma_lsp.prompt.detect import About, family_of
+from codegemma_lsp.prompt.detect import About, family_by_name, family_of
 from codegemma_lsp.prompt.families import BY_NAME, CODEGEMMA, FAMILIES, PREFIX_ONLY, UNKNOWN, InfillFormat, unmistakable
 from codegemma_lsp.prompt.layouts import (
     LONGEST_LINE,
@@ -60,6 +60,7 @@ __all__ = [
     "build_chat",
     "build_fim",
     "count_tokens",
+    "family_by_name",
     "family_of",
     "other_file_tokens",
     "shows_other_files",

@@ -75,6 +75,35 @@ _RULES = (
 )
 
 
+_NAMES = (
+    ("codegemma|^nano$", r"-it\b|instruct", families.CODEGEMMA),
+    ("qwen.*coder", "", families.QWEN),
+    ("starcoder-?2", "instruct", families.STARCODER2),
+    ("starcoder|stable-?code|refact", "instruct", families.STARCODER),
+    ("santacoder", "", families.SANTACODER),
+    ("granite-?4", "", families.GRANITE4),
+    ("granite.*code|granite-?3.3", "", families.GRANITE),
+    ("deepseek-?coder", "33b", families.DEEPSEEK),
+    ("code-?llama", "python|34b|70b", families.CODELLAMA),
+    ("codestral", "mamba", families.CODESTRAL),
+    ("mellum", "", families.MELLUM),
+    ("seed-?coder", "instruct|reasoning", families.SEED),
+    ("aixcoder", "", families.AIXCODER),
+)
+"""Patterns for the names of models, patterns for the names among these that cannot infill, and families."""
+
+
+def family_by_name(name: str) -> Family:
+    """Returns the family of a model of which only the name is known. A path or an owner before it and the ending of a
+    file's name are left out."""
+    last = re.sub(r"\.gguf$", "", re.split(r"[/\\]", name)[-1], flags=re.IGNORECASE)
+
+    def says(pattern: str) -> bool:
+        return bool(pattern) and re.search(pattern, last, re.IGNORECASE) is not None
+
+    return next((family for yes, no, family in _NAMES if says(yes) and not says(no)), families.PREFIX_ONLY)
+
+
 def family_of(
     find: Callable[[str], int | None],
     about: About,

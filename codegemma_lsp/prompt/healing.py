@@ -8,7 +8,7 @@ from codegemma_lsp.text import line_start
 
 def healed(text: str, tokenizer: Tokenizer) -> tuple[str, bytes]:
     """Returns the text without its last token, and that token's bytes. More tokens are removed until a code point ends
-    there."""
+    there, and none if the tokenizer does not know its pieces."""
     line = line_start(text, len(text))
     line = line if line < len(text) else line_start(text, max(0, len(text) - 1))
     tokens = tokenizer.encode(text[line:])
@@ -16,8 +16,8 @@ def healed(text: str, tokenizer: Tokenizer) -> tuple[str, bytes]:
     while tokens:
         forced_prefix = tokenizer.piece(tokens.pop()) + forced_prefix
         try:
-            size = len(forced_prefix.decode())
+            spelled = forced_prefix.decode()
         except UnicodeDecodeError:
             continue
-        return (text[:-size], forced_prefix) if text.endswith(forced_prefix.decode()) else (text, b"")
+        return (text[: -len(spelled)], forced_prefix) if spelled and text.endswith(spelled) else (text, b"")
     return text, b""

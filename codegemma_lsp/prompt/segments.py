@@ -127,7 +127,9 @@ class Tokenizer(Protocol):
         """Returns this vocabulary's text of a special token, or "" if it has no such token."""
         ...
 
-    def piece(self, token: int) -> bytes: ...
+    def piece(self, token: int) -> bytes:
+        """Returns a token's bytes, or nothing if they are not known, which leaves token healing out."""
+        ...
 
     def special(self, special: Special) -> int:
         """Returns a special token's id. Raises an error that the user can act on if the model has no such token."""
