@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from codegemma_lsp.cli.suggestions import model_names, settings_and_values
-from codegemma_lsp.models import AUTO, BUNDLED, model_path
+from codegemma_lsp.models import AUTO, BUNDLED, is_url, model_path
 from codegemma_lsp.models.catalogue import did_you_mean
 from codegemma_lsp.models.store import is_name, known_names
 from codegemma_lsp.settings import Problem, Settings, parse, sound
@@ -23,8 +23,8 @@ Model = Annotated[
     str | None,
     typer.Option(
         "--model",
-        metavar="NAME|PATH",
-        help="A model's name (see codegemma-lsp models list), or the path of a GGUF file.",
+        metavar="NAME|PATH|URL",
+        help="A model's name (see codegemma-lsp models list), the path of a GGUF file, or a server's http://HOST:PORT#NAME.",
         autocompletion=model_names,
     ),
 ]
@@ -32,8 +32,8 @@ ChatModel = Annotated[
     str | None,
     typer.Option(
         "--model",
-        metavar="NAME|PATH",
-        help="Chat model: a name, or the path of a GGUF file.",
+        metavar="NAME|PATH|URL",
+        help="Chat model: a name, the path of a GGUF file, or a server's http://HOST:PORT#NAME.",
         autocompletion=model_names,
     ),
 ]
@@ -145,8 +145,9 @@ def _refusal(problem: Problem) -> str:
 
 
 def _whole(model: str, names: frozenset[str]) -> str:
-    """Returns a model's name unchanged, and a path as an absolute one. Raises ``Usage`` for an unknown name."""
-    if model in (AUTO, BUNDLED) or model in names or model in known_names():
+    """Returns a model's name or address unchanged, and a path as an absolute one. Raises ``Usage`` for an unknown
+    name."""
+    if model in (AUTO, BUNDLED) or is_url(model) or model in names or model in known_names():
         return model
     path = model_path(model)
     if is_name(model) and not path.exists():

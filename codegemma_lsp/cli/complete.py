@@ -318,7 +318,7 @@ def _other_files(query: Query, engine: Engine, settings: Settings) -> Selection:
 
 def _loaded(settings: Settings) -> Engine:
     selection = select_completion(settings)
-    log.info("loading %s, from %s", selection.choice.sentence, selection.choice.path)
+    log.info("loading %s, from %s", selection.choice.sentence, selection.settings.model)
     return engines.load(selection.settings)
 
 

@@ -20,7 +20,7 @@ from codegemma_lsp.completion import DocumentState, Query, complete
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.protocol import Engine, EngineError
 from codegemma_lsp.engines.selection import select_completion
-from codegemma_lsp.models import model_files, store
+from codegemma_lsp.models import Choice, is_url, model_files, store
 from codegemma_lsp.models.machine import gpu_builds
 from codegemma_lsp.prompt import UNKNOWN, BudgetTooSmall, InfillFormat
 from codegemma_lsp.settings import Settings
@@ -72,17 +72,19 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield Check(name="model", ok=False, detail=str(error))
         return
     try:
-        size = sum(file.stat().st_size for file in model_files(selection.choice.path)) / 1e6
-        context = f"{engine.context_tokens} tokens of context"
-        yield Check(
-            name="model",
-            ok=True,
-            detail=f"{selection.choice.sentence} ({selection.choice.path}, {size:.0f} MB, {context})",
-        )
+        yield Check(name="model", ok=True, detail=f"{selection.choice.sentence} ({_about(engine, selection.choice)})")
         yield _infill_format(engine, settings)
         yield _completion(engine, settings)
     finally:
         engine.close()
+
+
+def _about(engine: Engine, choice: Choice) -> str:
+    context = f"{engine.context_tokens} tokens of context"
+    if choice.path is None:
+        return f"{engine.name} on a server, {context}"
+    size = sum(file.stat().st_size for file in model_files(choice.path)) / 1e6
+    return f"{choice.path}, {size:.0f} MB, {context}"
 
 
 def _files() -> Check:
@@ -120,7 +122,8 @@ def _grammars() -> Check:
 def _infill_format(engine: Engine, settings: Settings) -> Check:
     family = engine.tokenizer.family
     set_by_user = settings.infill_format is not InfillFormat.AUTO
-    how = "as the setting infillFormat says" if set_by_user else "found by its vocabulary and its file's metadata"
+    found = "found by its name" if is_url(settings.model) else "found by its vocabulary and its file's metadata"
+    how = "as the setting infillFormat says" if set_by_user else found
     if family.name == UNKNOWN.name:
         tokens = " ".join(family.texts.values())
         how = f"{tokens}, in the usual order; where that does badly, set infillFormat"

@@ -16,7 +16,7 @@ from rich.table import Table
 from codegemma_lsp.cli.common import Failure, Usage, plain_console, read_settings
 from codegemma_lsp.cli.suggestions import model_names
 from codegemma_lsp.files import is_regular
-from codegemma_lsp.models import AUTO, BUNDLED, CATALOGUE
+from codegemma_lsp.models import AUTO, BUNDLED, CATALOGUE, is_url
 from codegemma_lsp.models import store as kept
 from codegemma_lsp.models.catalogue import did_you_mean
 from codegemma_lsp.models.listing import list_models as all_models
@@ -106,7 +106,7 @@ def use(
     if model is not None and not (model.chats if chat else model.completes):
         other = "leave out --chat" if chat else "use it with --chat"
         raise Usage(f"{name} is not made for {purpose}; {other}, or choose another model.")
-    if name != AUTO:
+    if name != AUTO and not is_url(name):
         _must_be_here(name)
     try:
         path = sources.save(setting, name)

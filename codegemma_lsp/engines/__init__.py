@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codegemma_lsp.engines.priority_gate import PriorityGate
-from codegemma_lsp.engines.protocol import Engine, ModelUnusable, OnFailure, OnProgress
+from codegemma_lsp.engines.protocol import Engine, EngineError, ModelUnusable, OnFailure, OnProgress
 from codegemma_lsp.extras import install_command
-from codegemma_lsp.models import model_path
+from codegemma_lsp.models import is_url, model_path
 from codegemma_lsp.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
     from codegemma_lsp.engines.backends.transformers import TransformersEngine
     from codegemma_lsp.engines.worker.client import EngineProcess
 
-__all__ = ["Engine", "load"]
+__all__ = ["Engine", "Found", "find", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a server says of the model that is meant: its name, or why it cannot be used."""
+
+    said: str
 
 
 def load(
@@ -27,16 +35,21 @@ def load(
     process: EngineProcess | None = None,
     on_failure: OnFailure = lambda _: None,
 ) -> Engine:
-    """Loads a model, in this process or in ``process``. It blocks, so call it in a thread. ``on_failure`` is called if
-    ``process`` ends before the engine is closed.
+    """Loads a model, in this process or in ``process``, or connects to the server that runs it. It blocks, so call it
+    in a thread. ``on_failure`` is called if ``process`` ends before the engine is closed.
 
     Engines on the same file share its weights. Engines with the same ``gate``, or in the same other process, yield to
     more urgent requests on each other.
 
-    Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``, and ``EngineFailed`` if ``process`` ends meanwhile.
+    Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``, ``ServerFailed``, and ``EngineFailed`` if
+    ``process`` ends meanwhile.
     """
     from codegemma_lsp.engines.protocol import Options
 
+    if is_url(settings.model):
+        from codegemma_lsp.engines.backends.openai import OpenAIEngine
+
+        return OpenAIEngine(settings, on_progress)
     if process is not None:
         return process.load(settings, on_progress, on_failure)
 
@@ -53,6 +66,16 @@ def load(
     )
     path = model_path(settings.model)
     return _kind(path)(path, options, on_progress, gate)
+
+
+def find(settings: Settings) -> Found:
+    """Asks the server of a model for it. It blocks for some seconds at most. Never raises ``EngineError``."""
+    from codegemma_lsp.engines.backends.openai import found
+
+    try:
+        return Found(found(settings).model)
+    except EngineError as error:
+        return Found(str(error))
 
 
 def _kind(path: Path) -> type[LlamaEngine] | type[TransformersEngine]:

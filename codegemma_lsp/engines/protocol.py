@@ -33,6 +33,10 @@ class EngineUnavailable(EngineError):
     """No engine is loaded, and the status says why."""
 
 
+class ServerFailed(EngineError):
+    """The server that runs the model gave no answer. The next request is asked again."""
+
+
 class PromptTooLong(EngineError):
     """The prompt does not fit in the model's context."""
 

@@ -12,7 +12,7 @@ from codegemma_lsp.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A chosen model, and the settings to load it with, in which the model is a path."""
+    """A chosen model, and the settings to load it with, in which the model is a path or an address."""
 
     choice: Choice
     settings: Settings
@@ -33,7 +33,7 @@ def select_completion(settings: Settings) -> Selection:
         choice = completion_model(settings.model, settings.context_tokens, settings.slots)
     except ModelError as error:
         raise ModelNotFound(str(error)) from None
-    return Selection(choice, settings.model_copy(update={"model": _path(choice, "model")}))
+    return Selection(choice, settings.model_copy(update={"model": _place(choice, "model")}))
 
 
 def select_chat(settings: Settings) -> Selection:
@@ -47,7 +47,7 @@ def select_chat(settings: Settings) -> Selection:
         choice = chat_model(settings.chat_model, settings.chat_context_tokens, CHAT_SLOTS, completion)
     except ModelError as error:
         raise ModelNotFound(str(error)) from None
-    path = _path(choice, "chatModel")
+    path = _place(choice, "chatModel")
     if not _exists(choice):
         raise ModelNotFound(f"There is no chat model at {path}; correct the setting chatModel.")
     changes = {
@@ -59,9 +59,11 @@ def select_chat(settings: Settings) -> Selection:
     return Selection(choice, settings.model_copy(update=changes))
 
 
-def _path(choice: Choice, setting: str) -> str:
-    """Returns an absolute path. A relative one would be resolved in the folder where the server was started, which may
-    be in a workspace."""
+def _place(choice: Choice, setting: str) -> str:
+    """Returns the address of a server, or an absolute path. A relative one would be resolved in the folder where the
+    server was started, which may be in a workspace."""
+    if choice.path is None:
+        return choice.model
     if not choice.path.is_absolute():
         raise ModelNotFound(f"The setting {setting} is {choice.model!r}; write the whole path of the model, or a name.")
     return str(choice.path)
@@ -69,7 +71,7 @@ def _path(choice: Choice, setting: str) -> str:
 
 def _exists(choice: Choice) -> bool:
     try:
-        return choice.path.exists()
+        return choice.path is None or choice.path.exists()
     except (OSError, ValueError):  # an invalid file name
         return False
 
@@ -77,6 +79,7 @@ def _exists(choice: Choice) -> bool:
 LOADED_BY = frozenset(
     {
         "model",
+        "allow_plain_http",
         "infill_format",
         "context_tokens",
         "slots",

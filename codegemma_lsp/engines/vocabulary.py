@@ -17,7 +17,7 @@ from codegemma_lsp.prompt import CODEGEMMA, Family, Markup, Prompt, Special, Tex
 LINE = re.compile(r"[^\n]*\n(?:[ \t\r\f]*\n)*|[^\n]+")
 """Matches a line with the blank lines below it, because vocabularies such as Qwen's have pieces of several line ends
 and blanks."""
-_PROBE = 'def f(x):\n\n    return "a" + x\n    \n\n# ä\n\tend\n'
+PROBE = 'def f(x):\n\n    return "a" + x\n    \n\n# ä\n\tend\n'
 _GUARD = b"\n"
 """A text that no piece joins to the text after it. Before a text, it takes the blank that SentencePiece puts there."""
 
@@ -58,15 +58,15 @@ class Vocabulary:
         self.begins_with_bos = begins_with_bos
         self.specials = dict(special_tokens.ids)
         self.names = dict(special_tokens.names)
-        self._spelled_special = _first_character_of(
+        self._spelled_special = first_character_of(
             {*special_tokens.spellings, *self.names.values(), *family.texts.values()}
         )
         self.controls = special_tokens.controls | frozenset(self.specials.values())
         self._encode, self._encode_markup = _without_lead(encode, pieces), encode_markup or encode
         self._encode_line = lru_cache(maxsize=32_768)(self._encode_safely)
         self._candidates = lru_cache(maxsize=1024)(self._find_candidates)
-        lines = [token for line in LINE.findall(_PROBE) for token in self._encode(line.encode())]
-        self.goes_by_line = lines == self._encode(_PROBE.encode())
+        lines = [token for line in LINE.findall(PROBE) for token in self._encode(line.encode())]
+        self.goes_by_line = lines == self._encode(PROBE.encode())
         """Whether no piece reaches across a line's end, so that a text's tokens are those of its lines."""
 
     def encode(self, text: str) -> list[int]:
@@ -146,7 +146,7 @@ def no_token(special: Special) -> str:
     )
 
 
-def _first_character_of(texts: set[str]) -> re.Pattern[str]:
+def first_character_of(texts: set[str]) -> re.Pattern[str]:
     """Returns a pattern for the first character of any of the texts, as they are or with SentencePiece's U+2581 as
     blanks."""
     spellings = sorted({*texts, *(text.replace("\u2581", " ") for text in texts)})

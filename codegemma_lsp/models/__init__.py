@@ -3,7 +3,7 @@
 from codegemma_lsp.models.catalogue import BUNDLED, CATALOGUE
 from codegemma_lsp.models.choice import AUTO, CHAT_SLOTS, DEMO_CHAT, Choice, chat_model, completion_model
 from codegemma_lsp.models.errors import ModelError, ModelMissing
-from codegemma_lsp.models.store import model_files, model_path, resolve
+from codegemma_lsp.models.store import is_url, model_files, model_path, resolve
 
 __all__ = [
     "AUTO",
@@ -16,6 +16,7 @@ __all__ = [
     "ModelMissing",
     "chat_model",
     "completion_model",
+    "is_url",
     "model_files",
     "model_path",
     "resolve",

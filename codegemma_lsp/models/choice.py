@@ -14,7 +14,7 @@ from codegemma_lsp.models.catalogue import BUNDLED, CATALOGUE, Model
 from codegemma_lsp.models.errors import ModelMissing
 from codegemma_lsp.models.machine import Machine, this_machine
 from codegemma_lsp.models.packaged import PACKAGED, NotPackaged, packaged_path
-from codegemma_lsp.models.store import here, resolve
+from codegemma_lsp.models.store import here, is_url, resolve
 
 AUTO = "auto"
 CHAT_SLOTS = 2
@@ -58,11 +58,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A chosen model. ``model`` is a name or a path, and ``path`` is its file. ``why`` and ``better`` are clauses for
+    """A chosen model. ``model`` is a name, a path or an address, and ``path`` is its file, which is None for a model of
+    a server. ``why`` and ``better`` are clauses for
     the user; ``better`` may be empty."""
 
     model: str
-    path: Path
+    path: Path | None
     why: str
     better: str = ""
 
@@ -106,6 +107,8 @@ def completion_model(model: str, context_tokens: int, slots: int) -> Choice:
 
     Raises ``ModelMissing``, and ``NotPackaged`` for models that Python packages carry.
     """
+    if is_url(model):
+        return Choice(model=model, path=None, why="as it is set")
     found = Found(names=here(), machine=this_machine(), context_tokens=context_tokens, slots=slots)
     name = choose_completion(found) if model == AUTO else model
     if model != AUTO:
@@ -123,12 +126,12 @@ def chat_model(model: str, context_tokens: int, slots: int, completion: str) -> 
     Raises ``ModelMissing`` if there is none, and ``NotPackaged`` for models that Python packages carry.
     """
     if model != AUTO:
-        return Choice(model=model, path=resolve(model), why="as it is set")
+        return Choice(model=model, path=None if is_url(model) else resolve(model), why="as it is set")
     found = Found(names=here(), machine=this_machine(), context_tokens=context_tokens, slots=slots)
     name = choose_chat(found, completion)
     if name is not None:
         why = "which completes, too" if name == completion else "the best for chat that is here and fits"
-        return Choice(model=name, path=resolve(name), why=why)
+        return Choice(model=name, path=None if is_url(name) else resolve(name), why=why)
     wanted = next((m for m in ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b") if found.fits(CATALOGUE[m])), "gemma-2b-it")
     try:
         path = packaged_path(DEMO_CHAT)

@@ -22,6 +22,7 @@ from codegemma_lsp.models.packaged import PACKAGED, packaged_path
 FOLDER_VARIABLE = "CODEGEMMA_MODELS"
 MAGIC = b"GGUF"
 _SUFFIX = ".gguf"
+_URL = re.compile(r"https?://", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -58,6 +59,11 @@ def known_names() -> list[str]:
 def is_name(text: str) -> bool:
     """Returns whether a text can be a model's name. Other texts are paths."""
     return _NAME.fullmatch(text) is not None and not text.endswith(_SUFFIX)
+
+
+def is_url(model: str) -> bool:
+    """Returns whether a ``model`` setting is the address of a server that runs the model."""
+    return _URL.match(model) is not None
 
 
 def model_files(path: Path) -> list[Path]:

@@ -21,9 +21,10 @@ from codegemma_lsp.engines.protocol import (
     LoadCancelled,
     OnFailure,
     OnProgress,
+    ServerFailed,
 )
 from codegemma_lsp.engines.selection import LOADED_BY, Selection, Selector
-from codegemma_lsp.models import BUNDLED, Choice
+from codegemma_lsp.models import BUNDLED, Choice, is_url
 from codegemma_lsp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ class Status:
 
 _LOOK_S = 1.0
 """The number of seconds between two looks at a model that could not be loaded."""
+_LOOK_AT_SERVER_S = 10.0
+"""The same for a model of a server."""
 
 
 class EngineManager:
@@ -204,8 +207,8 @@ class EngineManager:
 
     @contextmanager
     def using(self) -> Iterator[Engine]:
-        """Yields the loaded engine. An ``EngineFailed`` raised within the block restarts it. Raises
-        ``EngineUnavailable``."""
+        """Yields the loaded engine. An ``EngineFailed`` raised within the block restarts it, and a ``ServerFailed``
+        becomes a warning. Raises ``EngineUnavailable``."""
         engine = self.engine
         if engine is None:
             changing = self.status.loading is not None
@@ -214,6 +217,9 @@ class EngineManager:
             yield engine
         except EngineFailed as error:
             self._on_failure(engine, error)
+            raise
+        except ServerFailed as error:
+            self._set(Status(message=str(error), kind="Warning"))
             raise
         self._on_success()
 
@@ -262,14 +268,17 @@ class EngineManager:
         failed = last = await asyncio.to_thread(self._look, settings)
         while (now := await asyncio.to_thread(self._look, settings)) == failed or now != last:
             last = now
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_LOOK_AT_SERVER_S if isinstance(now, engines.Found) else _LOOK_S)
         self._failures = 0
         await self.load(settings)
 
     def _look(self, settings: Settings) -> object:
-        """Returns a value that changes with the file that the settings mean."""
+        """Returns a value that changes with the file that the settings mean, or with what the server says."""
         try:
-            path = self._selector.select(settings).settings.model
+            selected = self._selector.select(settings).settings
+            if is_url(selected.model):
+                return engines.find(selected)
+            path = selected.model
             found = Path(path).stat()
         except (EngineError, OSError) as error:
             return str(error)

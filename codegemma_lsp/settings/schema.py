@@ -53,9 +53,15 @@ class Settings(BaseModel):
     model: str = Field(
         "auto",
         min_length=1,
-        description="Completion model: a name from `codegemma-lsp models list`, or the absolute path of a GGUF file or"
-        " of a folder in Hugging Face format. `auto` takes the model that `codegemma-lsp models use` set, or else the"
+        description="Completion model: a name from `codegemma-lsp models list`, the absolute path of a GGUF file or of"
+        " a folder in Hugging Face format, or `http://127.0.0.1:8080#name` for a model of a server with OpenAI's"
+        " interface. `auto` takes the model that `codegemma-lsp models use` set, or else the"
         " best installed one.",
+    )
+    allow_plain_http: bool = Field(
+        False,
+        description="Send prompts, and the key, unencrypted to a model's server on another machine, where its address"
+        " begins with `http://`.",
     )
     context_tokens: int = Field(
         2048,

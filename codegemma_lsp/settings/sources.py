@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_snake
 from tomlkit.exceptions import TOMLKitError
 
 from codegemma_lsp.files import replace_whole
-from codegemma_lsp.models import AUTO, model_path
+from codegemma_lsp.models import AUTO, is_url, model_path
 from codegemma_lsp.models.machine import this_machine
 from codegemma_lsp.settings.schema import Problem, Settings, parse, section, sound
 
@@ -60,7 +60,8 @@ def settings_from(given: object) -> tuple[Settings, tuple[str, ...], tuple[str, 
 
 def without_effect(settings: Settings) -> tuple[str, ...]:
     """Returns a sentence for each setting that is valid but changes nothing on this machine."""
-    if settings.gpu_layers <= 0 or this_machine().has_gpu or model_path(settings.model).is_dir():
+    others = is_url(settings.model) or model_path(settings.model).is_dir()
+    if settings.gpu_layers <= 0 or this_machine().has_gpu or others:
         return ()
     return (
         f"gpuLayers is {settings.gpu_layers}, but llama.cpp was built without GPU support, so the processor computes;"

@@ -85,8 +85,11 @@ class Finished(BaseModel):
     finished: int
 
 
-def stamp(path: Path) -> str:
-    """Returns a text that identifies a version of a model: the bytes and the last change of its file or files."""
+def stamp(path: Path | None) -> str:
+    """Returns a text that identifies a version of a model: the bytes and the last change of its file or files, or ""
+    for a model of a server."""
+    if path is None:
+        return ""
     files = [file.stat() for file in model_files(path)]
     return f"{sum(f.st_size for f in files)}-{max((f.st_mtime_ns for f in files), default=0)}"
 
