@@ -102,7 +102,7 @@ class OpenAIEngine:
         self.context_tokens = min(settings.context_tokens, self._about.context_tokens or settings.context_tokens)
         self.usage = Usage()
         self._ends = unmistakable(self.tokenizer.family)
-        self._breaker = Breaker()
+        self.breaker = Breaker()
         self._jobs: list[_Job] = []
         self._door = threading.Lock()
         self._is_closed = False
@@ -186,7 +186,7 @@ class OpenAIEngine:
 
     async def _attempts(self, job: _Job) -> Finish:
         """Asks again after a failure that may pass, as long as nothing was answered."""
-        self._breaker.check()
+        self.breaker.check()
         asked = await self._asked(job)
         url, body = request_of(self._about, self._address, self.tokenizer.family, asked)
         for attempt in range(_RETRIES + 1):
@@ -197,7 +197,7 @@ class OpenAIEngine:
                 if job.began or not error.may_pass or attempt == _RETRIES:
                     break
             await asyncio.sleep(_PAUSE_S * 2**attempt * _jitter.uniform(0.5, 1.5))
-        self._breaker.failed()
+        self.breaker.failed()
         raise reason
 
     async def _asked(self, job: _Job) -> Asked:
@@ -233,7 +233,7 @@ class OpenAIEngine:
                     reason = refusal(response.status_code, text, self._address)
                     if isinstance(reason, ServerFailed):
                         raise _Refused(reason, may_pass(response.status_code))
-                    self._breaker.succeeded()
+                    self.breaker.succeeded()
                     raise reason
                 return await self._read(job, response)
         except httpx2.HTTPError as error:
@@ -264,7 +264,7 @@ class OpenAIEngine:
         now = time.perf_counter()
         if not job.began:
             job.began = True
-            self._breaker.succeeded()
+            self.breaker.succeeded()
             job.usage = replace(
                 job.usage,
                 prefill_ms=1000 * (now - job.asked_at),

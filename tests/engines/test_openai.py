@@ -1,0 +1,642 @@
+"""Models on a server: what is sent and read, what failures mean to the user, and that a real llama-server answers as
+the engine in this process does."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from codegemma_lsp import engines
+from codegemma_lsp.cli.app import app
+from codegemma_lsp.engines.backends import openai
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.backends.openai import OpenAIEngine
+from codegemma_lsp.engines.backends.openai_address import api_key, parse_address
+from codegemma_lsp.engines.backends.openai_server import Breaker
+from codegemma_lsp.engines.backends.openai_wire import stops
+from codegemma_lsp.engines.protocol import (
+    EngineError,
+    EngineFailed,
+    Finish,
+    ModelNotFound,
+    ModelUnusable,
+    Priority,
+    Progress,
+    PromptTooLong,
+    Request,
+    Sampling,
+    ServerFailed,
+)
+from codegemma_lsp.engines.selection import select_chat, select_completion
+from codegemma_lsp.models import BUNDLED, model_path
+from codegemma_lsp.prompt import (
+    CODEGEMMA,
+    FAMILIES,
+    Budget,
+    CursorContext,
+    Layout,
+    Markup,
+    Prompt,
+    Special,
+    Text,
+    build_fim,
+    family_by_name,
+    unmistakable,
+)
+from codegemma_lsp.settings import Settings, parse
+from tests.engines.model_server import NAME, ModelServer, model_server
+
+SOURCE = "def add(a, b):\n    return \n\n\nprint(add(1, 2))\n"
+KINDS = ["llama", "vllm", "ollama", "other"]
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.fixture(autouse=True)
+def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai, "_PAUSE_S", 0.0)
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with model_server(ModelServer()) as running:
+        yield running
+
+
+@asynccontextmanager
+async def connected(server: ModelServer, **settings: Any) -> AsyncIterator[OpenAIEngine]:
+    """An engine on a server. As in the language server, neither loading nor closing blocks the event loop."""
+    engine = await asyncio.to_thread(OpenAIEngine, Settings(model=server.url, **settings))
+    try:
+        yield engine
+    finally:
+        await asyncio.to_thread(engine.close)
+
+
+def infill(engine: OpenAIEngine, text: str = SOURCE, after: str = "return ") -> Prompt:
+    context = CursorContext(path="a.py", text=text, offset=text.index(after) + len(after))
+    prompt, _ = build_fim(context, Layout.ANCHORED, Budget(prompt=1500), engine.tokenizer)
+    return prompt
+
+
+async def completed(engine: OpenAIEngine, text: str = SOURCE, **request: Any) -> str:
+    prompt = await asyncio.to_thread(infill, engine, text)
+    return (await engine.generate(Request(prompt=prompt, **{"max_tokens": 8, **request}))).text
+
+
+# Addresses and keys
+
+
+@pytest.mark.parametrize(
+    ("model", "base", "name"),
+    [
+        ("http://127.0.0.1:8080#name", "http://127.0.0.1:8080/v1", "name"),
+        ("http://localhost:8080/", "http://localhost:8080/v1", ""),
+        ("HTTP://[::1]:80/v1/#a/b%20c", "http://[::1]:80/v1", "a/b c"),
+        ("https://host/v1#qwen2.5-coder:1.5b", "https://host/v1", "qwen2.5-coder:1.5b"),
+        ("https://host/openai", "https://host/openai/v1", ""),
+    ],
+)
+def test_an_address(model: str, base: str, name: str) -> None:
+    address = parse_address(model, allow_plain_http=False)
+    assert (address.base, address.model) == (base, name)
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("http://10.0.0.1:8080", "allowPlainHttp"),
+        ("http://localhost.example.org", "allowPlainHttp"),
+        ("http://", "names no host"),
+        ("http://127.0.0.1:port", "is no address"),
+        ("http://me:secret@127.0.0.1", "CODEGEMMA_API_KEY"),
+        ("https://host/v1?key=secret", "has a query"),
+    ],
+)
+def test_an_address_that_is_refused(model: str, says: str) -> None:
+    with pytest.raises(ModelUnusable, match=says) as raised:
+        parse_address(model, allow_plain_http=False)
+    assert "secret" not in str(raised.value)
+
+
+def test_plain_http_is_for_this_machine_unless_the_user_allows_more() -> None:
+    assert not parse_address("http://10.0.0.1:8080", allow_plain_http=True).is_local
+
+
+def test_a_workspace_cannot_allow_plain_http() -> None:
+    package = json.loads((Path(__file__).parents[2] / "editors" / "vscode" / "package.json").read_text("utf-8"))
+    properties = {k: v for group in package["contributes"]["configuration"] for k, v in group["properties"].items()}
+    assert properties["codegemma.allowPlainHttp"]["scope"] == "machine"
+    assert parse({"allowPlainHttp": True})[0].allow_plain_http
+    assert not Settings().allow_plain_http
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400], ids=oct)
+def test_a_key_in_a_file(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "key"
+    path.write_text("abc\n")
+    path.chmod(mode)
+    assert api_key({"CODEGEMMA_API_KEY_FILE": str(path)}) == "abc"
+    assert api_key({"CODEGEMMA_API_KEY_FILE": str(path), "CODEGEMMA_API_KEY": "first"}) == "first"
+    assert not api_key({})
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o700], ids=oct)
+def test_a_key_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "key"
+    path.write_text("abc\n")
+    path.chmod(mode)
+    with pytest.raises(ModelUnusable, match="chmod 600"):
+        api_key({"CODEGEMMA_API_KEY_FILE": str(path)})
+
+
+@pytest.mark.parametrize("key", ["a b", "a\nb", "ä"])
+def test_what_cannot_be_a_key(key: str) -> None:
+    with pytest.raises(ModelUnusable, match="CODEGEMMA_API_KEY holds no key"):
+        api_key({"CODEGEMMA_API_KEY": key})
+
+
+def test_a_file_of_a_key_that_is_not_there() -> None:
+    with pytest.raises(ModelUnusable, match="CODEGEMMA_API_KEY_FILE names /nowhere/key"):
+        api_key({"CODEGEMMA_API_KEY_FILE": "/nowhere/key"})
+
+
+async def test_the_key_is_sent_and_never_logged(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CODEGEMMA_API_KEY", "sk-secret")
+    caplog.set_level(logging.DEBUG)
+    server.refusals.append((401, "application/json", "{}"))
+    async with connected(server) as engine:
+        with pytest.raises(ModelUnusable) as raised:
+            await completed(engine)
+    assert server.keys == {"Bearer sk-secret"}
+    assert "sk-secret" not in caplog.text + str(raised.value)
+
+
+# Which model
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "expected"),
+    [
+        (["a"], "", "a"),
+        (["a", "b"], "b", "b"),
+        (["b:latest", "a"], "b", "b:latest"),
+    ],
+)
+def test_the_model_of_a_server(server: ModelServer, names: list[str], wanted: str, expected: str) -> None:
+    server.names = names
+    assert engines.find(Settings(model=f"{server.url}#{wanted}")).said == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "says"),
+    [
+        (["a", "b"], "", "has several models; write one of these after a #: a, b."),
+        (["a", "b"], "c", "has no model c; write one of these after the #: a, b."),
+        ([], "", "has no model; load one there, or write its name after a #."),
+    ],
+)
+def test_no_model_of_a_server(server: ModelServer, names: list[str], wanted: str, says: str) -> None:
+    server.names = names
+    with pytest.raises(ModelNotFound) as raised:
+        engines.load(Settings(model=f"{server.url}#{wanted}"))
+    assert str(raised.value) == f"{server.url}/v1 {says}"
+    assert engines.find(Settings(model=f"{server.url}#{wanted}")).said == str(raised.value)
+
+
+def test_a_server_without_a_list_of_models(server: ModelServer) -> None:
+    server.listing = (404, "application/json", "{}")
+    assert engines.find(Settings(model=f"{server.url}#{NAME}")).said == NAME
+
+
+@pytest.mark.parametrize("chat", [False, True], ids=["completion", "chat"])
+def test_settings_name_a_server_as_any_model(chat: bool) -> None:
+    url = "http://127.0.0.1:8080#x"
+    selection = select_chat(Settings(chat_model=url)) if chat else select_completion(Settings(model=url))
+    assert selection.settings.model == url
+    assert selection.choice.path is None
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("codegemma:2b-code", "codegemma"),
+        ("codegemma-7b-it", "none"),
+        ("codegemma:7b-instruct", "none"),
+        ("/models/nano.gguf", "codegemma"),
+        ("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen"),
+        ("qwen2.5:7b", "none"),
+        ("bigcode/starcoder2-3b", "starcoder2"),
+        ("starcoder:1b", "starcoder"),
+        ("stable-code:3b-code", "starcoder"),
+        ("granite-code:3b", "granite"),
+        ("granite4:micro", "granite4"),
+        ("deepseek-coder:1.3b-base", "deepseek"),
+        ("codellama:7b-code", "codellama"),
+        ("codellama:7b-python", "none"),
+        ("codestral:latest", "codestral"),
+        ("JetBrains/Mellum-4b-base", "mellum"),
+        ("Seed-Coder-8B-Base", "seed-coder"),
+        ("aixcoder-7b", "aixcoder"),
+        ("santacoder", "santacoder"),
+        ("llama3.2", "none"),
+    ],
+)
+def test_the_family_of_a_name(name: str, family: str) -> None:
+    assert family_by_name(name).name == family
+
+
+async def test_the_setting_goes_before_the_name(server: ModelServer) -> None:
+    server.kind, server.names = "other", ["mine"]
+    async with connected(server, infill_format="qwen") as engine:
+        assert engine.tokenizer.family.name == "qwen"
+
+
+async def test_a_model_without_the_tokens_of_its_family_is_asked_for_what_follows(server: ModelServer) -> None:
+    async with connected(server, infill_format="starcoder") as engine:
+        assert not engine.tokenizer.family.infills
+
+
+# What is sent and read
+
+
+@each_kind
+async def test_an_answer_is_streamed(server: ModelServer, kind: str) -> None:
+    server.kind, seen = kind, list[str]()
+    async with connected(server) as engine:
+        prompt = await asyncio.to_thread(infill, engine)
+
+        def on_text(text: str) -> bool:
+            seen.append(text)
+            return False
+
+        generation = await engine.generate(Request(prompt=prompt, max_tokens=8, on_text=on_text))
+        assert generation.text == "a + b"
+        assert generation.finish is Finish.STOP_TOKEN
+        assert seen == ["a", "a + ", "a + b"]
+        assert generation.ends == ((1, 4, 5) if kind != "ollama" else ())
+        assert generation.mean_logprob() == (-0.25 if kind != "ollama" else 0)
+        assert generation.usage.completion_tokens == 3
+        assert generation.usage.cached_tokens == (7 if kind != "ollama" else 0)
+        assert generation.usage.prompt_tokens == generation.usage.cached_tokens + generation.usage.prefill_tokens
+        assert engine.usage == generation.usage
+        assert engine.idle
+    begin = "⟦<bos>⟧" if kind in ("llama", "vllm") else ""
+    assert server.prompt() == (
+        f"{begin}a.py\n⟦<|fim_prefix|>⟧def add(a, b):\n⟦<|fim_suffix|>⟧\n\n\nprint(add(1, 2))\n"
+        "⟦<|fim_middle|>⟧    return "
+    )
+    assert generation.usage.prompt_tokens == prompt.tokens
+
+
+@pytest.mark.parametrize("kind", ["llama", "vllm"])
+async def test_a_prompt_is_exactly_as_long_as_it_was_planned(server: ModelServer, kind: str) -> None:
+    server.kind = kind
+    async with connected(server) as engine:
+        prompt = await asyncio.to_thread(infill, engine, "x = '<eos> ä 😀'\nreturn \n")
+        await engine.generate(Request(prompt=prompt, max_tokens=1))
+        assert len(server.bodies[-1]["prompt"]) == prompt.tokens
+
+
+@each_kind
+@pytest.mark.parametrize("text", [*unmistakable(CODEGEMMA), "<|im_start|>", "<｜fim▁begin｜>", "<fim_prefix>"])
+async def test_no_text_of_the_user_becomes_a_special_token(server: ModelServer, kind: str, text: str) -> None:
+    server.kind = kind
+    async with connected(server) as engine:
+        await completed(engine, f"# {text}{text}\nreturn \n")
+    shown = server.prompt()
+    allowed = {"⟦<bos>⟧", "⟦<|fim_prefix|>⟧", "⟦<|fim_suffix|>⟧", "⟦<|fim_middle|>⟧"}
+    assert {f"⟦{one.partition('⟧')[0]}⟧" for one in shown.split("⟦")[1:]} <= allowed
+    assert shown.count("⟦") <= 4
+    exact = kind in ("llama", "vllm")
+    assert f"# {text}{text}\n" in shown if exact else f"# {text[0]} {text[1:]}" in shown
+
+
+@each_kind
+async def test_a_request_stops_at_four_texts_at_most(server: ModelServer, kind: str) -> None:
+    server.kind = kind
+    async with connected(server) as engine:
+        await completed(engine, sampling=Sampling(temperature=0.5, seed=3))
+    body = server.bodies[-1].get("options") or server.bodies[-1]
+    assert 0 < len(body["stop"]) <= 4
+    assert "<|file_separator|>" in body["stop"]
+    assert (body["temperature"], body["seed"]) == (0.5, 3)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_what_a_family_stops_at_is_no_source_code(family: Any) -> None:
+    assert len(stops(family)) <= 4
+    assert set(stops(family)) <= set(unmistakable(family))
+
+
+@each_kind
+async def test_an_answer_ends_at_a_special_token_that_the_server_spells(server: ModelServer, kind: str) -> None:
+    server.kind, server.pieces = kind, ["a", "\n<|fim_mid", "dle|> more", "!"]
+    async with connected(server) as engine:
+        assert await completed(engine) == "a\n"
+
+
+async def test_the_end_of_a_suggestion_ends_the_request(server: ModelServer) -> None:
+    server.waits = True
+    async with connected(server) as engine:
+        generation = await engine.generate(
+            Request(prompt=await asyncio.to_thread(infill, engine), max_tokens=8, on_text=lambda _: True)
+        )
+        assert (generation.text, generation.finish) == ("a", Finish.ON_TEXT)
+        assert await asyncio.to_thread(server.left.wait, 30)
+
+
+async def test_a_stop_rule_that_fails_is_no_failure_of_the_engine(server: ModelServer) -> None:
+    async with connected(server) as engine:
+        with pytest.raises(EngineError, match="The end of the suggestion could not be told") as raised:
+            await completed(engine, on_text=lambda text: text[9] == "x")
+        assert type(raised.value) is EngineError
+        assert await completed(engine) == "a + b"
+
+
+async def test_a_prefill_generates_nothing(server: ModelServer) -> None:
+    async with connected(server) as engine:
+        assert not await completed(engine, max_tokens=0, priority=Priority.WARM_UP)
+        assert server.bodies[-1]["max_tokens"] == 0
+
+
+async def test_a_request_that_was_cancelled_continues_where_it_was(server: ModelServer) -> None:
+    progress = Progress()
+    async with connected(server) as engine:
+        prompt = await asyncio.to_thread(infill, engine)
+        seen = 0
+
+        def given_up() -> bool:
+            nonlocal seen
+            seen += 1
+            return seen > 2
+
+        first = await engine.generate(Request(prompt=prompt, max_tokens=8, given_up=given_up, progress=progress))
+        assert (first.text, first.finish) == ("a + ", Finish.CANCELLED)
+        server.pieces = ["b"]
+        second = await engine.generate(Request(prompt=prompt, max_tokens=8, progress=progress))
+        assert (second.text, second.finish) == ("a + b", Finish.STOP_TOKEN)
+        assert server.prompt().endswith("    return a + ")
+        assert server.bodies[-1]["max_tokens"] == 6
+        again = await engine.generate(Request(prompt=prompt, max_tokens=8, progress=progress))
+        assert again.text == "a + b"
+        assert len(server.bodies) == 2
+
+
+async def test_a_prompt_that_does_not_fit(server: ModelServer) -> None:
+    server.context = 20
+    async with connected(server) as engine:
+        assert engine.context_tokens == 20
+        with pytest.raises(PromptTooLong, match="raise contextTokens"):
+            await completed(engine)
+    assert not server.bodies
+
+
+async def test_a_chat_needs_to_know_the_template(server: ModelServer) -> None:
+    server.kind = "other"
+    async with connected(server) as engine:
+        prompt = Prompt(segments=(Markup("<start_of_turn>"), Text("hi", "message")), tokens=9)
+        with pytest.raises(ModelUnusable, match="set chatModel"):
+            await engine.generate(Request(prompt=prompt, max_tokens=8, priority=Priority.CHAT))
+
+
+async def test_lines_are_tokenized_once(server: ModelServer) -> None:
+    async with connected(server) as engine:
+        await asyncio.to_thread(engine.tokenizer.encode, SOURCE)
+        before = server.paths.count("/tokenize")
+        await asyncio.to_thread(engine.tokenizer.encode, SOURCE)
+        assert server.paths.count("/tokenize") == before
+        await asyncio.to_thread(engine.tokenizer.encode, f"{SOURCE}1\n2\n3\n")
+        assert server.paths.count("/tokenize") == before + 1
+
+
+# Cancelling
+
+
+@each_kind
+async def test_cancelling_reaches_the_server(server: ModelServer, kind: str) -> None:
+    server.kind, server.waits = kind, True
+    async with connected(server) as engine:
+        task = asyncio.create_task(completed(engine))
+        assert await asyncio.to_thread(server.asked.wait, 30)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.to_thread(server.left.wait, 30)
+        server.waits = False
+        assert await completed(engine) == "a + b"
+
+
+@pytest.mark.parametrize("priority", [Priority.PREFETCH, Priority.WARM_UP])
+async def test_work_ahead_gives_way_to_a_request(server: ModelServer, priority: Priority) -> None:
+    server.waits = True
+    async with connected(server) as engine:
+        prompt = await asyncio.to_thread(infill, engine)
+        ahead = asyncio.create_task(engine.generate(Request(prompt=prompt, max_tokens=8, priority=priority)))
+        assert await asyncio.to_thread(server.asked.wait, 30)
+        server.waits = False
+        assert await completed(engine) == "a + b"
+        assert (await ahead).finish is Finish.CANCELLED
+        assert await asyncio.to_thread(server.left.wait, 30)
+
+
+async def test_closing_ends_what_runs_and_refuses_what_comes(server: ModelServer) -> None:
+    server.waits = True
+    async with connected(server) as engine:
+        task = asyncio.create_task(completed(engine))
+        assert await asyncio.to_thread(server.asked.wait, 30)
+        await asyncio.to_thread(engine.close)
+        with pytest.raises(EngineFailed, match="was closed"):
+            await task
+        assert await asyncio.to_thread(server.left.wait, 30)
+        with pytest.raises(EngineFailed, match="was closed"):
+            await engine.generate(Request(prompt=Prompt(segments=(Special.BOS,), tokens=1), max_tokens=1))
+
+
+# Failures
+
+HTML = "<!doctype html><html>Log in</html>"
+TOO_LONG = json.dumps({"error": {"type": "exceed_context_size_error"}})
+REFUSALS = [
+    pytest.param(401, "", ModelUnusable, "refuses the key; correct CODEGEMMA_API_KEY", 1, id="401"),
+    pytest.param(403, "", ModelUnusable, "refuses the key", 1, id="403"),
+    pytest.param(404, "", ModelNotFound, "does not have this model", 1, id="404"),
+    pytest.param(400, "", ModelUnusable, "does not understand the request", 1, id="400"),
+    pytest.param(400, TOO_LONG, PromptTooLong, "lower contextTokens", 1, id="too long"),
+    pytest.param(302, "", ModelUnusable, "sends to another address", 1, id="redirect"),
+    pytest.param(429, "", ServerFailed, "is asked too often", 3, id="429"),
+    pytest.param(500, "", ServerFailed, "see the server's own messages", 1, id="500"),
+    pytest.param(503, "", ServerFailed, "until its model is loaded", 3, id="503"),
+    pytest.param(200, HTML, ServerFailed, "broke off its answer", 3, id="HTML"),
+    pytest.param(200, "", ServerFailed, "broke off its answer", 3, id="nothing"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "error", "says", "times"), REFUSALS)
+async def test_a_refused_request(
+    server: ModelServer, status: int, body: str, error: type[EngineError], says: str, times: int
+) -> None:
+    server.refusals = [(status, "text/html", body)] * times
+    async with connected(server) as engine:
+        with pytest.raises(error, match=says) as raised:
+            await completed(engine)
+        assert str(raised.value).startswith((f"{server.url}/v1 ", "The prompt is too long"))
+        assert len(server.bodies) == times
+        assert await completed(engine) == "a + b"
+
+
+@pytest.mark.parametrize(("status", "body", "error"), [(200, HTML, ModelUnusable), (401, "", ModelUnusable)])
+def test_a_server_that_is_none_for_models(
+    server: ModelServer, status: int, body: str, error: type[EngineError]
+) -> None:
+    server.listing = (status, "text/html", body)
+    with pytest.raises(error, match="does not speak OpenAI's interface" if body else "refuses the key"):
+        engines.load(Settings(model=server.url))
+
+
+def test_no_server() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(ServerFailed) as raised:
+            engines.load(Settings(model=url))
+    assert str(raised.value) == f"No server answers at {url}/v1; start it, or correct the setting model."
+
+
+@each_kind
+async def test_a_stream_that_breaks_before_the_end_is_not_asked_for_again(server: ModelServer, kind: str) -> None:
+    server.kind, server.broken = kind, 1
+    async with connected(server) as engine:
+        with pytest.raises(ServerFailed, match="broke off its answer"):
+            await completed(engine)
+        assert len(server.bodies) == 1
+        assert await completed(engine) == "a + b"
+
+
+@pytest.mark.parametrize("kind", ["llama", "ollama"])
+async def test_an_error_within_a_stream(server: ModelServer, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    error = json.dumps({"error": "out of memory at def add(a, b)"})
+    server.kind, server.error = kind, error if kind == "ollama" else f"data: {error}"
+    caplog.set_level(logging.INFO)
+    async with connected(server) as engine:
+        with pytest.raises(ServerFailed, match="broke off its answer") as raised:
+            await completed(engine)
+    assert "def add" not in caplog.text + str(raised.value)
+
+
+async def test_a_stream_that_breaks_before_the_first_token_is_asked_for_again(server: ModelServer) -> None:
+    server.pieces, server.broken = [], 2
+    async with connected(server) as engine:
+        assert not await completed(engine)
+    assert len(server.bodies) == 3
+
+
+async def test_a_server_that_is_not_ready_is_asked_again(server: ModelServer) -> None:
+    server.refusals = [(503, "application/json", "{}"), (429, "application/json", "{}")]
+    async with connected(server) as engine:
+        assert await completed(engine) == "a + b"
+    assert len(server.bodies) == 3
+
+
+async def test_a_server_that_says_nothing(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai, "SILENT_S", 0.2)
+    server.is_mute = True
+    async with connected(server) as engine:
+        with pytest.raises(ServerFailed, match="took too long to answer"):
+            await completed(engine)
+    assert len(server.bodies) == 1
+
+
+async def test_a_server_that_is_down_is_left_alone_for_a_while(server: ModelServer) -> None:
+    now = 0.0
+    server.refusals = [(500, "application/json", "{}")] * 4
+    async with connected(server) as engine:
+        engine.breaker = Breaker(lambda: now)
+        for asked in (1, 2, 3, 3, 3):
+            with pytest.raises(ServerFailed):
+                await completed(engine)
+            assert len(server.bodies) == asked
+        now = 6.0
+        with pytest.raises(ServerFailed, match="see the server's own messages"):
+            await completed(engine)
+        with pytest.raises(ServerFailed, match=r"failed 4 times in a row, so it is left alone for 5 seconds"):
+            await completed(engine)
+        now = 12.0
+        assert await completed(engine) == "a + b"
+        assert await completed(engine) == "a + b"
+
+
+# Commands
+
+
+@each_kind
+def test_doctor_and_complete(server: ModelServer, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.kind = kind
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.py").write_text(SOURCE)
+    checked = CliRunner().invoke(app, ["doctor", "--model", server.url])
+    assert checked.exit_code == 0, checked.output
+    assert f"{NAME} on a server" in checked.output
+    assert "CodeGemma (found by its name)" in checked.output
+    assert "it suggests 'a + b'" in checked.output
+    completed = CliRunner().invoke(app, ["complete", "a.py:2:12", "--model", server.url])
+    assert "a + b" in completed.output
+
+
+def test_models_use_takes_an_address(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEGEMMA_CONFIG", str(tmp_path / "config.toml"))
+    assert CliRunner().invoke(app, ["models", "use", server.url]).exit_code == 0
+    assert server.url in (tmp_path / "config.toml").read_text()
+
+
+# A real server
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp is missing: pip install 'codegemma-lsp[bench]'"
+)
+async def test_llama_server_answers_as_the_engine_in_this_process(engine: LlamaEngine) -> None:
+    from codegemma_lsp.benchmarks.typing.llama_server import LlamaServer
+
+    real = LlamaServer(model_path(BUNDLED), 1, 4096, 128, 0)
+    await real.start()
+    try:
+        url = str(real.http.base_url).rstrip("/")
+        far = await asyncio.to_thread(OpenAIEngine, Settings(model=url))
+        for text in (
+            SOURCE,
+            "# <|fim_middle|> <eos> ä\nimport os\n\n\ndef path():\n    return os.path\n\n\nclass A:\n    pass\n",
+        ):
+            prompt = await asyncio.to_thread(infill, far, text, "return")
+            assert await asyncio.to_thread(far.tokenizer.prompt, prompt) == engine.tokenizer.tokens(prompt)
+            asked = Request(prompt=prompt, max_tokens=8)
+            here, there = await engine.generate(asked), await far.generate(asked)
+            assert (there.text, there.finish) == (here.text, here.finish)
+            assert there.usage.prompt_tokens == here.usage.prompt_tokens
+            assert there.logprobs == pytest.approx(here.logprobs, abs=0.3)
+        await asyncio.to_thread(far.close)
+    finally:
+        await real.stop()
+
+
+def test_a_breaker_is_shared_by_threads() -> None:
+    breaker = Breaker(lambda: 0.0)
+    threads = [threading.Thread(target=breaker.failed) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with pytest.raises(ServerFailed, match="failed 8 times"):
+        breaker.check()
