@@ -31,6 +31,16 @@ GEMMA = """\
 """
 """The template of CodeGemma 7B-IT (from its tokenizer_config.json), for files without one."""
 
+TURN = "\ue002"
+"""Begins each turn of ``PLAIN``, before the role."""
+PLAIN = """\
+{%- if messages[0]['role'] == 'system' %}{{ raise_exception('The first question has it') }}{% endif %}
+{%- for message in messages %}{{ '@' + message['role'] + '\\n' + message['content'] }}{% endfor %}
+{%- if add_generation_prompt %}{{ '@assistant\\n' }}{% endif %}
+""".replace("@", TURN)
+"""A template that only keeps turns apart, for engines that hand over a conversation as such. Many models' own templates
+refuse a system message, so it is left to the first question."""
+
 _KNOWN = frozenset(
     {
         "cd8e9439f0570856fd70470bf8889ebd8b5d1107207f67a5efb46e342330527f",  # Qwen2.5-Coder 0.5B Instruct
@@ -112,7 +122,7 @@ def _rendered(template: str, roles: tuple[str, ...], bos: str, eos: str) -> str 
     """Renders the template over marks instead of texts. Returns None if it raises or leaves out a mark. Raises
     ``ChatImpossible`` if it takes too long."""
     messages = [{"role": role, "content": _MARK.format(i)} for i, role in enumerate(roles)]
-    is_known = template == GEMMA or hashlib.sha256(template.encode()).hexdigest() in _KNOWN
+    is_known = template in (GEMMA, PLAIN) or hashlib.sha256(template.encode()).hexdigest() in _KNOWN
     try:
         rendered = (render if is_known else render_within_limits)(template, messages, bos, eos)
     except TemplateTooCostly:

@@ -32,6 +32,7 @@ class ModelServer:
     pieces: list[str] = field(default_factory=lambda: ["a", " + ", "b"])
     finish: str = "stop"
     context: int = 4096
+    template: str = ""
     refusals: list[tuple[int, str, str]] = field(default_factory=list)
     listing: tuple[int, str, str] | None = None
     broken: int = 0
@@ -76,7 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         more = {"max_model_len": server.context} if server.kind == "vllm" else {}
         answers: dict[str, dict[str, Any]] = {"/v1/models": {"data": [{"id": name, **more} for name in server.names]}}
         if server.kind == "llama":
-            answers["/props"] = {"default_generation_settings": {"n_ctx": server.context}, "bos_token": "<bos>"}
+            answers["/props"] = {"bos_token": "<bos>", "chat_template": server.template}
+            answers["/props"]["default_generation_settings"] = {"n_ctx": server.context}
         if server.kind == "ollama":
             answers["/api/version"] = {"version": "0.12"}
         if self.path == "/v1/models" and server.listing is not None:
@@ -90,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == "/tokenize":
             self._json(self._tokens(body))
-        elif self.path == ("/api/generate" if server.kind == "ollama" else "/v1/completions"):
+        elif self.path in self._generating():
             waits = server.waits
             server.bodies.append(body)
             server.asked.set()
@@ -100,6 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._stream(waits)
         else:
             self._json(None)
+
+    def _generating(self) -> tuple[str, str]:
+        return "/api/generate" if self.server_.kind == "ollama" else "/v1/completions", "/v1/chat/completions"
 
     def _note(self) -> None:
         self.server_.paths.append(self.path)
@@ -162,6 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server_.left.set()
 
     def _event(self, text: str) -> str:
+        if "/chat/" in self.path:
+            return "data: " + json.dumps({"choices": [{"delta": {"content": text}, "finish_reason": None}]})
         if self.server_.kind == "ollama":
             return json.dumps({"response": text, "done": False})
         if self.server_.kind == "llama":
@@ -172,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _end(self) -> list[str]:
         finish = self.server_.finish
-        if self.server_.kind == "ollama":
+        if self.server_.kind == "ollama" and "/chat/" not in self.path:
             return [json.dumps({"response": "", "done": True, "done_reason": finish})]
         usage = {"prompt_tokens_details": {"cached_tokens": 7}}
         return [

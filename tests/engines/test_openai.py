@@ -46,10 +46,11 @@ from codegemma_lsp.prompt import (
     Budget,
     CursorContext,
     Layout,
-    Markup,
+    Message,
     Prompt,
+    Role,
     Special,
-    Text,
+    build_chat,
     build_fim,
     family_by_name,
     unmistakable,
@@ -404,12 +405,44 @@ async def test_a_prompt_that_does_not_fit(server: ModelServer) -> None:
     assert not server.bodies
 
 
-async def test_a_chat_needs_to_know_the_template(server: ModelServer) -> None:
-    server.kind = "other"
+QUESTION = [Message(Role.SYSTEM, "Be brief."), Message(Role.USER, "Why <eos>?"), Message(Role.ASSISTANT, "So.")]
+
+
+@pytest.mark.parametrize("kind", ["vllm", "ollama", "other"])
+@pytest.mark.parametrize(
+    ("pieces", "begun", "expected"),
+    [
+        pytest.param(["Be", "cause"], "", "Because", id="free"),
+        pytest.param(["x = 1\n", "```"], "```python\n", "x = 1\n```", id="continued"),
+        pytest.param(["```py", "thon", "\nx = ", "1\n```"], "```python\n", "x = 1\n```", id="repeated"),
+    ],
+)
+async def test_a_conversation_is_sent_as_messages(
+    server: ModelServer, kind: str, pieces: list[str], begun: str, expected: str
+) -> None:
+    server.kind, server.pieces = kind, pieces
+    messages = [*QUESTION, Message(Role.USER, "Really?")]
     async with connected(server) as engine:
-        prompt = Prompt(segments=(Markup("<start_of_turn>"), Text("hi", "message")), tokens=9)
-        with pytest.raises(ModelUnusable, match="set chatModel"):
-            await engine.generate(Request(prompt=prompt, max_tokens=8, priority=Priority.CHAT))
+        prompt = await asyncio.to_thread(build_chat, messages, engine.chat_template, engine.tokenizer, 500, begun)
+        generation = await engine.generate(Request(prompt=prompt, max_tokens=9, priority=Priority.CHAT))
+    assert (generation.text, generation.finish) == (expected, Finish.STOP_TOKEN)
+    answer = [{"role": "assistant", "content": begun}] if begun else []
+    assert server.bodies[-1]["messages"] == [
+        {"role": "user", "content": "Be brief.\n\nWhy < eos>?"},
+        {"role": "assistant", "content": "So."},
+        {"role": "user", "content": "Really?"},
+        *answer,
+    ]
+    assert ("continue_final_message" in server.bodies[-1]) == (kind == "vllm" and bool(begun))
+
+
+async def test_llama_server_tells_its_template(server: ModelServer) -> None:
+    server.template = "{{ bos_token }}{% for m in messages %}<start_of_turn>{{ m['content'] }}<end_of_turn>{% endfor %}"
+    async with connected(server) as engine:
+        messages = [Message(Role.USER, "Why <eos>?")]
+        prompt = await asyncio.to_thread(build_chat, messages, engine.chat_template, engine.tokenizer, 500)
+        await engine.generate(Request(prompt=prompt, max_tokens=9, priority=Priority.CHAT))
+    assert server.prompt() == "⟦<bos>⟧⟦<start_of_turn>⟧Why <eos>?⟦<end_of_turn>⟧"
 
 
 async def test_lines_are_tokenized_once(server: ModelServer) -> None:

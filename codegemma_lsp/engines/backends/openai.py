@@ -17,10 +17,12 @@ from dataclasses import dataclass, field, replace
 import httpx2
 
 from codegemma_lsp.engines.backends.openai_address import parse_address
+from codegemma_lsp.engines.backends.openai_chat import Echo, turns_of
 from codegemma_lsp.engines.backends.openai_server import (
     SILENT_S,
     About,
     Breaker,
+    Kind,
     Server,
     broken,
     failure,
@@ -34,7 +36,7 @@ from codegemma_lsp.engines.backends.openai_tokens import (
     ServerTokenizer,
     tokenizer,
 )
-from codegemma_lsp.engines.backends.openai_wire import Asked, Piece, piece_of, request_of
+from codegemma_lsp.engines.backends.openai_wire import Asked, Piece, first_end, piece_of, request_of, write
 from codegemma_lsp.engines.generation import as_generation, stop_failed
 from codegemma_lsp.engines.protocol import (
     EngineFailed,
@@ -50,7 +52,7 @@ from codegemma_lsp.engines.protocol import (
     Usage,
     total,
 )
-from codegemma_lsp.prompt import BY_NAME, InfillFormat, Prompt, Text, family_by_name, unmistakable
+from codegemma_lsp.prompt import BY_NAME, PLAIN, InfillFormat, Prompt, Text, family_by_name, unmistakable
 from codegemma_lsp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -59,8 +61,6 @@ _RETRIES = 2
 _PAUSE_S = 0.2
 _PATIENCE_S = 5.0
 """The number of seconds that requests have to end when the engine closes."""
-_UNTOLD = -1
-"""Stands for a generated token, whose id no server tells."""
 _CLOSED = "The engine was closed before it could answer."
 _jitter = random.SystemRandom()
 
@@ -76,6 +76,7 @@ class _Job:
     began: bool = False
     gave_way: bool = False
     usage: Usage = field(default_factory=Usage)
+    echo: Echo = field(default_factory=lambda: Echo(""))
 
 
 class OpenAIEngine:
@@ -98,7 +99,8 @@ class OpenAIEngine:
             self._server.close()
             raise
         self.name = self._about.model
-        self.chat_template = self._about.chat_template
+        renders = self._about.kind is Kind.LLAMA_SERVER
+        self.chat_template = self._about.chat_template if renders else PLAIN
         self.context_tokens = min(settings.context_tokens, self._about.context_tokens or settings.context_tokens)
         self.usage = Usage()
         self._ends = unmistakable(self.tokenizer.family)
@@ -206,9 +208,11 @@ class OpenAIEngine:
         more = request.prompt.forced_prefix.decode("utf-8", "replace") + progress.text
         segments = (*request.prompt.segments, *((Text(more, "the answer so far"),) if more else ()))
         whole = replace(request.prompt, segments=segments)
-        prompt: list[int] | str = await asyncio.to_thread(self.tokenizer.prompt, whole)
+        turns = turns_of(whole, self.tokenizer.spelled)
+        prompt: list[int] | str = "" if turns else await asyncio.to_thread(self.tokenizer.prompt, whole)
         estimated = request.prompt.tokens + -(-len(more.encode()) // ESTIMATED_BYTES)
         tokens = len(prompt) if isinstance(prompt, list) else estimated
+        job.echo = Echo(turns.begun if turns else "")
         room = self.context_tokens - tokens
         if room < 1:
             raise PromptTooLong(
@@ -219,6 +223,7 @@ class OpenAIEngine:
         left = request.max_tokens - len(progress.tokens)
         return Asked(
             prompt=prompt,
+            turns=turns,
             max_tokens=min(max(0, left), room),
             sampling=request.sampling,
             context_tokens=self.context_tokens,
@@ -250,6 +255,7 @@ class OpenAIEngine:
             if piece is None:
                 continue
             self._took(job, piece)
+            piece = replace(piece, text=job.echo.new(piece.text))
             if not job.request.max_tokens:
                 finish = piece.finish or finish
                 continue
@@ -287,7 +293,8 @@ class OpenAIEngine:
             return piece.finish
         write(progress, piece)
         job.usage = replace(job.usage, completion_tokens=job.usage.completion_tokens + max(1, len(piece.tokens)))
-        if (end := first_end(progress.text, self._ends)) >= 0:
+        ends = self._ends if request.priority is not Priority.CHAT else ()
+        if (end := first_end(progress.text, ends)) >= 0:
             progress.text = progress.text[:end]
             progress.ends = [min(one, end) for one in progress.ends]
             return Finish.STOP_TOKEN
@@ -321,21 +328,3 @@ class _Refused(Exception):
 def _tokenizer(server: Server, about: About, infill: InfillFormat) -> ServerTokenizer | EstimatingTokenizer:
     family = family_by_name(about.model) if infill is InfillFormat.AUTO else BY_NAME[infill.value]
     return tokenizer(server, about, family)
-
-
-def write(progress: Progress, piece: Piece) -> None:
-    """Adds a piece's text and its tokens to a progress. A piece of which no tokens are told counts as one."""
-    at = len(progress.text)
-    progress.text += piece.text
-    progress.tokens += [_UNTOLD] * max(1, len(piece.tokens))
-    for length, logprob in piece.tokens:
-        at = min(at + length, len(progress.text))
-        if length:  # a token may be a part of a code point
-            progress.logprobs.append(logprob)
-            progress.ends.append(at)
-
-
-def first_end(text: str, ends: tuple[str, ...]) -> int:
-    """Returns where the first spelled special token of a text begins, or -1. Servers take too few stop strings for all
-    of them."""
-    return min((at for end in ends if (at := text.find(end)) >= 0), default=-1)

@@ -57,7 +57,7 @@ class ServerTokenizer:
         """Raises what ``tokenize`` raises."""
         self.family, self.begins_with_bos = family, begins_with_bos
         self._specials, self._tokenize = specials, tokenize
-        self._spelled = Spelled(family)
+        self.spelled = Spelled(family)
         self._known: dict[str, list[int]] = {}
         self._door = threading.Lock()
         guard, one, both = tokenize([_GUARD, "x", _GUARD + "x"], False)
@@ -82,7 +82,7 @@ class ServerTokenizer:
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Returns the tokens of texts in which nothing is a special token, as ``Vocabulary`` finds them."""
-        parts = [self._spelled.parts(text) for text in texts]
+        parts = [self.spelled.parts(text) for text in texts]
         tokens = iter(self._without_lead([part for one in parts for part in one]))
         return [list(chain.from_iterable(next(tokens) for _ in one)) for one in parts]
 
@@ -133,7 +133,7 @@ class EstimatingTokenizer:
 
     def __init__(self, family: Family) -> None:
         self.family = family
-        self._spelled = Spelled(family)
+        self.spelled = Spelled(family)
 
     def encode(self, text: str) -> list[int]:
         return [0] * -(-len(text.encode("utf-8", "replace")) // ESTIMATED_BYTES)
@@ -158,12 +158,9 @@ class EstimatingTokenizer:
         parts = []
         for segment in prompt.segments:
             if isinstance(segment, Text):
-                parts.append(self._spelled.broken(sent_text(segment.text)))
+                parts.append(self.spelled.broken(sent_text(segment.text)))
             elif isinstance(segment, Markup):
-                raise ModelUnusable(
-                    "Chat needs a llama-server, which tells its model's chat template; set chatModel to a model that is"
-                    " not on this server."
-                )
+                parts.append(segment.text)
             elif segment is not Special.BOS:
                 self.special(segment)
                 parts.append(self.name(segment))

@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from codegemma_lsp.engines.backends.openai_address import Address
+from codegemma_lsp.engines.backends.openai_chat import Turns
 from codegemma_lsp.engines.backends.openai_server import About, Kind, parsed
-from codegemma_lsp.engines.protocol import Finish, Sampling
+from codegemma_lsp.engines.protocol import Finish, Progress, Sampling
 from codegemma_lsp.prompt import Family, Special, unmistakable
 
 _MOST_STOPS = 4
 """The number of stop strings that OpenAI's interface takes."""
 _STOPS = (Special.FILE_SEPARATOR, Special.END_OF_TURN, Special.EOS, Special.FIM_PREFIX, Special.FIM_SUFFIX)
 _DONE = "[DONE]"
+_UNTOLD = -1
+"""Stands for a generated token, whose id no server tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One generation, of at most ``max_tokens`` tokens after a prompt of token ids or of text."""
+    """One generation, of at most ``max_tokens`` tokens after a prompt of token ids or of text, or after ``turns``."""
 
     prompt: list[int] | str
+    turns: Turns | None = None
     max_tokens: int
     sampling: Sampling
     context_tokens: int
@@ -48,6 +52,8 @@ def stops(family: Family) -> list[str]:
 def request_of(about: About, address: Address, family: Family, asked: Asked) -> tuple[str, dict[str, Any]]:
     """Returns the address and the body of the request for a generation."""
     sampling = asked.sampling
+    if asked.turns is not None:
+        return f"{address.base}/chat/completions", _chat(about, asked, asked.turns)
     if about.kind is Kind.OLLAMA:  # its /v1/completions would put the prompt into the model's template
         options: dict[str, Any] = {
             "num_predict": max(1, asked.max_tokens),
@@ -70,6 +76,20 @@ def request_of(about: About, address: Address, family: Family, asked: Asked) -> 
     if about.kind is Kind.VLLM:  # it would leave out the special tokens of an answer and go on after them
         body["skip_special_tokens"] = False
     return f"{address.base}/completions", {key: value for key, value in body.items() if value != []}
+
+
+def _chat(about: About, asked: Asked, turns: Turns) -> dict[str, Any]:
+    body = {
+        "model": about.model,
+        "messages": turns.sent(),
+        "max_tokens": max(1, asked.max_tokens),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **_sampling(asked.sampling, top_k=about.kind is Kind.VLLM),
+    }
+    if about.kind is Kind.VLLM and turns.begun:
+        body |= {"add_generation_prompt": False, "continue_final_message": True}
+    return body
 
 
 def _sampling(sampling: Sampling, *, top_k: bool) -> dict[str, Any]:
@@ -102,7 +122,8 @@ def _of_openai(found: dict[str, Any]) -> Piece:
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     reason = choice.get("finish_reason")
     finish = None if reason is None else Finish.LENGTH if reason == "length" else Finish.STOP_TOKEN
-    text = _text(choice.get("text"))
+    delta = choice.get("delta")
+    text = _text(delta.get("content") if isinstance(delta, dict) else choice.get("text"))
     usage = found.get("usage")
     details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
@@ -138,3 +159,21 @@ def _list(value: object) -> Sequence[Any]:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def write(progress: Progress, piece: Piece) -> None:
+    """Adds a piece's text and its tokens to a progress. A piece of which no tokens are told counts as one."""
+    at = len(progress.text)
+    progress.text += piece.text
+    progress.tokens += [_UNTOLD] * max(1, len(piece.tokens))
+    for length, logprob in piece.tokens:
+        at = min(at + length, len(progress.text))
+        if length:  # a token may be a part of a code point
+            progress.logprobs.append(logprob)
+            progress.ends.append(at)
+
+
+def first_end(text: str, ends: tuple[str, ...]) -> int:
+    """Returns where the first spelled special token of a text begins, or -1. Servers take too few stop strings for all
+    of them."""
+    return min((at for end in ends if (at := text.find(end)) >= 0), default=-1)
