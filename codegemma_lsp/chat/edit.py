@@ -85,7 +85,9 @@ async def rewrite(chat: ChatContext, target: Target, ask: Ask, label: str) -> Pr
     context = await asyncio.to_thread(edit_context, target)
     given, _ = dedented(context.given)
     # The longest pieces are runs of blanks. A longer text need not be counted.
-    size = len(chat.engine.tokenizer.encode(given)) if len(given) <= LONGEST_PIECE * most else len(given) // 4
+    size = len(given) // 4
+    if len(given) <= LONGEST_PIECE * most:
+        size = len(await asyncio.to_thread(chat.engine.tokenizer.encode, given))
     if size > most:
         raise RequestRefused(
             f"What is to be rewritten has {size} tokens, more than an answer may have; select less, or raise"

@@ -22,9 +22,10 @@ __all__ = ["Engine", "Found", "find", "load"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a server says of the model that is meant: its name, or why it cannot be used."""
+    """What a server says of the model that is meant: its name, or why it cannot be used now."""
 
     said: str
+    is_there: bool
 
 
 def load(
@@ -73,9 +74,9 @@ def find(settings: Settings) -> Found:
     from codegemma_lsp.engines.backends.openai import found
 
     try:
-        return Found(found(settings).model)
+        return Found(found(settings).model, True)
     except EngineError as error:
-        return Found(str(error))
+        return Found(str(error), False)
 
 
 def _kind(path: Path) -> type[LlamaEngine] | type[TransformersEngine]:

@@ -264,9 +264,12 @@ class EngineManager:
         self._retry = None
 
     async def _load_when_changed(self, settings: Settings) -> None:
-        """Loads the model after its file has changed, and has stayed as it is between two looks."""
+        """Loads the model after its file has changed, and has stayed as it is between two looks, or when its server is
+        there, but not at once."""
         failed = last = await asyncio.to_thread(self._look, settings)
-        while (now := await asyncio.to_thread(self._look, settings)) == failed or now != last:
+        if isinstance(failed, engines.Found):
+            await asyncio.sleep(_LOOK_AT_SERVER_S)
+        while not _is_better(now := await asyncio.to_thread(self._look, settings), failed, last):
             last = now
             await asyncio.sleep(_LOOK_AT_SERVER_S if isinstance(now, engines.Found) else _LOOK_S)
         self._failures = 0
@@ -331,6 +334,11 @@ class EngineManager:
         name = f"{BUNDLED}, the small bundled model" if engine.name == BUNDLED else engine.name
         better = self.choice.better if self.choice is not None else ""
         return Status(message=f"Ready with {name}{f'; {better}' if better else ''}")
+
+
+def _is_better(now: object, failed: object, last: object) -> bool:
+    """Returns whether to load a model again, from the looks at it now, after the failure, and before."""
+    return now.is_there if isinstance(now, engines.Found) else now != failed and now == last
 
 
 def _sentence(error: Exception) -> str:

@@ -197,10 +197,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def model_server(server: ModelServer) -> Iterator[ModelServer]:
-    """Runs the server until the block ends."""
+def model_server(server: ModelServer, port: int = 0) -> Iterator[ModelServer]:
+    """Runs the server until the block ends, at any port if it is 0."""
     handler = type("Handler", (_Handler,), {"server_": server})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as http:
         http.daemon_threads = True
         server.url = f"http://127.0.0.1:{http.server_address[1]}"
         thread = threading.Thread(target=http.serve_forever, args=(0.05,))

@@ -38,7 +38,7 @@ from codegemma_lsp.engines.protocol import (
     Sampling,
     ServerFailed,
 )
-from codegemma_lsp.engines.selection import select_chat, select_completion
+from codegemma_lsp.engines.selection import COMPLETION, select_chat, select_completion
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import (
     CODEGEMMA,
@@ -55,6 +55,7 @@ from codegemma_lsp.prompt import (
     family_by_name,
     unmistakable,
 )
+from codegemma_lsp.session import engine_manager
 from codegemma_lsp.settings import Settings, parse
 from tests.engines.model_server import NAME, ModelServer, model_server
 
@@ -609,6 +610,29 @@ async def test_a_server_that_is_down_is_left_alone_for_a_while(server: ModelServ
         now = 12.0
         assert await completed(engine) == "a + b"
         assert await completed(engine) == "a + b"
+
+
+async def test_a_server_that_is_started_later_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_manager, "_LOOK_AT_SERVER_S", 0.05)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    statuses: asyncio.Queue[engine_manager.Status] = asyncio.Queue()
+    manager = engine_manager.EngineManager(COMPLETION, statuses.put_nowait)
+    await manager.load(Settings(model=f"http://127.0.0.1:{port}"))
+    assert manager.status.message.startswith("No server answers at")
+    with model_server(ModelServer(), port) as server:
+        while manager.status.kind != "Normal":
+            await statuses.get()
+        assert manager.status.message == f"Ready with {NAME}"
+        server.refusals = [(500, "", "")]
+        with pytest.raises(ServerFailed), manager.using() as engine:
+            await engine.generate(Request(prompt=Prompt(segments=(Special.BOS,), tokens=1), max_tokens=1))
+        assert manager.status.kind == "Warning"
+        with manager.using() as engine:
+            await engine.generate(Request(prompt=Prompt(segments=(Special.BOS,), tokens=1), max_tokens=1))
+        assert manager.status.kind == "Normal"
+        await manager.shut_down()
 
 
 # Commands
