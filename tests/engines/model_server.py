@@ -71,6 +71,10 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server_: ModelServer
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a client that was cancelled
+            super().handle()
+
     def do_GET(self) -> None:
         server = self.server_
         self._note()

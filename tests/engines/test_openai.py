@@ -57,6 +57,7 @@ from codegemma_lsp.prompt import (
 )
 from codegemma_lsp.session import engine_manager
 from codegemma_lsp.settings import Settings, parse
+from tests.client import serving
 from tests.engines.model_server import NAME, ModelServer, model_server
 
 SOURCE = "def add(a, b):\n    return \n\n\nprint(add(1, 2))\n"
@@ -633,6 +634,23 @@ async def test_a_server_that_is_started_later_is_found(monkeypatch: pytest.Monke
             await engine.generate(Request(prompt=Prompt(segments=(Special.BOS,), tokens=1), max_tokens=1))
         assert manager.status.kind == "Normal"
         await manager.shut_down()
+
+
+@each_kind
+async def test_the_language_server(server: ModelServer, kind: str) -> None:
+    server.kind = kind
+    async with serving({"model": server.url, "usage": False}) as client:
+        assert client.statuses[-1].message == f"Ready with {NAME}"
+        client.open(SOURCE)
+        (item,) = await client.complete(SOURCE.index("return ") + 7, explicit=True)
+        assert item.insert_text == "a + b"
+        server.waits = True
+        server.asked.clear()
+        client.type(len(SOURCE), "x = ")
+        hanging = client.request(client.position(len(SOURCE) + 4), "hangs", explicit=True)
+        assert await asyncio.to_thread(server.asked.wait, 30)
+    assert await asyncio.to_thread(server.left.wait, 30)
+    hanging.cancel()
 
 
 # Commands
