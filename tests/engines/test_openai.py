@@ -9,7 +9,7 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 from codegemma_lsp.engines.backends.openai import OpenAIEngine
 from codegemma_lsp.engines.backends.openai_address import api_key, parse_address
 from codegemma_lsp.engines.backends.openai_server import Breaker
+from codegemma_lsp.engines.backends.openai_tokens import ServerTokenizer
 from codegemma_lsp.engines.backends.openai_wire import stops
 from codegemma_lsp.engines.protocol import (
     EngineError,
@@ -39,6 +40,7 @@ from codegemma_lsp.engines.protocol import (
     ServerFailed,
 )
 from codegemma_lsp.engines.selection import COMPLETION, select_chat, select_completion
+from codegemma_lsp.engines.vocabulary import SpecialTokens
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import (
     CODEGEMMA,
@@ -445,6 +447,7 @@ async def test_llama_server_tells_its_template(server: ModelServer) -> None:
         prompt = await asyncio.to_thread(build_chat, messages, engine.chat_template, engine.tokenizer, 500)
         await engine.generate(Request(prompt=prompt, max_tokens=9, priority=Priority.CHAT))
     assert server.prompt() == "⟦<bos>⟧⟦<start_of_turn>⟧Why <eos>?⟦<end_of_turn>⟧"
+    assert "stop" not in server.bodies[-1]  # an answer may speak of special tokens
 
 
 async def test_lines_are_tokenized_once(server: ModelServer) -> None:
@@ -455,6 +458,27 @@ async def test_lines_are_tokenized_once(server: ModelServer) -> None:
         assert server.paths.count("/tokenize") == before
         await asyncio.to_thread(engine.tokenizer.encode, f"{SOURCE}1\n2\n3\n")
         assert server.paths.count("/tokenize") == before + 1
+
+
+def test_a_blank_that_a_vocabulary_puts_before_texts_is_left_out() -> None:
+    """As SentencePiece does in Code Llama and Codestral."""
+    calls: list[Sequence[str]] = []
+
+    def tokenize(texts: Sequence[str], markup: bool) -> list[list[int]]:
+        calls.append(texts)
+        return [list(f" {text}".encode()) for text in texts]
+
+    tokenizer = ServerTokenizer(CODEGEMMA, SpecialTokens(), tokenize)
+    assert bytes(tokenizer.encode("a <eos>\n\n  b\n")) == b"a <eos>\n\n  b\n"
+    assert ["\na <", "\neos>\n\n", "\n  b\n"] in calls
+
+
+def test_a_vocabulary_with_tokens_across_line_ends_is_asked_for_whole_texts() -> None:
+    def tokenize(texts: Sequence[str], markup: bool) -> list[list[int]]:
+        return [list(text.replace("\n", "~~").replace("~~ ", "@").encode()) for text in texts]
+
+    tokenizer = ServerTokenizer(CODEGEMMA, SpecialTokens(), tokenize)
+    assert bytes(tokenizer.encode("a\n b")) == b"a@b"
 
 
 # Cancelling

@@ -36,7 +36,7 @@ from codegemma_lsp.engines.backends.openai_tokens import (
     ServerTokenizer,
     tokenizer,
 )
-from codegemma_lsp.engines.backends.openai_wire import Asked, Piece, first_end, piece_of, request_of, write
+from codegemma_lsp.engines.backends.openai_wire import Asked, Piece, first_end, piece_of, request_of, stops, write
 from codegemma_lsp.engines.generation import as_generation, stop_failed
 from codegemma_lsp.engines.protocol import (
     EngineFailed,
@@ -190,7 +190,7 @@ class OpenAIEngine:
         """Asks again after a failure that may pass, as long as nothing was answered."""
         self.breaker.check()
         asked = await self._asked(job)
-        url, body = request_of(self._about, self._address, self.tokenizer.family, asked)
+        url, body = request_of(self._about, self._address, asked)
         for attempt in range(_RETRIES + 1):
             try:
                 return await self._stream(job, url, body)
@@ -227,6 +227,7 @@ class OpenAIEngine:
             max_tokens=min(max(0, left), room),
             sampling=request.sampling,
             context_tokens=self.context_tokens,
+            stops=() if request.priority is Priority.CHAT else stops(self.tokenizer.family),
         )
 
     async def _stream(self, job: _Job, url: str, body: dict[str, object]) -> Finish:

@@ -172,8 +172,9 @@ def tokenizer(server: Server, about: About, family: Family) -> ServerTokenizer |
     if about.kind not in (Kind.LLAMA_SERVER, Kind.VLLM):
         return EstimatingTokenizer(family)
     asked = _Asked(server, about)
-    ids = {special: found[0] for special, text in family.texts.items() if len(found := asked([text], True)[0]) == 1}
-    names = {special: text for special, text in family.texts.items() if special in ids} | dict(about.names)
+    texts = {**family.texts, **about.names}
+    ids = {special: found[0] for special, text in texts.items() if len(found := asked([text], True)[0]) == 1}
+    names = {special: text for special, text in texts.items() if special in ids}
     if not {part for part in family.order(Layout.PSM) if isinstance(part, Special)} <= set(ids):
         family = PREFIX_ONLY
     bos = asked.bos()

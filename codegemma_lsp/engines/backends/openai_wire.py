@@ -22,13 +22,15 @@ _UNTOLD = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One generation, of at most ``max_tokens`` tokens after a prompt of token ids or of text, or after ``turns``."""
+    """One generation, of at most ``max_tokens`` tokens after a prompt of token ids or of text, or after ``turns``. It
+    ends at the texts ``stops``."""
 
     prompt: list[int] | str
     turns: Turns | None = None
     max_tokens: int
     sampling: Sampling
     context_tokens: int
+    stops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +44,14 @@ class Piece:
     cached: int | None = None
 
 
-def stops(family: Family) -> list[str]:
-    """Returns the texts at which a server shall stop, which mean nothing else in source code."""
+def stops(family: Family) -> tuple[str, ...]:
+    """Returns the texts at which an infill ends, which mean nothing else in source code."""
     known = [family.texts[special] for special in _STOPS if special in family.texts]
     wanted = dict.fromkeys([*known[:1], *family.ends, *known[1:]])
-    return [text for text in wanted if text in unmistakable(family)][:_MOST_STOPS]
+    return tuple(text for text in wanted if text in unmistakable(family))[:_MOST_STOPS]
 
 
-def request_of(about: About, address: Address, family: Family, asked: Asked) -> tuple[str, dict[str, Any]]:
+def request_of(about: About, address: Address, asked: Asked) -> tuple[str, dict[str, Any]]:
     """Returns the address and the body of the request for a generation."""
     sampling = asked.sampling
     if asked.turns is not None:
@@ -58,7 +60,7 @@ def request_of(about: About, address: Address, family: Family, asked: Asked) -> 
         options: dict[str, Any] = {
             "num_predict": max(1, asked.max_tokens),
             "num_ctx": asked.context_tokens,
-            "stop": stops(family),
+            "stop": list(asked.stops),
             **_sampling(sampling, top_k=True),
         }
         raw = {"model": about.model, "prompt": asked.prompt, "raw": True, "stream": True, "options": options}
@@ -70,7 +72,7 @@ def request_of(about: About, address: Address, family: Family, asked: Asked) -> 
         "stream": True,
         "stream_options": {"include_usage": True},
         "logprobs": 1,
-        "stop": stops(family),
+        "stop": list(asked.stops),
         **_sampling(sampling, top_k=about.kind is not Kind.OTHER),
     }
     if about.kind is Kind.VLLM:  # it would leave out the special tokens of an answer and go on after them
