@@ -11,9 +11,11 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from typer.testing import CliRunner
 
@@ -23,7 +25,7 @@ from codegemma_lsp.engines.backends import openai
 from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 from codegemma_lsp.engines.backends.openai import OpenAIEngine
 from codegemma_lsp.engines.backends.openai_address import api_key, parse_address
-from codegemma_lsp.engines.backends.openai_server import Breaker
+from codegemma_lsp.engines.backends.openai_server import Breaker, failure
 from codegemma_lsp.engines.backends.openai_tokens import ServerTokenizer
 from codegemma_lsp.engines.backends.openai_wire import stops
 from codegemma_lsp.engines.protocol import (
@@ -52,6 +54,7 @@ from codegemma_lsp.prompt import (
     Prompt,
     Role,
     Special,
+    Text,
     build_chat,
     build_fim,
     family_by_name,
@@ -538,7 +541,7 @@ REFUSALS = [
     pytest.param(429, "", ServerFailed, "is asked too often", 3, id="429"),
     pytest.param(500, "", ServerFailed, "see the server's own messages", 1, id="500"),
     pytest.param(503, "", ServerFailed, "until its model is loaded", 3, id="503"),
-    pytest.param(200, HTML, ServerFailed, "broke off its answer", 3, id="HTML"),
+    pytest.param(200, HTML, ModelUnusable, "does not speak OpenAI's interface", 1, id="HTML"),
     pytest.param(200, "", ServerFailed, "broke off its answer", 3, id="nothing"),
 ]
 
@@ -547,7 +550,7 @@ REFUSALS = [
 async def test_a_refused_request(
     server: ModelServer, status: int, body: str, error: type[EngineError], says: str, times: int
 ) -> None:
-    server.refusals = [(status, "text/html", body)] * times
+    server.refusals = [(status, "text/html" if body == HTML else "application/json", body)] * times
     async with connected(server) as engine:
         with pytest.raises(error, match=says) as raised:
             await completed(engine)
@@ -563,6 +566,13 @@ def test_a_server_that_is_none_for_models(
     server.listing = (status, "text/html", body)
     with pytest.raises(error, match="does not speak OpenAI's interface" if body else "refuses the key"):
         engines.load(Settings(model=server.url))
+
+
+def test_a_certificate_that_cannot_be_verified() -> None:
+    address = parse_address("https://host", allow_plain_http=False)
+    error = httpx2.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate")
+    said = "The certificate of https://host/v1 cannot be verified; correct it, or the address."
+    assert str(failure(error, address)) == said
 
 
 def test_no_server() -> None:
@@ -725,6 +735,26 @@ async def test_llama_server_answers_as_the_engine_in_this_process(engine: LlamaE
             assert (there.text, there.finish) == (here.text, here.finish)
             assert there.usage.prompt_tokens == here.usage.prompt_tokens
             assert there.logprobs == pytest.approx(here.logprobs, abs=0.3)
+        endless = Request(prompt=Prompt(segments=(Special.BOS, Text(SOURCE, "prefix")), tokens=1), max_tokens=900)
+        here = await engine.generate(replace(endless, max_tokens=8))
+        there = await far.generate(replace(endless, max_tokens=8))
+        assert there.text == here.text
+        assert there.usage.completion_tokens == 8
+        begun, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def on_text(_: str) -> bool:
+            loop.call_soon_threadsafe(begun.set)
+            return False
+
+        task = asyncio.create_task(far.generate(replace(endless, on_text=on_text)))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(30):
+            while (await real.http.get("/slots")).json()[0]["is_processing"]:
+                await asyncio.sleep(0.01)
+        assert far.usage.completion_tokens < 500
         await asyncio.to_thread(far.close)
     finally:
         await real.stop()

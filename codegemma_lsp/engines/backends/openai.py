@@ -28,6 +28,7 @@ from codegemma_lsp.engines.backends.openai_server import (
     failure,
     look,
     may_pass,
+    not_json,
     refusal,
 )
 from codegemma_lsp.engines.backends.openai_tokens import (
@@ -241,6 +242,8 @@ class OpenAIEngine:
                         raise _Refused(reason, may_pass(response.status_code))
                     self.breaker.succeeded()
                     raise reason
+                if response.headers.get("content-type", "").startswith("text/html"):
+                    raise not_json(self._address)
                 return await self._read(job, response)
         except httpx2.HTTPError as error:
             took_long = isinstance(error, httpx2.ReadTimeout)
