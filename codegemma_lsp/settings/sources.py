@@ -60,8 +60,9 @@ def settings_from(given: object) -> tuple[Settings, tuple[str, ...], tuple[str, 
 
 def without_effect(settings: Settings) -> tuple[str, ...]:
     """Returns a sentence for each setting that is valid but changes nothing on this machine."""
-    others = is_url(settings.model) or model_path(settings.model).is_dir()
-    if settings.gpu_layers <= 0 or this_machine().has_gpu or others:
+    if settings.gpu_layers <= 0 or this_machine().has_gpu:
+        return ()
+    if is_url(settings.model) or model_path(settings.model).is_dir():
         return ()
     return (
         f"gpuLayers is {settings.gpu_layers}, but llama.cpp was built without GPU support, so the processor computes;"
