@@ -517,11 +517,13 @@ async def test_work_ahead_gives_way_to_a_request(server: ModelServer, priority: 
 async def test_closing_ends_what_runs_and_refuses_what_comes(server: ModelServer) -> None:
     server.waits = True
     async with connected(server) as engine:
-        task = asyncio.create_task(completed(engine))
+        progress = Progress()
+        tasks = [asyncio.create_task(completed(engine, progress=progress)) for _ in range(2)]
         assert await asyncio.to_thread(server.asked.wait, 30)
         await asyncio.to_thread(engine.close)
-        with pytest.raises(EngineFailed, match="was closed"):
-            await task
+        for task in tasks:
+            with pytest.raises(EngineFailed, match="was closed"):
+                await task
         assert await asyncio.to_thread(server.left.wait, 30)
         with pytest.raises(EngineFailed, match="was closed"):
             await engine.generate(Request(prompt=Prompt(segments=(Special.BOS,), tokens=1), max_tokens=1))

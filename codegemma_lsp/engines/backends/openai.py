@@ -11,6 +11,7 @@ import logging
 import random
 import threading
 import time
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -125,11 +126,20 @@ class OpenAIEngine:
     async def generate(self, request: Request) -> Generation:
         """Returns the answer to a request. Cancelling closes the connection. Raises ``PromptTooLong``,
         ``ModelUnusable``, ``ModelNotFound``, ``ServerFailed``, ``EngineFailed``."""
+        answer = self._begin(request)
+        try:
+            return await asyncio.wrap_future(answer)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._is_closed and task is not None and not task.cancelling():
+                raise EngineFailed(_CLOSED) from None
+            raise
+
+    def _begin(self, request: Request) -> Future[Generation]:
         with self._door:
             if self._is_closed:
                 raise EngineFailed(_CLOSED)
-            answer = asyncio.run_coroutine_threadsafe(self._run(request), self._loop)
-        return await asyncio.wrap_future(answer)
+            return asyncio.run_coroutine_threadsafe(self._run(request), self._loop)
 
     def close(self) -> None:
         with self._door:
@@ -146,7 +156,7 @@ class OpenAIEngine:
         self._server.close()
 
     async def _shut_down(self) -> None:
-        tasks = [job.task for job in self._jobs]
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         if tasks:
@@ -171,9 +181,7 @@ class OpenAIEngine:
             finish = await self._attempts(job)
             progress.finish = finish if finish is not Finish.CANCELLED else None
         except asyncio.CancelledError:
-            if self._is_closed:
-                raise EngineFailed(_CLOSED) from None
-            if not job.gave_way:
+            if self._is_closed or not job.gave_way:
                 raise
             task.uncancel()
             finish = Finish.CANCELLED
