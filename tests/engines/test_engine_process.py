@@ -31,7 +31,7 @@ from codegemma_lsp.engines.protocol import (
     Request,
     Sampling,
 )
-from codegemma_lsp.engines.worker import client
+from codegemma_lsp.engines.worker import client, frames
 from codegemma_lsp.engines.worker.client import EngineProcess
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import Prompt, Special, Text
@@ -379,3 +379,13 @@ def test_nothing_is_imported_from_where_the_server_was_started(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     process = EngineProcess()
     load(process).close()
+
+
+async def test_a_process_that_sends_what_is_no_message_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, read = load(EngineProcess()), frames.read
+    asked = Request(prompt=prompt(engine), max_tokens=24)
+    monkeypatch.setattr(frames, "read", lambda pipe: read(pipe) and b"{")
+    await engine.generate(asked)  # its answer is waited for already
+    with pytest.raises(EngineFailed, match="starts again"):
+        await engine.generate(asked)
+    engine.close()

@@ -203,6 +203,15 @@ class _Connection:
             self.process.stdin.close()
 
     def _read(self) -> None:
+        """Ends the process too if it sends what is no message, because nothing after that can be understood."""
+        try:
+            self._take_messages()
+        except Exception as error:
+            log.error("the engine's process sent what is no message (%s)", type(error).__name__)
+            self.process.kill()
+        self._conclude()
+
+    def _take_messages(self) -> None:
         assert self.process.stdout is not None
         while (frame := frames.read(cast(Any, self.process.stdout))) is not None:
             self._has_begun.set()
@@ -213,7 +222,6 @@ class _Connection:
                 self._listeners[message.call](message)
             else:
                 self._settle(message)
-        self._conclude()
 
     def _settle(self, message: Answered | Failed) -> None:
         with self._door:
