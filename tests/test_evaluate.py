@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from inline_snapshot import snapshot
 
 from codegemma_lsp.benchmarks.infilling import confidence, report, sandbox
 from codegemma_lsp.benchmarks.infilling.answers import Answer, Mode, answer, mode_for
 from codegemma_lsp.benchmarks.infilling.arms import other_files
 from codegemma_lsp.benchmarks.infilling.bench import Plan, carry_out, pick
+from codegemma_lsp.benchmarks.infilling.command import every_layout
 from codegemma_lsp.benchmarks.infilling.folder import folder_tasks, source_files
 from codegemma_lsp.benchmarks.infilling.humaneval import humaneval_tasks
 from codegemma_lsp.benchmarks.infilling.measures import breaks_syntax, duplicates_suffix, edit_similarity, exact_match
 from codegemma_lsp.benchmarks.infilling.reference import ReferenceEngine
 from codegemma_lsp.benchmarks.infilling.run import Result, Setup, run
-from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Split, Task
+from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Split, Task, after_indentation
 from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 from codegemma_lsp.engines.protocol import Generation, Options, Request
 from codegemma_lsp.models import BUNDLED, model_path
@@ -142,9 +144,31 @@ def test_an_oracle_is_always_right_and_an_empty_engine_never(split: Split, layou
     assert (empty["pass_at_1"], empty["exact_match"], empty["edit_similarity"]) == (0, 0, 0)
 
 
-def test_the_pipeline_takes_nothing_from_a_perfect_line(tmp_path: Path) -> None:
-    oracle = summaries("oracle", pick(humaneval_tasks(Split.SINGLE_LINE), 40, seed=3), False, tmp_path)
+@pytest.mark.parametrize("indented", [False, True])
+def test_the_pipeline_takes_nothing_from_a_perfect_line(indented: bool, tmp_path: Path) -> None:
+    tasks = pick(humaneval_tasks(Split.SINGLE_LINE), 40, seed=3)
+    if indented:
+        tasks = [after_indentation(task) for task in tasks]
+        assert all(task.prefix.endswith(" ") and not task.middle.startswith(" ") for task in tasks)
+    oracle = summaries("oracle", tasks, False, tmp_path)
     assert (oracle["mode"], oracle["pass_at_1"], oracle["exact_match"]) == ("pipeline", 1, 1)
+
+
+def test_a_layout_that_a_family_lacks_is_not_run_twice(tmp_path: Path) -> None:
+    ran: list[Setup] = []
+
+    def on_start(setup: Setup) -> Callable[[Result], None]:
+        ran.append(setup)
+        return lambda _: None
+
+    plans = [
+        Plan(settings=one, tasks=handful(Split.SINGLE_LINE)[:1], raw=True)
+        for one in every_layout(Settings(threads=1, infill_format=InfillFormat.QWEN))
+    ]
+    carry_out(plans, tmp_path, on_start)
+    assert [(setup.layout, setup.heal) for setup in ran] == snapshot(
+        [("psm", False), ("psm", True), ("anchored", False), ("anchored", True)]
+    )
 
 
 @pytest.mark.parametrize("raw", [True, False])

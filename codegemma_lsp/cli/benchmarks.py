@@ -55,6 +55,11 @@ EvaluatedModels = Annotated[
 ]
 Layouts = Annotated[bool, typer.Option("--layouts", help="Evaluate every layout, with and without token healing.")]
 
+Indented = Annotated[
+    bool,
+    typer.Option("--indented", help="Put the cursor after the indentation of missing lines, as editors indent them."),
+]
+
 
 @evaluation.command()
 def infilling(
@@ -63,6 +68,7 @@ def infilling(
     raw: Raw = False,
     model: EvaluatedModels = None,
     layouts: Layouts = False,
+    indented: Indented = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of tasks, drawn with --seed.")] = None,
     seed: Annotated[int, typer.Option(help="Seed for drawing tasks and spans.")] = 0,
     settings: Settings_ = None,
@@ -96,6 +102,7 @@ def infilling(
             summary=summary,
             picture=picture,
             confidence=sure,
+            indented=indented,
         )
         command.evaluate(options)
     except command.ERRORS as error:

@@ -16,7 +16,7 @@ from codegemma_lsp.benchmarks.infilling.bench import Plan, carry_out, pick
 from codegemma_lsp.benchmarks.infilling.folder import folder_tasks, with_other_files
 from codegemma_lsp.benchmarks.infilling.humaneval import humaneval_tasks
 from codegemma_lsp.benchmarks.infilling.run import Result, Setup, read
-from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Split
+from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Split, after_indentation
 from codegemma_lsp.files import BadOutput, cache_folder, check_folder, check_picture, check_writable
 from codegemma_lsp.models.packaged import NotPackaged
 from codegemma_lsp.prompt import BudgetTooSmall, Layout
@@ -31,7 +31,7 @@ TASKS_OF_A_KIND = 100
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalOptions:
     """The options of the command line. Each of ``settings`` is run on the same tasks, and with ``layouts`` in every
-    layout."""
+    layout. With ``indented``, the cursor is after the indentation of a line that is left out."""
 
     settings: Sequence[Settings]
     split: Split
@@ -44,6 +44,7 @@ class EvalOptions:
     summary: Path | None
     picture: Path | None
     confidence: Path | None = None
+    indented: bool = False
 
 
 def evaluate(options: EvalOptions) -> None:
@@ -69,6 +70,7 @@ def plans_for(options: EvalOptions) -> list[Plan]:
     settings = [each for one in options.settings for each in (every_layout(one) if options.layouts else [one])]
     if options.folder is None:
         tasks = pick(humaneval_tasks(options.split, options.seed), options.limit, options.seed)
+        tasks = [after_indentation(task) for task in tasks] if options.indented else tasks
         return [Plan(settings=one, tasks=tasks, raw=options.raw) for one in settings]
     plans = []
     for cut in Cut:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -22,7 +22,8 @@ class Split(StrEnum):
 class Task:
     """A text with a middle left out. ``middle`` is the right answer, between ``prefix`` and ``suffix``.
 
-    ``whole_lines`` means that all three end at line ends, and ``one_line`` that only one line is asked for. ``test`` is
+    ``whole_lines`` means that all three end at line ends, but for a prefix that ends after the first line's indentation
+    (``after_indentation``), and ``one_line`` that only one line is asked for. ``test`` is
     the code to run after the program, or "" if an answer is only compared. ``path`` is the file's name that the model
     sees. ``arm`` names what it may see of other files in ``folder``, or is "" for nothing. ``needed`` are the names of
     other files that the right answer uses, if they are known.
@@ -41,3 +42,11 @@ class Task:
     folder: str = ""
     arm: str = ""
     needed: tuple[str, ...] = ()
+
+
+def after_indentation(task: Task) -> Task:
+    """Returns a task of whole lines with the first one's indentation in the prefix, as editors indent a new line."""
+    if not task.whole_lines:
+        return task
+    rest = task.middle.lstrip(" \t")
+    return replace(task, prefix=task.prefix + task.middle[: len(task.middle) - len(rest)], middle=rest)
