@@ -11,6 +11,7 @@ from codegemma_lsp.completion.types import PendingRequest, Plan, Planning, Query
 from codegemma_lsp.context import cursor_context
 from codegemma_lsp.engines.protocol import Engine, Progress, Request, Sampling
 from codegemma_lsp.prompt import (
+    LONGEST_PIECE,
     Budget,
     CursorContext,
     OtherFile,
@@ -52,7 +53,10 @@ def plan_completion(
     syntax = parse(part.text, name, before.syntax)
     head = parse(head_of(cursor.text), name, before.head)
     scope = cursor_scope(syntax, part.offset)
-    context = cursor_context(part, cursor.offset, scope, head, path=query.path, repository=query.repository)
+    reach = LONGEST_PIECE * settings.context_tokens
+    context = cursor_context(
+        part, cursor.offset, scope, head, path=query.path, repository=query.repository, reach=reach
+    )
     prompts = _Prompts(context, engine, settings)
     shown = prompts.shown(query.other_files, before, first_window_ms)
     plan = Plan(

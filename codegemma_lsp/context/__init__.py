@@ -5,13 +5,14 @@ from __future__ import annotations
 from codegemma_lsp.context.editor import DefinedSymbol, DefinitionPlace, editor_definitions
 from codegemma_lsp.context.files import DiskFiles
 from codegemma_lsp.context.pieces import CursorInFile, Files, Kind, Piece, Source
+from codegemma_lsp.context.secrets import masked, masked_around
 from codegemma_lsp.context.selection import LEAST_VALUE, Selection, Weighed, gather, piece_tokens, select
 from codegemma_lsp.context.similar import similar_code
 from codegemma_lsp.context.sources import SOURCES, pieces_in_folder
 from codegemma_lsp.context.symbols import Symbol, symbols_near
 from codegemma_lsp.context.wanted import name_needed_at
 from codegemma_lsp.context.workspace import NotAllowed, Workspace, looks_secret, looks_secret_when_open, on_disk
-from codegemma_lsp.prompt import CursorContext, OtherFile
+from codegemma_lsp.prompt import CursorContext
 from codegemma_lsp.syntax import CursorScope, Excerpt, Syntax, imports
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "gather",
     "looks_secret",
     "looks_secret_when_open",
+    "masked",
     "name_needed_at",
     "on_disk",
     "piece_tokens",
@@ -52,19 +54,20 @@ def cursor_context(
     head: Syntax,
     *,
     path: str,
-    other_files: tuple[OtherFile, ...] = (),
+    reach: int,
     repository: str = "",
 ) -> CursorContext:
     """Returns the cursor's context: the file's text, its imports, and the headers of the definitions around the cursor.
 
-    ``scope`` is that of the cursor in ``excerpt``. ``head`` is the syntax of the file's head.
+    ``scope`` is that of the cursor in ``excerpt``. ``head`` is the syntax of the file's head. Secrets are masked as far
+    as ``reach`` code points from the cursor.
     """
+    outer = ((excerpt.original(span.start), excerpt.text[span.start : span.end]) for span in scope.headers)
     return CursorContext(
         path=path,
-        text=excerpt.source,
+        text=masked_around(excerpt.source, offset, reach),
         offset=offset,
-        imports=tuple((span.start, head.text[span.start : span.end]) for span in imports(head)),
-        headers=tuple((excerpt.original(span.start), excerpt.text[span.start : span.end]) for span in scope.headers),
-        other_files=other_files,
+        imports=tuple((span.start, masked(head.text[span.start : span.end])) for span in imports(head)),
+        headers=tuple((start, masked(text)) for start, text in outer),
         repository=repository,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from codegemma_lsp import engines
 from codegemma_lsp.completion import Outcome, Query
-from codegemma_lsp.context import SOURCES, DiskFiles
+from codegemma_lsp.context import SOURCES, DiskFiles, masked
 from codegemma_lsp.document import Change, Document, Encoding, file_path
 from codegemma_lsp.engines.priority_gate import PriorityGate
 from codegemma_lsp.engines.protocol import Engine
@@ -133,7 +134,8 @@ class Session:
 
     async def load(self) -> None:
         """Loads the model of the current settings, unless it is loaded. Never raises: a failure becomes a status."""
-        await self.manager.load(self.settings)
+        # The first plan would otherwise wait for the library that finds secrets.
+        await asyncio.gather(self.manager.load(self.settings), asyncio.to_thread(masked, "a first line"))
 
     def _on_loaded(self) -> None:
         self.completions.on_loaded(self.settings)

@@ -1,0 +1,134 @@
+"""Secrets in the very file that is completed: no prompt has them, and no offset changes."""
+
+from __future__ import annotations
+
+import random
+import string
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from codegemma_lsp.completion import Query, plan_completion
+from codegemma_lsp.completion.types import Planning
+from codegemma_lsp.context.secrets import masked, masked_around
+from codegemma_lsp.document import Document
+from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param('password = "hunter2secret"', snapshot('password = "xxxxxxxxxxxxx"'), id="a password"),
+        pytest.param('aws_key = "AKIAIOSFODNN7EXAMPLE"', snapshot('aws_key = "xxxxxxxxxxxxxxxxxxxx"'), id="a key"),
+        pytest.param(
+            'url = "postgres://bob:s3cr3tpw@host/shop"',
+            snapshot('url = "postgres://bob:xxxxxxxx@host/shop"'),
+            id="in an address",
+        ),
+        pytest.param(
+            "token: ghp_16C7e42F292c6912E7710c838347Ae178B4a  # mine",
+            snapshot("token: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx  # mine"),
+            id="a token, as a whole",
+        ),
+        pytest.param(
+            'KEY = """-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDR\n"""\nx = 1',
+            snapshot("""\
+KEY = \"""-----BEGIN PRIVATE KEY-----
+xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+\"""
+x = 1\
+"""),
+            id="a private key",
+        ),
+        pytest.param(
+            "def login(user, password=None):\n    return check(user, password)",
+            snapshot("""\
+def login(user, password=None):
+    return check(user, password)\
+"""),
+            id="names are none",
+        ),
+        pytest.param(
+            'BEGIN = "-----BEGIN RSA PRIVATE KEY"\ndef parse(): ...',
+            snapshot("""\
+BEGIN = "-----BEGIN RSA PRIVATE KEY"
+def parse(): ...\
+"""),
+            id="the mark of a key alone",
+        ),
+    ],
+)
+def test_secrets_are_masked(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+def test_a_text_without_secrets_is_the_same_object() -> None:
+    text = "\n".join(f"value_{number} = compute({number})" for number in range(200))
+    assert masked(text) is text
+    assert masked_around(text, 500, 100) is text
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ['password = "hunter2secret"', "x = 1\r", "", "  😀 = '–'", 'url = "https://u:pa55word1@h/"', "a" * 500]
+        )
+    ),
+    st.integers(0, 2000),
+    st.integers(0, 500),
+)
+def test_no_offset_changes(lines: list[str], offset: int, reach: int) -> None:
+    text = "\n".join(lines)
+    shown = masked_around(text, min(offset, len(text)), reach)
+    assert [len(line) for line in shown.split("\n")] == [len(line) for line in lines or [""]]
+    assert masked(masked(text)) == masked(text)
+
+
+def planted(count: int) -> Iterator[tuple[str, str]]:
+    """Yields lines of code with a secret, and the secret."""
+    rng = random.Random(5)
+
+    def drawn(size: int, of: str = string.ascii_letters + string.digits) -> str:
+        return "".join(rng.choice(of) for _ in range(size))
+
+    kinds: list[Callable[[], tuple[str, str]]] = [
+        lambda: ('password = "{}"', drawn(12)),
+        lambda: ('"api_key": "{}",', drawn(24)),
+        lambda: ("export SECRET_KEY='{}'", drawn(32)),
+        lambda: ('aws = "{}"', f"AKIA{drawn(16, string.ascii_uppercase + string.digits)}"),
+        lambda: ("token: {}", f"ghp_{drawn(36)}"),
+        lambda: ('stripe.api_key = "{}"', f"sk_live_{drawn(24)}"),
+        lambda: ('db = "postgres://shop:{}@db.internal/shop"', drawn(10)),
+        lambda: ('SLACK = "{}"', f"xoxb-{drawn(12, string.digits)}-{drawn(12, string.digits)}-{drawn(24)}"),
+    ]
+    for number in range(count):
+        line, secret = kinds[number % len(kinds)]()
+        yield line.format(secret), secret
+
+
+def test_of_a_hundred_planted_secrets_none_is_in_the_tokens_of_a_prompt(engine: LlamaEngine) -> None:
+    found = []
+    for line, secret in planted(100):
+        text = f"import os\n\n\ndef connect():\n    {line}\n    \n    return {line}\n"
+        document = Document(uri="file:///shop.py", text=text, language="python", version=1)
+        query = Query(document=document, offset=text.index("\n    return"), path="shop.py")
+        plan, _ = plan_completion(query, Planning(), engine, Settings())
+        prompt = b"".join(engine.tokenizer.piece(token) for token in engine.tokenizer.tokens(plan.prompt)).decode()
+        assert "def connect" in prompt
+        found += [secret] if secret[4:] in prompt else []
+    assert found == []
+
+
+def test_known_lines_cost_less_than_new_ones() -> None:
+    text = "\n".join(f"line_{number} = {number}" for number in range(2000))
+    times = []
+    for _ in range(2):
+        began = time.perf_counter()
+        masked(text)
+        times.append(time.perf_counter() - began)
+    assert times[1] < times[0] / 4
