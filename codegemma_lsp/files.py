@@ -140,12 +140,13 @@ CACHE_VARIABLE = "CODEGEMMA_CACHE"
 
 
 def cache_folder(*names: str) -> Path:
-    """Returns a folder in the user's cache, which is created if it is missing. Only the user may enter the cache.
-    Raises ``OSError``."""
+    """Returns a folder in the user's cache, which is created if it is missing. Only the user may enter the cache, but
+    for a folder that was there and that ``CACHE_VARIABLE`` names. Raises ``OSError``."""
     given = os.environ.get(CACHE_VARIABLE)
     top = Path(given).expanduser() if given else user_cache_path("codegemma-lsp", appauthor=False)
     top.mkdir(parents=True, exist_ok=True, mode=0o700)
-    top.chmod(0o700)
+    if not given:
+        top.chmod(0o700)
     folder = top.joinpath(*names)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

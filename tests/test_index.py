@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -241,6 +242,65 @@ def test_the_index_is_shown_rebuilt_and_deleted(folder: Path) -> None:
     assert "is deleted" in run("clear", cwd=folder)
     assert not list(index_path(folder).parent.glob(f"{index_path(folder).name}*"))
     assert run("status", "nowhere", cwd=folder).startswith("2: codegemma-lsp: There is no folder")
+
+
+def test_a_locked_index_stays_as_it_is(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "index.sqlite3"
+    with closing(Index(path, folder)) as index:
+        update(index, files_in(folder))
+    monkeypatch.setattr("codegemma_lsp.index.store._BUSY_S", 0)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            Index(path, folder)
+    with closing(Index(path, folder)) as index:
+        assert list(index.stamps()) == ["orders.py"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")
+def test_a_name_that_is_no_unicode_is_left_out(folder: Path) -> None:
+    (folder / os.fsdecode(b"caf\xe9.py")).write_text("x = 1\n")
+    with closing(indexed(folder)) as index:
+        update_file(index, files_in(folder), os.fsdecode(b"caf\xe9.py"))
+        assert list(index.stamps()) == ["orders.py"]
+
+
+def test_what_a_scan_passes_over_is_not_read_when_it_is_saved(folder: Path) -> None:
+    for path in (".history/orders_2026.py", "node_modules/a/index.js", "lib/site-packages/b.py"):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text("def saved(): ...\n")
+    with closing(indexed(folder)) as index:
+        for path in (".history/orders_2026.py", "node_modules/a/index.js", "lib/site-packages/b.py"):
+            update_file(index, files_in(folder), path)
+        assert list(index.stamps()) == ["orders.py"]
+
+
+def test_a_folder_that_is_gone_keeps_its_index(folder: Path) -> None:
+    with closing(indexed(folder)) as index:
+        folder.rename(folder.with_name("away"))
+        with pytest.raises(FileNotFoundError):
+            update(index, files_in(folder))
+        assert list(index.stamps()) == ["orders.py"]
+
+
+def test_the_cursors_own_file_takes_no_others_place(folder: Path) -> None:
+    before = REFUNDS.partition("<CURSOR>")[0]
+    (folder / "refunds.py").write_text("\n\n".join([before.replace("read_refunds", f"read_{n}") for n in range(20)]))
+    assert len(found(folder)) == 1
+
+
+async def test_code_of_the_workspace_is_not_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers are started in the workspace."""
+    monkeypatch.setattr("codegemma_lsp.session.code_index._SETTLE_S", 0)
+    (folder / "pathspec.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    monkeypatch.chdir(folder)
+    kept = CodeIndex()
+    kept.source(folder)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*kept._builds.values())
+    await kept.shut_down()
+    assert index_path(folder).exists()
+    assert not (tmp_path / "ran").exists()
 
 
 async def test_a_session_reads_the_folder_beside_and_follows_what_changes(

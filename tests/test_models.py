@@ -359,6 +359,9 @@ def test_a_model_on_the_command_line(models: Path, tmp_path: Path) -> None:
         ("/models/Foo-7B-Instruct-Q4_K_M.gguf", True),
         ("/models/gemma-2-2b-it.gguf", True),
         ("/models/itself-7b-base.gguf", False),
+        ("https://chat.example.org", False),
+        ("http://gpu.it:8080/v1#codellama-7b", False),
+        ("http://127.0.0.1:8080#qwen2.5-coder-7b-instruct", True),
     ],
 )
 def test_a_file_says_by_its_name_whether_it_chats(model: str, chats: bool) -> None:

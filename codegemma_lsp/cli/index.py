@@ -44,21 +44,21 @@ def status_command(folder: Folder = None) -> None:
 
 @index.command("rebuild")
 def rebuild_command(folder: Folder = None) -> None:
-    """Read all sources of a folder again. The index has their names and no other text."""
+    """Read all sources of a folder again. The index has the words in them, but not their order."""
     root = _root(folder)
     began = time.monotonic()
     with _readable(root):
-        delete(path := index_path(root))
         files = DiskFiles(root=root, workspace=Workspace((root,), lambda _: None), packages=False)
-        with closing(Index(path, root)) as new, _counting() as on_read:
+        with closing(Index(index_path(root), root)) as new, _counting() as on_read:
+            new.remove(new.stamps())  # in place, because a server may have the file open
             report = update(new, files, on_read)
     typer.echo(f"{root}: {report.files:,} files in {time.monotonic() - began:.1f} s")
 
 
 @index.command("clear")
 def clear_command(folder: Folder = None) -> None:
-    """Delete the index of a folder."""
-    root = _root(folder)
+    """Delete the index of a folder, which may be gone itself."""
+    root = (folder or Path.cwd()).absolute()
     with _readable(root):
         delete(index_path(root))
     typer.echo(f"The index of {root} is deleted.")

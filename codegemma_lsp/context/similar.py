@@ -56,7 +56,8 @@ def similar_code(search: Search) -> Source:
         names = names_in(_lines_before(cursor))
         if len(names) < _FEWEST_NAMES:
             return
-        pieces = [piece for hit in search(names, _CANDIDATES) if (piece := _piece(hit, names, cursor, files))]
+        hits = [hit for hit in search(names, 4 * _CANDIDATES) if _may_help(hit, cursor)][:_CANDIDATES]
+        pieces = [piece for hit in hits if (piece := _piece(hit, names, files))]
         yield from sorted(pieces, key=lambda piece: -piece.value)[:1]
 
     return similar
@@ -66,15 +67,18 @@ def _is_like(language: str, other: str) -> bool:
     return language == other or {language, other} <= _SCRIPTS
 
 
+def _may_help(hit: Hit, cursor: CursorInFile) -> bool:
+    return hit.path != cursor.path and _is_like(language_name("", hit.path), cursor.language)
+
+
 def _lines_before(cursor: CursorInFile) -> str:
     lines = cursor.text[: cursor.offset].split("\n")
     return "\n".join(lines[-_BEFORE:])
 
 
-def _piece(hit: Hit, names: frozenset[str], cursor: CursorInFile, files: Files) -> Piece | None:
+def _piece(hit: Hit, names: frozenset[str], files: Files) -> Piece | None:
     """Returns the lines of a hit that are most alike, and what follows them, or None if nothing is alike there."""
-    is_other = hit.path != cursor.path and _is_like(language_name("", hit.path), cursor.language)
-    text = files.read(hit.path) if is_other else None
+    text = files.read(hit.path)
     if text is None:
         return None
     lines = text.split("\n")[hit.first : hit.last + 1 + _FOLLOWING]

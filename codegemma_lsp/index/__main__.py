@@ -8,24 +8,33 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from codegemma_lsp.context import DiskFiles, Workspace
 from codegemma_lsp.index.build import update
-from codegemma_lsp.index.store import Index, index_path
+from codegemma_lsp.index.store import Index, delete, index_path, is_damage
 
 _LOWEST = 19
+
+
+def _update(folder: Path) -> None:
+    files = DiskFiles(root=folder, workspace=Workspace((folder,), lambda _: None), packages=False)
+    with closing(Index(index_path(folder), folder)) as index:
+        update(index, files)
 
 
 def main(folder: Path) -> int:
     if hasattr(os, "nice"):
         os.nice(_LOWEST)
     try:
-        index = Index(index_path(folder), folder)
         try:
-            update(index, DiskFiles(root=folder, workspace=Workspace((folder,), lambda _: None), packages=False))
-        finally:
-            index.close()
+            _update(folder)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            delete(index_path(folder))
+            _update(folder)
     except (OSError, sqlite3.Error) as error:
         sys.stderr.write(f"{folder} cannot be indexed ({error}).\n")
         return 1

@@ -40,6 +40,8 @@ def update(
     Only files ``below`` a folder are read, whose path ends with ``/``. ``on_read`` is told the number of files
     that were read so far. Raises ``sqlite3.Error`` and ``OSError``.
     """
+    if not files.root.is_dir():
+        raise FileNotFoundError(f"There is no folder {files.root}.")
     known = index.stamps()
     present = dict(islice(source_files(files.root, below), MOST_FILES))
     changed = [path for path, stamp in present.items() if known.get(path) != stamp]
@@ -53,7 +55,10 @@ def update(
 
 def update_file(index: Index, files: DiskFiles, path: str) -> None:
     """Reads one file again, or drops it. Raises ``sqlite3.Error`` and ``OSError``."""
-    stamp = _stamp(files.root / path) if _is_wanted(files.root, path) else None
+    if not _is_text(path):
+        return
+    is_reached = all(_is_entered(files.root, above.as_posix()) for above in list(Path(path).parents)[:-1])
+    stamp = _stamp(files.root / path) if is_reached and _is_wanted(files.root, path) else None
     if stamp is None:
         index.remove([path])
     elif index.stamp(path) != stamp:
@@ -87,7 +92,17 @@ def _is_entered(root: Path, folder: str) -> bool:
 
 def _is_wanted(root: Path, path: str) -> bool:
     relative = Path(path)
-    return bool(language_name("", relative.name)) and not looks_secret(relative) and not is_ignored(relative, root)
+    is_source = _is_text(path) and bool(language_name("", relative.name))
+    return is_source and not looks_secret(relative) and not is_ignored(relative, root)
+
+
+def _is_text(path: str) -> bool:
+    """Returns whether a path is UTF-8. SQLite takes no other."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _stamp(path: Path) -> Stamp | None:

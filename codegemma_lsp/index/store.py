@@ -1,4 +1,5 @@
-"""The index of a workspace folder: one SQLite file, with the names in each block of its files and no other text."""
+"""The index of a workspace folder: one SQLite file, with the words in each block of its files, but not their
+order."""
 
 from __future__ import annotations
 
@@ -56,11 +57,19 @@ class Index:
         self._turn = threading.Lock()
         try:
             self._connection = _opened(path, folder)
-        except sqlite3.DatabaseError:
-            if path is None:
+        except sqlite3.DatabaseError as error:
+            if path is None or not is_damage(error):
                 raise
             delete(path)
             self._connection = _opened(path, folder)
+        self._file = path.stat().st_ino if path is not None else 0
+
+    def is_there(self) -> bool:
+        """Returns whether the file that was opened still has its name."""
+        try:
+            return self.path is None or self.path.stat().st_ino == self._file
+        except OSError:
+            return False
 
     def stamps(self) -> dict[str, Stamp]:
         """Returns the files in the index, each as it was when it was read."""
@@ -76,8 +85,10 @@ class Index:
 
     def put(self, files: Iterable[tuple[str, Stamp, Collection[Block]]]) -> None:
         """Adds or replaces files, all or none."""
+        read = list(files)  # before the file is locked
         with self._turn, self._connection:
-            for path, stamp, found in files:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for path, stamp, found in read:
                 self._drop(path)
                 first = self._last_row() + 1
                 self._connection.executemany(
@@ -92,6 +103,7 @@ class Index:
 
     def remove(self, paths: Iterable[str]) -> None:
         with self._turn, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
             for path in paths:
                 self._drop(path)
 
@@ -137,6 +149,14 @@ class Index:
         return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM blocks_content").fetchone()[0])
 
 
+_DAMAGE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Returns whether an index must begin anew. One that is locked, or for which the disk is full, is in use."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_NOTADB) & 0xFF in _DAMAGE
+
+
 def _opened(path: Path | None, folder: Path) -> sqlite3.Connection:
     if path is not None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
@@ -151,14 +171,19 @@ def _opened(path: Path | None, folder: Path) -> sqlite3.Connection:
             if version == 0:
                 for statement in _SCHEMA.split(";\n"):
                     connection.execute(statement)
-                connection.execute("INSERT INTO folder VALUES (?)", (str(folder),))
+                connection.execute("INSERT INTO folder VALUES (?)", (_stored(folder),))
             known = connection.execute("SELECT path FROM folder").fetchone()
-        if version not in (0, _VERSION) or known != (str(folder),):
+        if version not in (0, _VERSION) or known != (_stored(folder),):
             raise sqlite3.DatabaseError("another index")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _stored(folder: Path) -> str:
+    """Returns a folder's path as text that SQLite takes, also if its bytes are not UTF-8."""
+    return os.fsencode(folder).decode("utf-8", "backslashreplace")
 
 
 def index_path(folder: Path) -> Path:

@@ -89,6 +89,8 @@ def choose_chat(found: Found, completion: str) -> str | None:
 
 def is_instruct(model: str) -> bool:
     """Returns whether a completion model can also chat, by the catalogue or else by the file's name."""
+    if is_url(model):  # a host may be called chat.example.org
+        model = model.partition("#")[2]
     known = CATALOGUE.get(model) or CATALOGUE.get(Path(model).stem)
     return known.chats if known is not None else _INSTRUCT.search(Path(model).name) is not None
 

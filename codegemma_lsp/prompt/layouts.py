@@ -224,7 +224,7 @@ def _kept_window(
 
     The suffix may have changed. It is then taken again, which costs a prefill of the suffix and the middle.
     """
-    if window is None or context.offset < window.anchor:
+    if window is None or context.offset < window.anchor or _is_back_above(context, window):
         return None
     if context.text[window.head : window.anchor] != window.before:
         return None
@@ -247,6 +247,12 @@ def _kept_window(
     if used > room:
         return None
     return replace(window, suffix=suffix, to_the_end=context.offset + len(suffix) == len(context.text))
+
+
+def _is_back_above(context: CursorContext, window: PromptWindow) -> bool:
+    """Returns whether the cursor is in the line of which the middle has the last token (``Family.anchors_in_line``),
+    and so too little to heal."""
+    return window.head < window.anchor and line_start(context.text, context.offset) < window.anchor
 
 
 def _new_window(context: CursorContext, room: int, budget: Budget, tokenizer: Tokenizer) -> PromptWindow:

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 _SETTLE_S = 3.0
 """The number of seconds after the first question about a folder at which it is read, so that it costs no start."""
+_HIDDEN = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)
+"""On Windows: no console window, and what ``nice`` does elsewhere."""
+_PATIENCE_S = 1.0
 _MANY = 50
 """The number of changed files, as after a checkout, from which a folder is read as a whole."""
 
@@ -37,6 +40,7 @@ class CodeIndex:
         self._open: dict[Path, Index] = {}
         self._opening = threading.Lock()
         self._builds: dict[Path, asyncio.Task[None]] = {}
+        self._again: set[Path] = set()
         self._running: set[asyncio.subprocess.Process] = set()
         self._thread = ThreadPoolExecutor(1, "codegemma-index")
 
@@ -60,16 +64,30 @@ class CodeIndex:
     def _read(self, folder: Path) -> None:
         task = self._builds.get(folder)
         if task is None or task.done():
-            self._builds[folder] = asyncio.ensure_future(self._build(folder))
+            self._builds[folder] = asyncio.ensure_future(self._build_until_done(folder))
+        else:
+            self._again.add(folder)
+
+    async def _build_until_done(self, folder: Path) -> None:
+        """Reads a folder, and once more if many of its files have changed meanwhile."""
+        self._again.add(folder)
+        while folder in self._again:
+            await asyncio.sleep(_SETTLE_S)
+            self._again.discard(folder)
+            try:
+                await self._build(folder)
+            except OSError as error:
+                log.warning("a folder could not be indexed: %s", type(error).__name__)
 
     async def _build(self, folder: Path) -> None:
-        await asyncio.sleep(_SETTLE_S)
+        # -P: the folder in which the server was started may be a workspace, and is no place to import from.
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "codegemma_lsp.index", str(folder)),
+            *("-P", "-m", "codegemma_lsp.index", str(folder)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            creationflags=_HIDDEN,
         )
         self._running.add(process)
         try:
@@ -77,7 +95,8 @@ class CodeIndex:
                 log.warning("a folder could not be indexed")
         finally:
             _end(process)
-            await process.wait()
+            with suppress(TimeoutError):  # one that waits for a network folder may not end
+                await asyncio.wait_for(process.wait(), _PATIENCE_S)
             self._running.discard(process)
 
     def _search(self, folder: Path, names: Collection[str], limit: int) -> Sequence[Hit]:
@@ -96,6 +115,10 @@ class CodeIndex:
 
     def _index(self, folder: Path) -> Index:
         with self._opening:
+            known = self._open.get(folder)
+            if known is not None and not known.is_there():  # ``codegemma-lsp index clear``
+                known.close()
+                del self._open[folder]
             if folder not in self._open:
                 self._open[folder] = Index(index_path(folder), folder)
             return self._open[folder]
@@ -109,7 +132,7 @@ class CodeIndex:
 
     def close_now(self) -> None:
         """Does what ``shut_down`` does when no event loop runs any more."""
-        for process in self._running:
+        for process in tuple(self._running):  # another thread may call it
             _end(process)
         self._thread.shutdown(wait=False, cancel_futures=True)
 

@@ -19,6 +19,8 @@ from codegemma_lsp.engines.protocol import (
     EngineFailed,
     EngineUnavailable,
     LoadCancelled,
+    ModelNotFound,
+    ModelUnusable,
     OnFailure,
     OnProgress,
     ServerFailed,
@@ -218,7 +220,7 @@ class EngineManager:
         except EngineFailed as error:
             self._on_failure(engine, error)
             raise
-        except ServerFailed as error:
+        except (ModelNotFound, ModelUnusable, ServerFailed) as error:
             self._set(Status(message=str(error), kind="Warning"))
             raise
         self._on_success()

@@ -23,9 +23,9 @@ BYTE = 1000
 @dataclass
 class ModelServer:
     """What the server does, and what it was asked. ``refusals``: for each generation in turn (status, type, body) in
-    place of an answer; ``broken``: how many generations end without their end; ``error``: a line in place of the end;
-    ``waits``: whether it waits for the client to leave after the first piece; ``is_mute``: whether it then says nothing
-    at all; ``left``: set when a client has left."""
+    place of an answer; ``unready``: the same for all but the list of models; ``broken``: how many generations end
+    without their end; ``error``: a line in place of the end; ``waits``: whether it waits for the client to leave after
+    the first piece; ``is_mute``: whether it then says nothing at all; ``left``: set when a client has left."""
 
     kind: str = "llama"
     names: list[str] = field(default_factory=lambda: [NAME])
@@ -35,6 +35,7 @@ class ModelServer:
     template: str = ""
     refusals: list[tuple[int, str, str]] = field(default_factory=list)
     listing: tuple[int, str, str] | None = None
+    unready: tuple[int, str, str] | None = None
     broken: int = 0
     error: str = ""
     waits: bool = False
@@ -87,6 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
             answers["/api/version"] = {"version": "0.12"}
         if self.path == "/v1/models" and server.listing is not None:
             self._answer(*server.listing)
+        elif self.path != "/v1/models" and server.unready is not None:
+            self._answer(*server.unready)
         else:
             self._json(answers.get(self.path))
 
@@ -94,7 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server_
         self._note()
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path == "/tokenize":
+        if server.unready is not None:
+            self._answer(*server.unready)
+        elif self.path == "/tokenize":
             self._json(self._tokens(body))
         elif self.path in self._generating():
             waits = server.waits
@@ -174,12 +179,14 @@ class _Handler(BaseHTTPRequestHandler):
         if "/chat/" in self.path:
             return "data: " + json.dumps({"choices": [{"delta": {"content": text}, "finish_reason": None}]})
         if self.server_.kind == "ollama":
-            return json.dumps({"response": text, "done": False})
+            return json.dumps({"response": text, "done": False}, ensure_ascii=False)
         if self.server_.kind == "llama":
             logprobs: dict[str, Any] = {"content": [{"token": text, "logprob": -0.25}]}
         else:
             logprobs = {"tokens": [text], "token_logprobs": [-0.25]}
-        return "data: " + json.dumps({"choices": [{"text": text, "logprobs": logprobs, "finish_reason": None}]})
+        return "data: " + json.dumps(
+            {"choices": [{"text": text, "logprobs": logprobs, "finish_reason": None}]}, ensure_ascii=False
+        )
 
     def _end(self) -> list[str]:
         finish = self.server_.finish

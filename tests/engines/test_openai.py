@@ -649,6 +649,44 @@ async def test_a_server_that_is_down_is_left_alone_for_a_while(server: ModelServ
         assert await completed(engine) == "a + b"
 
 
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        pytest.param(503, ServerFailed, id="it is loading its model"),
+        pytest.param(401, ModelUnusable, id="it wants a key"),
+    ],
+)
+def test_what_a_server_refuses_for_now_says_nothing_of_its_kind(
+    server: ModelServer, status: int, error: type[EngineError]
+) -> None:
+    server.unready = (status, "application/json", "{}")
+    with pytest.raises(error):
+        OpenAIEngine(Settings(model=server.url))
+    server.unready = None
+    engine = OpenAIEngine(Settings(model=server.url))
+    assert isinstance(engine.tokenizer, ServerTokenizer)
+    engine.close()
+
+
+async def test_a_server_that_comes_back_with_another_model_is_asked_again(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tokens of the one before would mean other texts."""
+    monkeypatch.setattr(openai, "_KNOWN_FOR_S", -1.0)
+    async with connected(server) as engine:
+        assert await completed(engine) == "a + b"
+        server.names = ["qwen2.5-coder-1.5b"]
+        with pytest.raises(EngineFailed, match="asked again"):
+            await completed(engine)
+
+
+@each_kind
+async def test_a_line_of_the_answer_may_have_other_line_ends(server: ModelServer, kind: str) -> None:
+    server.kind, server.pieces = kind, ["a\u2028", "b\u0085c"]
+    async with connected(server) as engine:
+        assert await completed(engine) == "a\u2028b\u0085c"
+
+
 async def test_a_server_that_is_started_later_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_manager, "_LOOK_AT_SERVER_S", 0.05)
     with socket.socket() as free:

@@ -107,6 +107,14 @@ def test_a_family_may_begin_the_middle_within_the_line_above(document: str, expe
     assert f"{shown(prompt, family)} + {prompt.forced_prefix!r}" == expected
 
 
+def test_back_in_the_line_above_the_word_is_healed() -> None:
+    """After Enter and Backspace, of which the middle would have nothing to spell again."""
+    family = BY_NAME["qwen"]
+    below = infill("total = compute\n<CURSOR>", family=family, heal=True)
+    back = infill("total = compute<CURSOR>", family=family, heal=True, after=below)
+    assert back.prompt.forced_prefix == b" compute"
+
+
 def test_a_model_that_cannot_infill_sees_the_text_before_the_cursor_only() -> None:
     assert shown(infill(DOCUMENT, Layout.PSM, family=PREFIX_ONLY).prompt, PREFIX_ONLY) == snapshot("""\
 import a

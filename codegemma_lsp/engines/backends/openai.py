@@ -11,6 +11,7 @@ import logging
 import random
 import threading
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -63,6 +64,8 @@ _RETRIES = 2
 _PAUSE_S = 0.2
 _PATIENCE_S = 5.0
 """The number of seconds that requests have to end when the engine closes."""
+_KNOWN_FOR_S = 10.0
+"""The number of seconds without an answer after which the server may have been started with another model."""
 _CLOSED = "The engine was closed before it could answer."
 _jitter = random.SystemRandom()
 
@@ -105,6 +108,7 @@ class OpenAIEngine:
         self.chat_template = self._about.chat_template if renders else PLAIN
         self.context_tokens = min(settings.context_tokens, self._about.context_tokens or settings.context_tokens)
         self.usage = Usage()
+        self._seen_at = time.monotonic()
         self._ends = unmistakable(self.tokenizer.family)
         self.breaker = Breaker()
         self._jobs: list[_Job] = []
@@ -198,6 +202,7 @@ class OpenAIEngine:
     async def _attempts(self, job: _Job) -> Finish:
         """Asks again after a failure that may pass, as long as nothing was answered."""
         self.breaker.check()
+        await self._look_again()
         asked = await self._asked(job)
         url, body = request_of(self._about, self._address, asked)
         for attempt in range(_RETRIES + 1):
@@ -210,6 +215,16 @@ class OpenAIEngine:
             await asyncio.sleep(_PAUSE_S * 2**attempt * _jitter.uniform(0.5, 1.5))
         self.breaker.failed()
         raise reason
+
+    async def _look_again(self) -> None:
+        """Raises ``EngineFailed`` if the server has come back with another model, whose token ids mean other texts."""
+        is_by_tokens = isinstance(self.tokenizer, ServerTokenizer)
+        if not is_by_tokens or time.monotonic() - self._seen_at < _KNOWN_FOR_S:
+            return
+        about = await asyncio.to_thread(look, self._server)
+        if about != self._about:
+            raise EngineFailed(f"The server runs {about.model} in another way than before, so it is asked again.")
+        self._seen_at = time.monotonic()
 
     async def _asked(self, job: _Job) -> Asked:
         """Returns what is sent: the prompt, and what was generated before the request was cancelled."""
@@ -255,11 +270,12 @@ class OpenAIEngine:
                 return await self._read(job, response)
         except httpx2.HTTPError as error:
             took_long = isinstance(error, httpx2.ReadTimeout)
+            self._seen_at = -_KNOWN_FOR_S
             raise _Refused(failure(error, self._address), not took_long) from None
 
     async def _read(self, job: _Job, response: httpx2.Response) -> Finish:
         finish: Finish | None = None
-        async for line in response.aiter_lines():
+        async for line in _lines(response):
             try:
                 piece = piece_of(line, self._address)
             except ServerFailed as error:
@@ -271,8 +287,10 @@ class OpenAIEngine:
             if not job.request.max_tokens:
                 finish = piece.finish or finish
                 continue
-            if finish is None and (finish := self._add(job, piece)) not in (None, Finish.LENGTH, Finish.STOP_TOKEN):
-                return finish
+            if finish is None:
+                finish = self._add(job, piece)
+                if finish is not None and finish is not piece.finish:
+                    return finish  # the server would go on
         if finish is None:
             raise _Refused(broken(self._address), True)
         return finish
@@ -280,6 +298,7 @@ class OpenAIEngine:
     def _took(self, job: _Job, piece: Piece) -> None:
         """Counts the tokens and the time of a piece of the answer."""
         now = time.perf_counter()
+        self._seen_at = time.monotonic()
         if not job.began:
             job.began = True
             self.breaker.succeeded()
@@ -327,6 +346,17 @@ def found(settings: Settings) -> About:
         return look(server)
     finally:
         server.close()
+
+
+async def _lines(response: httpx2.Response) -> AsyncIterator[str]:
+    """Yields the lines of a stream. ``aiter_lines`` cuts at U+0085 and U+2028 too, which may stand within JSON."""
+    rest = ""
+    async for text in response.aiter_text():
+        *lines, rest = (rest + text).split("\n")
+        for line in lines:
+            yield line.removesuffix("\r")
+    if rest:
+        yield rest
 
 
 class _Refused(Exception):

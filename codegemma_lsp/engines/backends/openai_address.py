@@ -37,6 +37,7 @@ def parse_address(model: str, *, allow_plain_http: bool) -> Address:
     try:
         parts = urlsplit(model)
         host, port = parts.hostname or "", parts.port
+        host.encode("idna")
     except ValueError:
         raise ModelUnusable(_no_address("it is no address")) from None
     if problem := _problem(parts, host):

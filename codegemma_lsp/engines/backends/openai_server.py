@@ -33,6 +33,14 @@ _PASSING = frozenset({429, 502, 503, 504})
 """The statuses of failures that may pass within a second."""
 
 
+class KeyRefused(ModelUnusable):
+    """The server wants another key."""
+
+
+class NotReady(ServerFailed):
+    """The server will answer later."""
+
+
 class Kind(Enum):
     """Which server it is, which decides what it can do beyond OpenAI's interface."""
 
@@ -95,7 +103,10 @@ class Server:
         self._breaker = Breaker()
         key = api_key(os.environ)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx2.Client(**self.options(_SHORT_S))
+        try:
+            self._client = httpx2.Client(**self.options(_SHORT_S))
+        except (ImportError, ValueError) as error:  # such as ALL_PROXY=socks://
+            raise ModelUnusable(f"The proxy of the environment cannot be used ({error}); correct it.") from None
 
     def options(self, silent_s: float) -> dict[str, Any]:
         """Returns the arguments of a client. Proxies of the environment are not for this machine itself."""
@@ -124,9 +135,12 @@ class Server:
             raise not_json(self.address) from None
 
     def maybe(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """Returns the object that a method answers with, which not every server has, or an empty one."""
+        """Returns the object that a method answers with, which not every server has, or an empty one. Raises
+        ``KeyRefused`` and ``NotReady``."""
         try:
             found = self.ask(method, self.address.root + path, body)
+        except (KeyRefused, NotReady):  # which say nothing about the method
+            raise
         except (ModelNotFound, ModelUnusable, PromptTooLong):
             return {}
         except ServerFailed as error:
@@ -227,13 +241,13 @@ def not_json(address: Address) -> ModelUnusable:
     return ModelUnusable(f"{address.base} does not speak OpenAI's interface; correct the address in the setting model.")
 
 
-_KEY_REFUSED = (ModelUnusable, f"refuses the key; correct {KEY_VARIABLE} or {KEY_FILE_VARIABLE}.")
+_KEY_REFUSED = (KeyRefused, f"refuses the key; correct {KEY_VARIABLE} or {KEY_FILE_VARIABLE}.")
 _REFUSALS: Mapping[int, tuple[type[EngineError], str]] = {
     401: _KEY_REFUSED,
-    403: _KEY_REFUSED,
+    403: (ModelUnusable, _KEY_REFUSED[1]),
     404: (ModelNotFound, "does not have this model or address; correct the setting model."),
-    429: (ServerFailed, "is asked too often ({status}); wait a little, or raise debounceMs."),
-    503: (ServerFailed, "is not ready yet ({status}); wait until its model is loaded."),
+    429: (NotReady, "is asked too often ({status}); wait a little, or raise debounceMs."),
+    503: (NotReady, "is not ready yet ({status}); wait until its model is loaded."),
 }
 """For a status, the error and what the user is told after the server's address."""
 
