@@ -100,7 +100,6 @@ async def pay(cart, *, twice=False):
     script = parse(TYPESCRIPT, "typescript")
     assert definition(script, "Shop") == snapshot("""\
 export class Shop extends Base {
-  private open = true
   sell(cart: Cart): number { return 1; }
 }\
 """)

@@ -156,7 +156,7 @@ def _outline(
 ) -> str:
     """Returns the outline of a node in the statement that it is defined by, with one member ``only`` if it is given."""
     body = body_of(node)
-    if body is None:
+    if body is None or body.type == "ordered_field_declaration_list":  # as Rust's tuples have
         text = text_of(statement)
         lines = text.split("\n")
         return text if len(lines) <= _MOST_MEMBERS and len(text) <= 1000 else lines[0][:_LONGEST_LINE]
@@ -180,11 +180,25 @@ def _is_python(syntax: Syntax) -> bool:
 
 def _members(body: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
     """Yields the members of a class that other files may use."""
+    is_open = body.parent is None or body.parent.type != "class_specifier"
     for child in body.named_children:
-        name = next((name_of(one) for one in _defined(child)), "")
-        is_private = name.startswith(("_", "#")) and name != "__init__"
-        if "comment" not in child.type and child.type != "access_specifier" and not is_private:
+        if child.type == "access_specifier":
+            is_open = text_of(child).startswith("public")
+        elif is_open and "comment" not in child.type and not _is_private(child):
             yield child
+
+
+def _is_private(member: tree_sitter.Node) -> bool:
+    """Returns whether a member's name, its modifiers or, in Rust, the lack of one make it private."""
+    name = next((name_of(one) for one in _defined(member)), "")
+    modifiers = " ".join(text_of(child) for child in member.children if "modifier" in child.type)
+    if "private" in modifiers.split() or (name.startswith(("_", "#")) and name != "__init__"):
+        return True
+    holder = member.parent.parent if member.parent is not None else None
+    is_closed = holder is not None and (
+        holder.type == "struct_item" or (holder.type == "impl_item" and holder.child_by_field_name("trait") is None)
+    )
+    return is_closed and "pub" not in modifiers
 
 
 def _member(syntax: Syntax, node: tree_sitter.Node) -> Iterator[str]:

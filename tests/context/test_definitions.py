@@ -420,7 +420,6 @@ node_modules/money/dist/index.d.ts 0.95 defines pay: pay is called at the cursor
 [java]
 src/main/java/shop/Till.java 1.0 defines Till: till at the cursor is of it
   public class Till {
-    private int sum;
     public Money total(String of) { ... }
   }
 src/main/java/shop/money/Money.java 0.85 defines Money: Money is used near the cursor
