@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
-from codegemma_lsp.completion.cache import cached, remember
+from codegemma_lsp.completion.cache import cached, remember, remember_beside
 from codegemma_lsp.completion.cursor import cursor_text
 from codegemma_lsp.completion.pipeline import Completer, outcome_of
 from codegemma_lsp.completion.planning import pending_request, plan_completion
@@ -38,10 +38,9 @@ async def alternatives(
         insertion, _ = await completer.aside(partial(completer.judge, query, pending, generation, cursor.offset))
         suggestion = outcome_of(query, insertion, cursor.newline, Origin.MODEL).suggestion
         if suggestion is not None and suggestion.text not in seen:
-            # All of them go into the cache, so that typing along any of them is answered. What is shown first stays the
-            # newest.
-            entry, known = cached(cursor, insertion), state.suggestions
-            state.suggestions = (entry, *known) if first.suggestion or found else remember(known, entry)
+            # All of them go into the cache, so that typing along any of them is answered.
+            keep = remember_beside if first.suggestion or found else remember
+            state.suggestions = keep(state.suggestions, cached(cursor, insertion))
             seen.add(suggestion.text)
             found.append(suggestion)
         if len(found) == settings.alternatives:

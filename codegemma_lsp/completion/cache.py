@@ -39,6 +39,11 @@ def remember(suggestions: tuple[CachedSuggestion, ...], entry: CachedSuggestion)
     return (*kept, entry)
 
 
+def remember_beside(suggestions: tuple[CachedSuggestion, ...], entry: CachedSuggestion) -> tuple[CachedSuggestion, ...]:
+    """Returns the suggestions with ``entry`` as the latest but one, so that what is shown stays the latest."""
+    return (*remember(suggestions[:-1], entry), *suggestions[-1:])
+
+
 def cached(at: CursorText | PendingRequest, insertion: Insertion) -> CachedSuggestion:
     """Returns the insertion that was offered at a cursor, for the cache."""
     return CachedSuggestion(text=at.text, offset=at.offset, insert=insertion.text, overwrites=insertion.overwrites)

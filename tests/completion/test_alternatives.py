@@ -93,3 +93,10 @@ async def test_whichever_is_typed_is_known_and_the_first_is_shown_again() -> Non
         assert outcome.origin is Origin.REUSE
         assert outcome.suggestion is not None
         assert outcome.suggestion.text == rest
+
+
+async def test_asking_again_and_again_keeps_a_few() -> None:
+    state = DocumentState()
+    for number in range(12):
+        await asked(Several(*(f"{number}{letter}" for letter in "abcde")), state)
+    assert len(state.suggestions) <= 9
