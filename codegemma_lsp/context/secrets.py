@@ -39,10 +39,10 @@ def masked(text: str) -> str:
     """Returns a text in which each code point of a secret is an ``x``, so that all offsets stay as they are. A text
     without secrets is returned as it is."""
     lines = text.split("\n")
-    new = [line for line in lines if len(line) >= _SHORTEST and line not in _masked_lines]
-    if new:
-        _scan(new)
-    shown = [_masked_lines.get(line, line) for line in lines]
+    known = {line: found for line in lines if (found := _masked_lines.get(line)) is not None}
+    if new := [line for line in dict.fromkeys(lines) if len(line) >= _SHORTEST and line not in known]:
+        known |= _scan(new)
+    shown = [known.get(line, line) for line in lines]
     return _without_key_data(text if shown == lines else "\n".join(shown))
 
 
@@ -55,15 +55,19 @@ def masked_around(text: str, offset: int, reach: int) -> str:
     return text if shown is near else text[:start] + shown + text[start + len(near) :]
 
 
-def _scan(lines: Sequence[str]) -> None:
+def _scan(lines: Sequence[str]) -> dict[str, str]:
+    """Returns how lines are shown, and remembers it."""
     from detect_secrets.core.scan import scan_line
 
+    shown: dict[str, str] = {}
     with _detectors():
-        if len(_masked_lines) > _MOST_LINES:
-            _masked_lines.clear()
         for line in lines:
             found = [secret.secret_value for secret in scan_line(line[:_LONGEST])]
-            _masked_lines[line] = _without(line, [value for value in found if value and "PRIVATE KEY" not in value])
+            shown[line] = _without(line, [value for value in found if value and "PRIVATE KEY" not in value])
+        if len(_masked_lines) > _MOST_LINES:
+            _masked_lines.clear()
+        _masked_lines.update(shown)
+    return shown
 
 
 def _without(line: str, secrets: Sequence[str]) -> str:

@@ -124,6 +124,13 @@ def test_of_a_hundred_planted_secrets_none_is_in_the_tokens_of_a_prompt(engine: 
     assert found == []
 
 
+def test_a_secret_stays_masked_when_the_known_lines_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codegemma_lsp.context.secrets._MOST_LINES", 0)
+    text = 'password = "hunter2secret"'
+    masked(text)
+    assert masked(f"{text}\nanother_line = 1") == 'password = "xxxxxxxxxxxxx"\nanother_line = 1'
+
+
 def test_known_lines_cost_less_than_new_ones() -> None:
     text = "\n".join(f"line_{number} = {number}" for number in range(2000))
     times = []
