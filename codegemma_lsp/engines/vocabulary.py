@@ -12,7 +12,7 @@ import numpy as np
 
 from codegemma_lsp.engines.protocol import ModelUnusable
 from codegemma_lsp.engines.sampling import Ids
-from codegemma_lsp.prompt import CODEGEMMA, Family, Markup, Prompt, Special, Text
+from codegemma_lsp.prompt import CODEGEMMA, Family, Markup, Prompt, Special, Text, Tokenizer
 
 LINE = re.compile(r"[^\n]*\n(?:[ \t\r\f]*\n)*|[^\n]+")
 """Matches a line with the blank lines below it, because vocabularies such as Qwen's have pieces of several line ends
@@ -90,15 +90,7 @@ class Vocabulary:
     def tokens(self, prompt: Prompt) -> list[int]:
         """Returns the prompt's ids. Raises ``ModelUnusable`` if the prompt needs a special token that the model
         lacks."""
-        ids: list[int] = []
-        for segment in prompt.segments:
-            if isinstance(segment, Text):
-                ids += self.encode(segment.text)
-            elif isinstance(segment, Markup):
-                ids += self.encode_markup(segment.text)
-            else:
-                ids.append(self.special(segment))
-        return ids
+        return prompt_tokens(prompt, self)
 
     def special(self, special: Special) -> int:
         try:
@@ -137,6 +129,19 @@ class Vocabulary:
             start = match.end()
         ids += self._encode(text[start:].encode("utf-8", "replace"))
         return tuple(ids)
+
+
+def prompt_tokens(prompt: Prompt, tokenizer: Tokenizer) -> list[int]:
+    """Returns a prompt's ids. Raises what the tokenizer raises for a special token that the model lacks."""
+    ids: list[int] = []
+    for segment in prompt.segments:
+        if isinstance(segment, Text):
+            ids += tokenizer.encode(segment.text)
+        elif isinstance(segment, Markup):
+            ids += tokenizer.encode_markup(segment.text)
+        else:
+            ids.append(tokenizer.special(segment))
+    return ids
 
 
 def no_token(special: Special) -> str:

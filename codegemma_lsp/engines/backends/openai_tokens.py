@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Sequence
 from itertools import chain, pairwise
 
+from codegemma_lsp.engines.asked_lines import AskedLines, sent_text
 from codegemma_lsp.engines.backends.openai_server import About, Kind, Server, not_json
 from codegemma_lsp.engines.protocol import ModelUnusable
-from codegemma_lsp.engines.vocabulary import LINE, PROBE, SpecialTokens, first_character_of, no_token
-from codegemma_lsp.engines.worker.tokenizer import sent_text
+from codegemma_lsp.engines.vocabulary import LINE, PROBE, SpecialTokens, first_character_of, no_token, prompt_tokens
 from codegemma_lsp.prompt import FAMILIES, PREFIX_ONLY, Family, Layout, Markup, Prompt, Special, Text, unmistakable
 
-_MOST_KEPT = 32_768
-"""The number of lines after which those that were tokenized are forgotten."""
 _BETWEEN = -1
 """No token, which llama-server repeats as it is, so that it stands between the tokens of two texts."""
 _GUARD = "\n"
@@ -58,27 +55,14 @@ class ServerTokenizer:
         self.family, self.begins_with_bos = family, begins_with_bos
         self._specials, self._tokenize = specials, tokenize
         self.spelled = Spelled(family)
-        self._known: dict[str, list[int]] = {}
-        self._door = threading.Lock()
         guard, one, both = tokenize([_GUARD, "x", _GUARD + "x"], False)
         self._guard = guard if both != guard + one and both[: len(guard)] == guard else None
         lines = LINE.findall(PROBE)
         *found, whole = self._encode([*lines, PROBE])
-        self._goes_by_line = list(chain.from_iterable(found)) == whole
+        self._lines = AskedLines(self._encode, by_line=list(chain.from_iterable(found)) == whole)
 
     def encode(self, text: str) -> list[int]:
-        text = sent_text(text)
-        lines = LINE.findall(text) if self._goes_by_line else [text]
-        with self._door:
-            found = {line: self._known[line] for line in lines if line in self._known}
-        if missing := [line for line in dict.fromkeys(lines) if line not in found]:
-            new = dict(zip(missing, self._encode(missing), strict=True))
-            found |= new
-            with self._door:
-                if len(self._known) > _MOST_KEPT:
-                    self._known.clear()
-                self._known |= new
-        return list(chain.from_iterable(found[line] for line in lines))
+        return self._lines.encode(text)
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Returns the tokens of texts in which nothing is a special token, as ``Vocabulary`` finds them."""
@@ -113,15 +97,7 @@ class ServerTokenizer:
 
     def prompt(self, prompt: Prompt) -> list[int]:
         """Returns a prompt as its token ids. Raises ``EngineError``."""
-        ids: list[int] = []
-        for segment in prompt.segments:
-            if isinstance(segment, Text):
-                ids += self.encode(segment.text)
-            elif isinstance(segment, Markup):
-                ids += self.encode_markup(segment.text)
-            else:
-                ids.append(self.special(segment))
-        return ids
+        return prompt_tokens(prompt, self)
 
 
 class EstimatingTokenizer:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from codegemma_lsp.engines import protocol
+from codegemma_lsp.engines.asked_lines import sent_text
 from codegemma_lsp.engines.generation import as_generation, stop_failed
 from codegemma_lsp.engines.protocol import (
     EngineError,
@@ -49,7 +50,7 @@ from codegemma_lsp.engines.worker.messages import (
     Verdict,
     Written,
 )
-from codegemma_lsp.engines.worker.tokenizer import SentTokenizer, sent, sent_text
+from codegemma_lsp.engines.worker.tokenizer import SentTokenizer, sent
 from codegemma_lsp.prompt import Prompt
 from codegemma_lsp.settings import Settings
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
+from codegemma_lsp.engines.asked_lines import AskedLines, sent_text
 from codegemma_lsp.engines.protocol import ModelUnusable
-from codegemma_lsp.engines.vocabulary import LINE, no_token
+from codegemma_lsp.engines.vocabulary import no_token
 from codegemma_lsp.engines.worker.messages import (
     AnySegment,
     Encode,
@@ -22,9 +22,6 @@ from codegemma_lsp.engines.worker.messages import (
 )
 from codegemma_lsp.prompt import BY_NAME, UNKNOWN, Markup, Prompt, Special, Text
 
-_MOST_KEPT = 32_768
-"""The number of lines after which those that were tokenized are forgotten."""
-
 Ask = Callable[[Callable[[int], ToProcess]], Any]
 """Sends the message that is made with a call's number, and waits for the answer."""
 
@@ -36,26 +33,14 @@ class SentTokenizer:
         family = BY_NAME.get(loaded.family, UNKNOWN)
         self.family = replace(family, texts=loaded.family_texts, ids=loaded.family_ids)
         self.begins_with_bos = loaded.begins_with_bos
-        self._goes_by_line = loaded.goes_by_line
         self._specials, self._names = loaded.specials, loaded.names
         self._pieces, ends = loaded.pieces.encode("latin-1"), [0, *accumulate(loaded.lengths)]
         self._spans = list(pairwise(ends))
         self._engine, self._ask = engine, ask
-        self._known: dict[str, tuple[int, ...]] = {}
-        self._door = threading.Lock()
+        self._lines = AskedLines(self._tokens, by_line=loaded.goes_by_line)
 
     def encode(self, text: str) -> list[int]:
-        parts = LINE.findall(sent_text(text)) if self._goes_by_line else [sent_text(text)]
-        with self._door:
-            found = {part: self._known[part] for part in parts if part in self._known}
-        if missing := [part for part in dict.fromkeys(parts) if part not in found]:
-            new = dict(zip(missing, self._tokens(missing), strict=True))
-            found |= new
-            with self._door:
-                if len(self._known) > _MOST_KEPT:
-                    self._known.clear()
-                self._known |= new
-        return list(chain.from_iterable(found[part] for part in parts))
+        return self._lines.encode(text)
 
     def encode_markup(self, text: str) -> list[int]:
         return list(self._tokens([sent_text(text)], markup=True)[0])
@@ -96,8 +81,3 @@ def _sent_segment(segment: Text | Markup | Special) -> AnySegment:
     if isinstance(segment, Markup):
         return MarkupSegment(text=sent_text(segment.text))
     return SpecialSegment(special=segment)
-
-
-def sent_text(text: str) -> str:
-    """Returns a text in which surrogates without their other half are what vocabularies make of them."""
-    return text.encode("utf-8", "replace").decode()
