@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -64,8 +65,9 @@ def clear_command(folder: Folder = None) -> None:
     typer.echo(f"The index of {root} is deleted.")
 
 
+@cache
 def similar_in(root: Path) -> tuple[Source, ...]:
-    """Returns the source of similar code in a folder that has an index, or nothing."""
+    """Returns the source of similar code in a folder that has an index, or nothing. The index stays open."""
     try:
         path = index_path(root)
         return (similar_code(Index(path, root).search),) if path.exists() else ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from codegemma_lsp.context.similar import names_in
+from codegemma_lsp.text import indentation
 
 _FEWEST, _MOST = 8, 40
 """The number of lines from which a block may end at a paragraph, and its maximum number of lines."""
@@ -42,13 +43,9 @@ def _starts(lines: Sequence[str]) -> Iterator[int]:
         if not line.strip():
             continue
         if at == first:
-            depth = _indentation(line)
+            depth = len(indentation(line))
         is_paragraph = at > 0 and not lines[at - 1].strip()
-        is_next = at - first >= _FEWEST and is_paragraph and _indentation(line) <= depth
+        is_next = at - first >= _FEWEST and is_paragraph and len(indentation(line)) <= depth
         if is_next or at - first >= _MOST:
-            first, depth = at, _indentation(line)
+            first, depth = at, len(indentation(line))
             yield first
-
-
-def _indentation(line: str) -> int:
-    return len(line) - len(line.lstrip())

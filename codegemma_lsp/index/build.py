@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -111,7 +112,7 @@ def _stamp(path: Path) -> Stamp | None:
         status = path.stat()
     except OSError:
         return None
-    is_source = path.is_file() and status.st_size <= _MOST_BYTES
+    is_source = stat.S_ISREG(status.st_mode) and status.st_size <= _MOST_BYTES
     return Stamp(status.st_mtime_ns, status.st_size) if is_source else None
 
 

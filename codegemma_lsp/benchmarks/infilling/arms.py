@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from codegemma_lsp.context import (
 )
 from codegemma_lsp.context.definitions import definitions_of, imported_definitions
 from codegemma_lsp.context.siblings import sibling
-from codegemma_lsp.context.similar import similar_code
+from codegemma_lsp.context.similar import Hit, similar_code
 from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.index.build import update
 from codegemma_lsp.index.store import Index
@@ -59,7 +59,10 @@ def selection(task: Task, arm: Arm, engine: Engine, settings: Settings) -> Selec
         if task.needed:
             yield from definitions_of(task.needed, cursor, files)
 
-    similar = similar_code(_indexed(root, task.path.partition("/")[0]).search)
+    def search(names: Collection[str], limit: int) -> Sequence[Hit]:
+        return _indexed(root, task.path.partition("/")[0]).search(names, limit)
+
+    similar = similar_code(search)
     sources = {
         Arm.ORACLE: (oracle,),
         Arm.DEFINITIONS: (imported_definitions,),
