@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from codegemma_lsp.chat.types import ChatContext, RequestRefused
+from codegemma_lsp.context import Hidden, hidden
 from codegemma_lsp.engines.protocol import Generation, Priority, Request, Sampling
-from codegemma_lsp.prompt import ChatImpossible, Message, build_chat
+from codegemma_lsp.prompt import ChatImpossible, Message, Prompt, build_chat
 
 _DRAFTS = 4
 """The factor by which more tokens are guessed at once than in a completion, because answers about code copy long parts
@@ -34,6 +36,9 @@ async def generated(
 ) -> Generation:
     """Returns the answer to the last of ``messages``, which begins with ``begun``.
 
+    The model sees placeholders in place of secrets, and the answer has the secrets again. Its log-probabilities are
+    left out.
+
     ``shown`` returns what may be shown of an answer so far, which must only grow. ``until`` ends the answer if it
     returns True; it is called in the engine's thread. ``max_tokens`` lowers the setting's limit.
 
@@ -49,14 +54,13 @@ async def generated(
             said = len(more)
 
     def on_text(text: str) -> bool:
-        loop.call_soon_threadsafe(tell, text)
-        return over or until(text)
+        so_far = secrets.revealed_so_far(text)
+        loop.call_soon_threadsafe(tell, so_far)
+        return over or until(so_far)
 
     question_tokens, answer_tokens = token_limits(chat, max_tokens)
     try:
-        prompt = await asyncio.to_thread(
-            build_chat, messages, engine.chat_template, engine.tokenizer, question_tokens, begun
-        )
+        prompt, secrets = await asyncio.to_thread(_prompt, chat, messages, question_tokens, begun)
     except ChatImpossible as error:
         raise RequestRefused(str(error)) from None
     request = Request(
@@ -69,7 +73,17 @@ async def generated(
     )
     try:
         generation = await engine.generate(request)
-        tell(generation.text)
+        text = secrets.revealed(generation.text)
+        tell(text)
     finally:
         over = True  # a scheduled call of ``tell`` would come after the answer
-    return generation
+    return replace(generation, text=text, logprobs=(), ends=())
+
+
+def _prompt(chat: ChatContext, messages: Sequence[Message], tokens: int, begun: str) -> tuple[Prompt, Hidden]:
+    """Returns the prompt and what is hidden from the model in it. Raises ``ChatImpossible``."""
+    without_secrets = hidden([*(message.text for message in messages), begun])
+    *texts, begun = without_secrets.texts
+    shown = [replace(message, text=text) for message, text in zip(messages, texts, strict=True)]
+    engine = chat.engine
+    return build_chat(shown, engine.chat_template, engine.tokenizer, tokens, begun), without_secrets

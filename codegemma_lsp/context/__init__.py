@@ -5,6 +5,7 @@ from __future__ import annotations
 from codegemma_lsp.context.editor import DefinedSymbol, DefinitionPlace, editor_definitions
 from codegemma_lsp.context.files import DiskFiles
 from codegemma_lsp.context.pieces import CursorInFile, Files, Kind, Piece, Source
+from codegemma_lsp.context.placeholders import Hidden, hidden
 from codegemma_lsp.context.secrets import masked, masked_around
 from codegemma_lsp.context.selection import LEAST_VALUE, Selection, Weighed, gather, piece_tokens, select
 from codegemma_lsp.context.similar import similar_code
@@ -23,6 +24,7 @@ __all__ = [
     "DefinitionPlace",
     "DiskFiles",
     "Files",
+    "Hidden",
     "Kind",
     "NotAllowed",
     "Piece",
@@ -34,6 +36,7 @@ __all__ = [
     "cursor_context",
     "editor_definitions",
     "gather",
+    "hidden",
     "looks_secret",
     "looks_secret_when_open",
     "masked",

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
+from codegemma_lsp.document import Span
+
 _LEFT_OUT = frozenset({"Base64HighEntropyString", "HexHighEntropyString", "IPPublicDetector"})
 """The names of the detectors that take hashes, addresses and test data for secrets."""
 _scanning = threading.Lock()
 """Held during a scan, because detect-secrets has one configuration for the whole process."""
-_masked_lines: dict[str, str] = {}
-"""Lines that were scanned, and how they are shown. Guarded by ``_scanning``."""
+_known_lines: dict[str, tuple[Span, ...]] = {}
+"""Lines that were scanned, and where their secrets are. Guarded by ``_scanning``."""
 _MOST_LINES = 50_000
 _SHORTEST = 8
 """The number of code points from which a line is scanned."""
@@ -38,12 +40,8 @@ def holds_secret(text: str) -> bool:
 def masked(text: str) -> str:
     """Returns a text in which each code point of a secret is an ``x``, so that all offsets stay as they are. A text
     without secrets is returned as it is."""
-    lines = text.split("\n")
-    known = {line: found for line in lines if (found := _masked_lines.get(line)) is not None}
-    if new := [line for line in dict.fromkeys(lines) if len(line) >= _SHORTEST and line not in known]:
-        known |= _scan(new)
-    shown = [known.get(line, line) for line in lines]
-    return _without_key_data(text if shown == lines else "\n".join(shown))
+    spans = secret_spans(text)
+    return replaced(text, [(span, "x" * len(span)) for span in spans]) if spans else text
 
 
 def masked_around(text: str, offset: int, reach: int) -> str:
@@ -55,34 +53,70 @@ def masked_around(text: str, offset: int, reach: int) -> str:
     return text if shown is near else text[:start] + shown + text[start + len(near) :]
 
 
-def _scan(lines: Sequence[str]) -> dict[str, str]:
-    """Returns how lines are shown, and remembers it."""
+def secret_spans(text: str) -> list[Span]:
+    """Returns where the secrets of a text are: disjoint spans in ascending order."""
+    lines = text.split("\n")
+    known = {line: found for line in lines if (found := _known_lines.get(line)) is not None}
+    if new := [line for line in dict.fromkeys(lines) if len(line) >= _SHORTEST and line not in known]:
+        known |= _scan(new)
+    spans, start = _spans_of_key_data(text), 0
+    for line in lines:
+        spans += [Span(start + one.start, start + one.end) for one in known.get(line, ())]
+        start += len(line) + 1
+    return _disjoint(spans)
+
+
+def replaced(text: str, parts: Sequence[tuple[Span, str]]) -> str:
+    """Returns a text in which disjoint spans, in ascending order, have other texts."""
+    shown, at = [], 0
+    for span, other in parts:
+        shown += [text[at : span.start], other]
+        at = span.end
+    return "".join([*shown, text[at:]])
+
+
+def _scan(lines: Sequence[str]) -> dict[str, tuple[Span, ...]]:
+    """Returns where the secrets of lines are, and remembers it."""
     from detect_secrets.core.scan import scan_line
 
-    shown: dict[str, str] = {}
+    found: dict[str, tuple[Span, ...]] = {}
     with _detectors():
         for line in lines:
-            found = [secret.secret_value for secret in scan_line(line[:_LONGEST])]
-            shown[line] = _without(line, [value for value in found if value and "PRIVATE KEY" not in value])
-        if len(_masked_lines) > _MOST_LINES:
-            _masked_lines.clear()
-        _masked_lines.update(shown)
-    return shown
+            values = {secret.secret_value for secret in scan_line(line[:_LONGEST])}
+            found[line] = _spans_of(line, [value for value in values if value and "PRIVATE KEY" not in value])
+        if len(_known_lines) > _MOST_LINES:
+            _known_lines.clear()
+        _known_lines.update(found)
+    return found
 
 
-def _without(line: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        line = re.sub(f"{_PART_OF_SECRET}{re.escape(secret)}{_PART_OF_SECRET}", lambda found: "x" * len(found[0]), line)
-    return line
+def _spans_of(line: str, secrets: Sequence[str]) -> tuple[Span, ...]:
+    matches = (
+        match
+        for secret in secrets
+        for match in re.finditer(f"{_PART_OF_SECRET}{re.escape(secret)}{_PART_OF_SECRET}", line)
+    )
+    return tuple(_disjoint([Span(match.start(), match.end()) for match in matches]))
 
 
-def _without_key_data(text: str) -> str:
+def _spans_of_key_data(text: str) -> list[Span]:
+    spans: list[Span] = []
     for begin in _PRIVATE_KEY.finditer(text):
         end = text.find("-----END", begin.end(), begin.end() + _KEY_LENGTH)
         end = end if end >= 0 else begin.end() + _KEY_LENGTH
-        data = _KEY_DATA.sub(lambda found: "x" * len(found[0]), text[begin.start() : end])
-        text = text[: begin.start()] + data + text[end:]
-    return text
+        spans += [Span(match.start(), match.end()) for match in _KEY_DATA.finditer(text, begin.start(), end)]
+    return spans
+
+
+def _disjoint(spans: Sequence[Span]) -> list[Span]:
+    """Returns spans in ascending order, with those that overlap joined."""
+    joined: list[Span] = []
+    for span in sorted(spans, key=lambda one: one.start):
+        if joined and span.start < joined[-1].end:
+            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
+        else:
+            joined.append(span)
+    return joined
 
 
 @contextmanager
