@@ -139,6 +139,11 @@ def test_few_names_are_like_anything(folder: Path) -> None:
     assert found(folder, "import json\n<CURSOR>\n") == []
 
 
+def test_a_copy_of_the_file_itself_tells_nothing(folder: Path) -> None:
+    (folder / "old_refunds.py").write_text(REFUNDS.replace("<CURSOR>\n", ""))
+    assert [text for text in found(folder) if "read_refunds" in text] == []
+
+
 def test_code_that_has_changed_since_is_shown_as_it_is(folder: Path) -> None:
     before, _, after = REFUNDS.partition("<CURSOR>")
     cursor = CursorInFile(path="refunds.py", language="python", text=before + after, offset=len(before))

@@ -24,6 +24,8 @@ _FOLLOWING = 8
 _CANDIDATES = 12
 _FEWEST_NAMES = 5
 """Lines with fewer names are like too many others."""
+_DUPLICATE = 0.8
+"""The share of equal lines from which a piece tells nothing new."""
 _SCRIPTS = frozenset({"javascript", "typescript", "tsx"})
 """Languages whose code is alike."""
 _ALIKE, _HARDLY_ALIKE = 0.5, 0.2
@@ -58,6 +60,8 @@ def similar_code(search: Search) -> Source:
             return
         hits = [hit for hit in search(names, 4 * _CANDIDATES) if _may_help(hit, cursor)][:_CANDIDATES]
         pieces = [piece for hit in hits if (piece := _piece(hit, names, files))]
+        own = frozenset(map(str.strip, cursor.text.split("\n")))
+        pieces = [piece for piece in pieces if not _is_duplicate(piece, own)]
         yield from sorted(pieces, key=lambda piece: -piece.value)[:1]
 
     return similar
@@ -94,6 +98,12 @@ def _piece(hit: Hit, names: frozenset[str], files: Files) -> Piece | None:
         names=names & names_in(shown),
         value=_value(alike),
     )
+
+
+def _is_duplicate(piece: Piece, own: frozenset[str]) -> bool:
+    """Returns whether most lines of a piece are in the cursor's file as well, as in a copy of it."""
+    lines = [line for line in map(str.strip, piece.text.split("\n")) if line]
+    return sum(line in own for line in lines) >= _DUPLICATE * len(lines)
 
 
 def _windows(lines: Sequence[str], names: frozenset[str]) -> Iterator[tuple[float, int]]:
