@@ -59,10 +59,7 @@ async def generated(
         return over or until(so_far)
 
     question_tokens, answer_tokens = token_limits(chat, max_tokens)
-    try:
-        prompt, secrets = await asyncio.to_thread(_prompt, chat, messages, question_tokens, begun)
-    except ChatImpossible as error:
-        raise RequestRefused(str(error)) from None
+    prompt, secrets = await asyncio.to_thread(_prompt, chat, messages, question_tokens, begun)
     request = Request(
         prompt=prompt,
         max_tokens=answer_tokens,
@@ -81,9 +78,13 @@ async def generated(
 
 
 def _prompt(chat: ChatContext, messages: Sequence[Message], tokens: int, begun: str) -> tuple[Prompt, Hidden]:
-    """Returns the prompt and what is hidden from the model in it. Raises ``ChatImpossible``."""
+    """Returns the prompt and what is hidden from the model in it. Raises ``RequestRefused``."""
     without_secrets = hidden([*(message.text for message in messages), begun])
     *texts, begun = without_secrets.texts
     shown = [replace(message, text=text) for message, text in zip(messages, texts, strict=True)]
     engine = chat.engine
-    return build_chat(shown, engine.chat_template, engine.tokenizer, tokens, begun), without_secrets
+    try:
+        prompt = build_chat(shown, engine.chat_template, engine.tokenizer, tokens, begun)
+    except ChatImpossible as error:
+        raise RequestRefused(str(error)) from None
+    return prompt, without_secrets
