@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 from inline_snapshot import snapshot
 
-from codegemma_lsp.benchmarks.cross_file.checked import Need, needs, stubbed
+from codegemma_lsp.benchmarks.cross_file import python_checker, typescript_checker
+from codegemma_lsp.benchmarks.cross_file.checked import needs
+from codegemma_lsp.benchmarks.cross_file.faults import Need
 from codegemma_lsp.benchmarks.cross_file.tasks import Half, Split, half_of, project_tasks
 from codegemma_lsp.benchmarks.infilling.answers import Answer
 from codegemma_lsp.benchmarks.infilling.arms import Arm, selection
 from codegemma_lsp.benchmarks.infilling.measures import identifier_f1
-from codegemma_lsp.benchmarks.infilling.tasks import Task
+from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Task
 from codegemma_lsp.settings import Settings
 from tests.scripted import ScriptedEngine
 
@@ -58,7 +62,7 @@ def test_imports_of_the_project_become_empty_classes_on_the_same_lines() -> None
     text = (
         "import os\nfrom shop.till import (\n    Till,\n    opened,\n)\nfrom .a import *\nimport shop.b as b\nx = 1\n"
     )
-    assert stubbed(text, "shop") == snapshot("""\
+    assert python_checker.stubbed(text, "shop") == snapshot("""\
 import os
 Till = type('Till', (), {}); opened = object()
 
@@ -77,6 +81,84 @@ def test_lines_that_fail_without_the_other_file_need_it(shop: Path) -> None:
             Need(path="desk.py", line=9, column=19, owner="opened", member=""),
         ]
     )
+
+
+CART = """\
+import fs from "node:fs";
+import type { Item } from "./item";
+import {
+  Till,
+  opened as open,
+} from "./till.js";
+import * as money from "./money";
+
+export { Till };
+
+export function book(item: Item): number {
+  const till = new Till("desk");
+  const left = till.remainingAfter(item.name, 2);
+  fs.writeFileSync("bookings", money.format(left));
+  return open("somebody at the desk") ?? left;
+}
+"""
+ITEM = "export interface Item {\n  name: string;\n}\n"
+TS_TILL = """\
+export class Till {
+  constructor(readonly name: string) {}
+  remainingAfter(booking: string, guests: number): number {
+    return booking.length - guests;
+  }
+}
+export function opened(owner: string): number | undefined {
+  return owner.length;
+}
+"""
+
+
+def test_imports_of_typescript_become_empty_classes_on_the_same_lines() -> None:
+    assert typescript_checker.stubbed(CART, "shop").split("export function")[0] == snapshot("""\
+import fs from "node:fs";
+class Item {}
+class Till {}; const open = {}
+
+
+
+const money = {}
+
+export { Till };
+
+""")
+
+
+def test_lines_of_typescript_that_fail_without_the_other_file_need_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = Path(__file__).parents[1] / "editors/vscode/node_modules/.bin"
+    monkeypatch.setenv("PATH", os.pathsep.join([os.environ["PATH"], str(tools)]))
+    if shutil.which("tsc") is None:
+        pytest.skip("TypeScript's compiler is not here: neither on PATH nor in editors/vscode/node_modules.")
+    root = tmp_path / "shop"
+    root.mkdir()
+    for name, text in (("cart.ts", CART), ("item.ts", ITEM), ("till.ts", TS_TILL)):
+        (root / name).write_text(text)
+    (root / "money.ts").write_text("export const format = (amount: number): string => `${amount}`;\n")
+    found = [(need.owner, need.member, CART.split("\n")[need.line][need.column :]) for need in needs(root, ["cart.ts"])]
+    assert found == snapshot(
+        [
+            ("Till", "", '"desk");'),
+            ("Till", "remainingAfter", "remainingAfter(item.name, 2);"),
+            ("Item", "name", "name, 2);"),
+            ("money", "format", "format(left));"),
+            ("open", "", '"somebody at the desk") ?? left;'),
+        ]
+    )
+
+
+def test_without_a_compiler_it_is_said_which_one_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    (tmp_path / "cart.ts").write_text(CART)
+    with pytest.raises(BadTasks, match="tsc cannot be found; install it with npm install --global typescript"):
+        needs(tmp_path, ["cart.ts"])
 
 
 def test_a_task_is_the_rest_of_such_a_line(shop: Path, tmp_path: Path) -> None:
@@ -138,4 +220,4 @@ def test_the_command_line(shop: Path, tmp_path: Path) -> None:
     arms = "none, definitions, sibling, similar, all, ungated, oracle"
     assert f"There is no arm some; choose one of {arms}." in refused.stderr
     refused = command("eval", "cross-file", "nowhere", cwd=tmp_path)
-    assert "There is no folder nowhere; name one that is a Python package." in refused.stderr
+    assert "There is no folder nowhere; name the package of a Python project, or one in TypeScript." in refused.stderr

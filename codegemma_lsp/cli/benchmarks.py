@@ -110,7 +110,11 @@ def infilling(
 
 
 ProjectFolders = Annotated[
-    list[Path], typer.Argument(metavar="DIR...", help="Folders of Python packages, such as downloaded wheels have.")
+    list[Path],
+    typer.Argument(
+        metavar="DIR...",
+        help="Folders of Python packages, such as downloaded wheels have, and of sources in TypeScript.",
+    ),
 ]
 
 

@@ -11,7 +11,8 @@ from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 
-from codegemma_lsp.benchmarks.cross_file.checked import Need, needs
+from codegemma_lsp.benchmarks.cross_file.checked import can_check, needs
+from codegemma_lsp.benchmarks.cross_file.faults import Need
 from codegemma_lsp.benchmarks.infilling.folder import source_files
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Task
 from codegemma_lsp.syntax import MAX_CHARS
@@ -43,14 +44,15 @@ def half_of(project: Path) -> Half:
 
 
 def project_tasks(root: Path, limit: int, seed: int, cache: Path) -> dict[Split, list[Task]]:
-    """Returns at most ``limit`` tasks of each kind from a Python project, whose folder is its package.
+    """Returns at most ``limit`` tasks of each kind from a project in Python or TypeScript. The folder of a
+    Python project is its package.
 
     The checker's results are stored in ``cache``. Raises ``BadTasks``.
     """
     if not root.is_dir():
-        raise BadTasks(f"There is no folder {root}; name one that is a Python package.")
+        raise BadTasks(f"There is no folder {root}; name the package of a Python project, or one in TypeScript.")
     rng = random.Random(f"{seed}/{root.name}")
-    paths = [path.relative_to(root).as_posix() for path in source_files(root) if path.suffix == ".py"]
+    paths = [path.relative_to(root).as_posix() for path in source_files(root) if can_check(path.name)]
     paths = sorted(rng.sample(paths, min(_FILES_OF_A_PROJECT, len(paths))))
     found = _known_needs(root, paths, cache)
     both = {
@@ -88,7 +90,7 @@ def _others(root: Path, path: str, found: Sequence[Need], rng: random.Random) ->
         if (
             number not in needed
             and match is not None
-            and not line.lstrip().startswith(("#", '"', "'", "import", "from"))
+            and not line.lstrip().startswith(("#", "//", "*", "/*", '"', "'", "import", "from"))
         ):
             task = _task(root, path, text, number, match.end(1), None)
             tasks += [task] if task is not None else []
