@@ -194,3 +194,35 @@ plot(
     second=compute(gamma, delta),
 )
 """)
+
+
+async def test_a_block_that_goes_on_into_the_lines_below_ends_before_them() -> None:
+    shown = await python("""\
+def first_prime_fib(f, n):
+<CURSOR>
+        f.append(f[-1] + f[-2])
+        if is_prime(f[-1]):
+            n -= 1
+        if n == 0:
+            return f[-1]
+""").completed_by("""\
+    while True:
+        if n == 0:
+            return f[-1]
+        f.append(f[-1] + f[-2])
+        if is_prime(f[-1]):
+            n -= 1
+        else:
+            f.append(0)
+""")
+    assert shown == snapshot("""\
+def first_prime_fib(f, n):
+⟦    while True:
+        if n == 0:
+            return f[-1]⟧
+        f.append(f[-1] + f[-2])
+        if is_prime(f[-1]):
+            n -= 1
+        if n == 0:
+            return f[-1]
+""")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from codegemma_lsp.completion.postprocess.insertion_point import InsertionPoint
@@ -39,14 +41,24 @@ def not_already_below(text: str, point: InsertionPoint) -> str:
 
 def without_lines_below(text: str, point: InsertionPoint) -> str:
     """Returns the text without its last lines that equal the next lines, such as a closing bracket that already
-    follows.
+    follows, and without all from two of the next lines on that follow each other in it.
 
     The lines stay if they close a bracket that the suggestion itself opens.
     """
     lines = text.split("\n")
-    for count in range(min(len(lines) - 1, len(point.below)), 0, -1):
-        if [line.rstrip() for line in lines[-count:]] == [line.rstrip() for line in point.below[:count]]:
-            kept = "\n".join(lines[:-count])
-            if len(scan(kept, "", point.quotes).unclosed) <= len(scan(text, "", point.quotes).unclosed):
-                return kept
+    for at in range(1, len(lines)):
+        if not _begins_lines_below(lines[at:], point.below):
+            continue
+        kept = "\n".join(lines[:at])
+        if len(scan(kept, "", point.quotes).unclosed) <= len(scan(text, "", point.quotes).unclosed):
+            return kept
     return text
+
+
+def _begins_lines_below(lines: Sequence[str], below: Sequence[str]) -> bool:
+    """Returns whether the next lines are all of these lines, or the first two of them if the first has a word."""
+    said = [line.rstrip() for line in lines]
+    next_ = [line.rstrip() for line in below]
+    if said == next_[: len(said)]:
+        return True
+    return len(said) > 1 and said[:2] == next_[:2] and re.search(r"\w", said[0]) is not None
