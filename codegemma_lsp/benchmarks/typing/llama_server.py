@@ -9,6 +9,9 @@ from pathlib import Path
 import httpx
 import psutil
 
+_KEPT_S = 2.0
+"""The number of seconds for which an idle connection is used again. llama-server closes it after 5."""
+
 
 class LlamaServer:
     """A llama-server process. Call ``start`` before ``http`` and ``process`` are used. Its batches have
@@ -38,7 +41,8 @@ class LlamaServer:
             if line.startswith("KERNELS "):
                 self.kernels = line.removeprefix("KERNELS ").strip()
             if line.startswith("LISTENING "):
-                self.http = httpx.AsyncClient(base_url=line.split()[1], timeout=600)
+                limits = httpx.Limits(keepalive_expiry=_KEPT_S)
+                self.http = httpx.AsyncClient(base_url=line.split()[1], timeout=600, limits=limits)
                 self.process = psutil.Process(self._server.pid)
                 return
         await self._server.wait()

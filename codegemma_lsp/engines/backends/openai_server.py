@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 CONNECT_S = 2.0
 SILENT_S = 60.0
 """The number of seconds without a byte of an answer after which it counts as broken. A long prompt may take long."""
+_KEPT_S = 2.0
+"""The number of seconds for which an idle connection is used again. Servers such as uvicorn and llama-server close it
+after 5, and a request in that moment would be lost."""
 _SHORT_S = 5.0
 """The number of seconds that a short question may take, such as one for the tokens of a line."""
 _MOST_FAILURES = 3
@@ -113,7 +116,7 @@ class Server:
         return {
             "headers": self._headers,
             "timeout": httpx2.Timeout(silent_s, connect=CONNECT_S),
-            "limits": httpx2.Limits(max_connections=16, max_keepalive_connections=4),
+            "limits": httpx2.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=_KEPT_S),
             "trust_env": not self.address.is_local,
             "follow_redirects": False,
         }
