@@ -302,37 +302,44 @@ def test_suggestions_grow(typed: str, item: str, text: str, expected: str | None
     assert (screen.shown and screen.shown.text) == expected
 
 
-def press(at: float, gap: float = 140, right_before: bool = False, right_after: bool = False) -> Press:
+def press(at: float, gap: float = 140, right_before: bool = False, shown_after: bool = False) -> Press:
     return Press(
-        at=at, gap_ms=gap, offset=8, text="x", accepted=None, right_before=right_before, right_after=right_after
+        at=at, gap_ms=gap, offset=8, text="x", accepted=None, right_before=right_before, shown_after=shown_after
     )
 
 
 @pytest.mark.parametrize(
-    ("presses", "appearances", "expected"),
+    ("presses", "appearances", "nothing_at", "expected"),
     [
-        pytest.param([press(1), press(2, 1000)], [1.25], [(250, True)], id="in the pause"),
-        pytest.param([press(1), press(2, 1000), press(3, 140)], [2.5], [(1500, False)], id="while typing on"),
-        pytest.param([press(1), press(2, 1000)], [], [(1000, False)], id="never"),
-        pytest.param([press(1), press(2, 1000)], [0.5], [(1000, False)], id="what was there before does not count"),
-        pytest.param([press(1), press(1.4, 400)], [1.1], [], id="no pause"),
-        pytest.param([press(1, right_after=True), press(2, 1000)], [1.1], [], id="something right is there already"),
-        pytest.param([press(0.2), press(1.2, 1000)], [1.1], [], id="before the first answer"),
+        pytest.param([press(1), press(2, 1000)], [1.25], {}, [(250, "suggestion")], id="in the pause"),
+        pytest.param([press(1), press(2, 1000), press(3, 140)], [2.5], {}, [(1500, "late")], id="while typing on"),
+        pytest.param([press(1), press(2, 1000)], [], {}, [(1000, "late")], id="never"),
+        pytest.param([press(1), press(2, 1000)], [], {0: 1.1}, [(1000, "nothing")], id="there is nothing"),
+        pytest.param([press(1), press(2, 1000)], [], {0: 2.1}, [(1000, "late")], id="nothing, said too late"),
+        pytest.param([press(1), press(2, 1000)], [1.4], {0: 1.1}, [(400, "suggestion")], id="nothing, and then more"),
+        pytest.param([press(1), press(2, 1000)], [0.5], {}, [(1000, "late")], id="what was there before"),
+        pytest.param([press(1), press(1.4, 400)], [1.1], {}, [], id="no pause"),
+        pytest.param([press(1, shown_after=True), press(2, 1000)], [1.1], {}, [], id="something is there already"),
+        pytest.param([press(0.2), press(1.2, 1000)], [1.1], {}, [], id="before the first answer"),
         pytest.param(
             [press(i / 100) for i in range(COLD_KEYS + 1)] + [press(1.1, 1000)],
             [],
-            [(1000, False)],
+            {},
+            [(1000, "late")],
             id="not answered for many keys",
         ),
     ],
 )
 def test_how_long_pauses_wait(
-    presses: list[Press], appearances: list[float], expected: list[tuple[float, bool]]
+    presses: list[Press], appearances: list[float], nothing_at: dict[int, float], expected: list[tuple[float, str]]
 ) -> None:
     shown = tuple(Shown(number=i, since=at, offset=8, text="x") for i, at in enumerate(appearances))
-    found = pause_waits(TypedSession(task=task("x"), presses=tuple(presses), appearances=shown, answered_at=0.5))
+    session = TypedSession(
+        task=task("x"), presses=tuple(presses), appearances=shown, answered_at=0.5, nothing_at=nothing_at
+    )
+    found = pause_waits(session)
     assert [pause.wait_ms for pause in found] == pytest.approx([ms for ms, _ in expected])
-    assert [pause.answered for pause in found] == [answered for _, answered in expected]
+    assert [pause.end.value for pause in found] == [end for _, end in expected]
 
 
 async def test_what_a_session_comes_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,9 +354,9 @@ async def test_what_a_session_comes_to(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.wrong_per_100_keys == pytest.approx(100 / 7)
     assert (found.prefill_tokens_per_key, found.completion_tokens_per_key) == (10, 2)
     assert found.cpu_s_per_100_keys == pytest.approx(30)
-    # After "ab" until "xy", which comes when the pause is over; before "return" until what is accepted.
-    assert (found.pauses, found.answered_pauses_share) == (2, 0.5)
-    assert (found.pause_p50_ms, found.pause_p95_ms) == pytest.approx((200, 710))
+    # Before "return", until what is accepted. After "ab", " ce" is still there.
+    assert (found.pauses, found.answered_pauses_share, found.quiet_pauses_share) == (1, 1, 0)
+    assert (found.pause_p50_ms, found.pause_p95_ms) == pytest.approx((200, 200))
     assert medians([found, found]) == found
     with pytest.raises(ValueError, match="no sessions"):
         medians([])

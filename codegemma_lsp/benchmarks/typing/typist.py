@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -79,7 +79,7 @@ class Press:
 
     ``at`` is in seconds, and ``gap_ms`` is the time since the key before. ``accepted`` is how much of a suggestion it
     accepted, or None. ``right_before`` means that a right suggestion was on the screen when the key was pressed, and
-    ``right_after`` that the rest of it was still right immediately afterwards.
+    ``shown_after`` that the rest of one, right or wrong, was still there immediately afterwards.
     """
 
     at: float
@@ -88,18 +88,22 @@ class Press:
     text: str
     accepted: Amount | None
     right_before: bool
-    right_after: bool
+    shown_after: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedSession:
-    """What happened while a task was typed. ``answered_at`` is the time in seconds of the system's first answer, or
-    None."""
+    """What happened while a task was typed.
+
+    ``answered_at`` is the time in seconds of the system's first answer, or None. ``nothing_at`` has, by the number of
+    the key, the time at which the system answered it with nothing.
+    """
 
     task: TypingTask
     presses: tuple[Press, ...]
     appearances: tuple[Shown, ...]
     answered_at: float | None
+    nothing_at: Mapping[int, float] = field(default_factory=dict)
 
 
 class SuggestingSystem(System, Protocol):
@@ -220,7 +224,6 @@ class Typist:
             if part is not None and shown is not None:
                 system.accept(shown, part)
             left = screen.shown
-            still_right = left is not None and left.since < last and right_part(left, task) is not None
             accepted = part.amount if part is not None else None
             presses.append(
                 Press(
@@ -230,7 +233,7 @@ class Typist:
                     text=edit.text,
                     accepted=accepted,
                     right_before=choice.sees_right,
-                    right_after=still_right,
+                    shown_after=left is not None and left.since < last,
                 )
             )
             offset += len(edit.text) - len(edit.span)
@@ -238,5 +241,9 @@ class Typist:
         assert document.text == task.text, "the typist ends with the file as it was"
         answered_at = min((answer.at for answer in record.answers), default=None)
         return TypedSession(
-            task=task, presses=tuple(presses), appearances=tuple(screen.appearances), answered_at=answered_at
+            task=task,
+            presses=tuple(presses),
+            appearances=tuple(screen.appearances),
+            answered_at=answered_at,
+            nothing_at={record.keys[one.version].number: one.at for one in record.answers if not one.insert},
         )

@@ -16,6 +16,7 @@ ROWS = (
     ("pause_p50_ms", "pause to suggestion, p50", "ms"),
     ("pause_p95_ms", "pause to suggestion, p95", "ms"),
     ("answered_pauses_share", "pauses with a suggestion", "%"),
+    ("quiet_pauses_share", "pauses kept quiet", "%"),
     ("cold_open_ms", "opening 2,000 lines to suggestion", "ms"),
     ("jump_ms", "jump to suggestion", "ms"),
     ("return_ms", "return to suggestion", "ms"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -24,7 +25,9 @@ class TypistFigures:
     ``saved_share`` is the share of characters that acceptances wrote. ``right_share`` is the share of keys before which
     a right suggestion was on the screen, without the first key. ``wrong_per_100_keys`` counts each suggestion that was
     wrong when it appeared once. Pauses are those of ``pause_waits``, in milliseconds. ``answered_pauses_share`` is the
-    share of them with a suggestion before they ended. Tokens and processor seconds are all that the server used.
+    share of them with a suggestion before they ended, and ``quiet_pauses_share`` that of those which were answered with
+    nothing. The waits of these do not count, because they depend on the next keys. Tokens and processor seconds are all
+    that the server used.
     """
 
     keys: float
@@ -36,6 +39,7 @@ class TypistFigures:
     pause_p50_ms: float | None
     pause_p95_ms: float | None
     answered_pauses_share: float | None
+    quiet_pauses_share: float | None
     accepted_whole: float
     accepted_lines: float
     accepted_words: float
@@ -48,18 +52,26 @@ class TypistFigures:
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
+class PauseEnd(StrEnum):
+    """How a pause ended: with a suggestion in it, with the answer that there is none, or with neither."""
+
+    SUGGESTION = "suggestion"
+    NOTHING = "nothing"
+    LATE = "late"
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The milliseconds from a pause's start to the next suggestion, and whether it came before the pause ended."""
+    """The milliseconds from a pause's start to the next suggestion, and how the pause ended."""
 
     wait_ms: float
-    answered: bool
+    end: PauseEnd
 
 
 def pause_waits(session: TypedSession) -> list[Pause]:
     """Returns the pauses, which are gaps of at least ``PAUSE_MS`` between two keys.
 
-    A pause is left out if the rest of the shown suggestion is still right, because then nothing is awaited. It is also
+    A pause is left out if the rest of a suggestion is still on the screen, because then nothing is awaited. It is also
     left out among the first ``COLD_KEYS`` keys before the session's first answer, because the opening of files is
     measured separately.
 
@@ -70,11 +82,13 @@ def pause_waits(session: TypedSession) -> list[Pause]:
     for number, (press, following) in enumerate(pairwise(presses)):
         answered = session.answered_at is not None and session.answered_at <= press.at
         warm = answered or number >= COLD_KEYS
-        if following.gap_ms < PAUSE_MS or press.right_after or not warm:
+        if following.gap_ms < PAUSE_MS or press.shown_after or not warm:
             continue
         comes = (shown.since for shown in session.appearances if shown.since >= press.at)
         came = min(comes, default=presses[-1].at)
-        found.append(Pause(1000 * (min(came, presses[-1].at) - press.at), came < following.at))
+        nothing = session.nothing_at.get(number, following.at) < following.at
+        end = PauseEnd.SUGGESTION if came < following.at else PauseEnd.NOTHING if nothing else PauseEnd.LATE
+        found.append(Pause(1000 * (min(came, presses[-1].at) - press.at), end))
     return found
 
 
@@ -87,7 +101,8 @@ def figures(session: TypedSession, used: Counters) -> TypistFigures:
     judged = [shown for shown in session.appearances if task.rest(shown.offset)]
     wrong = sum(right_part(shown, task) is None for shown in judged)
     pauses = pause_waits(session)
-    waits = [pause.wait_ms for pause in pauses]
+    ends = Counter(pause.end for pause in pauses)
+    waits = [pause.wait_ms for pause in pauses if pause.end is not PauseEnd.NOTHING]
     return TypistFigures(
         keys=len(presses),
         characters=len(task.typed),
@@ -97,7 +112,8 @@ def figures(session: TypedSession, used: Counters) -> TypistFigures:
         pauses=len(pauses),
         pause_p50_ms=percentile_or_none(waits, 50),
         pause_p95_ms=percentile_or_none(waits, 95),
-        answered_pauses_share=sum(pause.answered for pause in pauses) / len(pauses) if pauses else None,
+        answered_pauses_share=ends[PauseEnd.SUGGESTION] / len(pauses) if pauses else None,
+        quiet_pauses_share=ends[PauseEnd.NOTHING] / len(pauses) if pauses else None,
         accepted_whole=accepted[Amount.WHOLE],
         accepted_lines=accepted[Amount.LINE],
         accepted_words=accepted[Amount.WORD],
