@@ -192,7 +192,7 @@ def check(arguments: list[str]) -> None:
 
 RUNNABLE = {"-V", "complete", "config", "doctor", "help", "index", "models", "stats"}
 """Of the commands in examples, those that end by themselves and need neither a network nor a large model."""
-UNATTENDED = {"edit", "pull", "remove", "import", "-"}
+UNATTENDED = {"edit", "pull", "quantize", "remove", "import", "-"}
 SAMPLE = ROOT / "tests" / "data" / "shapes.py"
 
 
@@ -247,6 +247,7 @@ NOT_RUN = {
     ("eval",): "it takes minutes or hours",
     ("models", "import"): "the file is the reader's own",
     ("models", "pull"): "it needs a network",
+    ("models", "quantize"): "the file is the reader's own",
     ("models", "remove"): "what it removes would have to be there",
     ("serve",): "it runs until its editor leaves",
     ("-q",): "the command behind it is another example",

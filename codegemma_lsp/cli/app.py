@@ -18,6 +18,8 @@ from codegemma_lsp.cli.config import config
 from codegemma_lsp.cli.doctor import doctor_command
 from codegemma_lsp.cli.help import help_command
 from codegemma_lsp.cli.index import index
+from codegemma_lsp.cli.model_fit import fit_command
+from codegemma_lsp.cli.model_quantize import quantize_command
 from codegemma_lsp.cli.models import models
 from codegemma_lsp.cli.serve import serve_command
 from codegemma_lsp.cli.stats import stats_command
@@ -41,6 +43,8 @@ app.command("doctor")(doctor_command)
 app.command("stats")(stats_command)
 app.command("bench")(bench_command)
 app.add_typer(evaluation, name="eval")
+models.command("fit")(fit_command)
+models.command("quantize")(quantize_command)
 app.add_typer(models, name="models")
 app.add_typer(index, name="index")
 app.add_typer(config, name="config")

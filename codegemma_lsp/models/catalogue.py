@@ -83,11 +83,11 @@ class Model:
     def memory_bytes(self, context_tokens: int, slots: int) -> int:
         """Returns the memory of the model with ``slots`` prompts of ``context_tokens`` each: weights, KV cache and
         buffers."""
-        return self.size + self.kv_bytes * context_tokens * slots + _BUFFER_BYTES
+        return self.size + self.kv_bytes * context_tokens * slots + BUFFER_BYTES
 
 
 BUNDLED = "nano"
-_BUFFER_BYTES = 150_000_000
+BUFFER_BYTES = 150_000_000
 """The size of llama.cpp's compute buffers and of the tokens' text. It was measured with the 1.5B model at 2048 tokens
 of context, and rounded up."""
 

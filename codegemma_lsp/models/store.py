@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -101,26 +102,34 @@ def resolve(model: str) -> Path:
     return path
 
 
-def put(file: Path, name: str) -> Path:
-    """Puts a GGUF file into the store, as a hard link if that is possible. Raises ``ImportRefused``."""
+@contextmanager
+def new_model(name: str) -> Iterator[Path]:
+    """Yields the path of a file that becomes a model of the store, unless an error is raised. Raises
+    ``ImportRefused``."""
     target, unfinished = stored_path(name), parts_folder() / f"{name}.import"
     if target.exists():
         raise ImportRefused(f"There is a model {name} already; remove it first, or give another --name.")
     try:
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
-        try:
-            unfinished.hardlink_to(file.resolve())
-        except OSError:  # the file is on another disk, or the disk has no links
-            shutil.copyfile(file, unfinished)
+        yield unfinished
         unfinished.replace(target)
     except OSError as error:
-        raise ImportRefused(f"{file} cannot be taken into {folder()} ({error.strerror}).") from None
+        raise ImportRefused(f"{name} cannot be written into {folder()} ({error.strerror}).") from None
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
         tidy()
-    return target
+
+
+def put(file: Path, name: str) -> Path:
+    """Puts a GGUF file into the store, as a hard link if that is possible. Raises ``ImportRefused``."""
+    with new_model(name) as unfinished:
+        try:
+            unfinished.hardlink_to(file.resolve())
+        except OSError:  # the file is on another disk, or the disk has no links
+            shutil.copyfile(file, unfinished)
+    return stored_path(name)
 
 
 def remove(name: str) -> int:

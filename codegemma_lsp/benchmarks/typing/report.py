@@ -14,9 +14,10 @@ from codegemma_lsp.benchmarks.typing.lengths import Length
 from codegemma_lsp.benchmarks.typing.server import SERVER
 from codegemma_lsp.benchmarks.typing.sessions import Rhythm
 from codegemma_lsp.benchmarks.typing.summary import Measured, Summary, asked_of_all, summarize
-from codegemma_lsp.benchmarks.typing.throughput import BASELINE, READ, WRITTEN, Speed
+from codegemma_lsp.benchmarks.typing.throughput import BASELINE, READ, WRITTEN
 from codegemma_lsp.benchmarks.typing.throughput import ratios as speed_ratios
 from codegemma_lsp.benchmarks.typing.typist_run import TypistFindings
+from codegemma_lsp.engines.speed import Speed
 
 
 @dataclass

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from codegemma_lsp import engines
 from codegemma_lsp.benchmarks.typing.llama_server import LlamaServer
 from codegemma_lsp.benchmarks.typing.server import SERVER
-from codegemma_lsp.engines.protocol import Engine, Request, Sampling
+from codegemma_lsp.engines.protocol import Engine
+from codegemma_lsp.engines.speed import Speed, cold_text, speed
 from codegemma_lsp.engines.threads import processors
 from codegemma_lsp.models import model_path
-from codegemma_lsp.prompt import Prompt, Text
 from codegemma_lsp.settings import Settings
 
 BASELINE = "llama-server"
@@ -24,15 +22,6 @@ READ, WRITTEN, ROUNDS = 512, 48, 5
 """The number of prompt tokens, the number of generated tokens, and the number of rounds, in which the systems
 alternate."""
 CONTEXT, BATCH = 1024, 512
-_SOURCE = Path(__file__).with_name("sessions.py")
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """The tokens per second of prefill and of generation."""
-
-    prefill: float
-    decode: float
 
 
 async def measure(settings: Settings, on_progress: Callable[[str], None]) -> dict[str, Speed]:
@@ -45,8 +34,8 @@ async def measure(settings: Settings, on_progress: Callable[[str], None]) -> dic
     try:
         for number in range(ROUNDS):
             on_progress(f"reading and writing, {number + 1} of {ROUNDS}")
-            text = _prompt(engine, number)
-            found[SERVER].append(await _server_speed(engine, text))
+            text = cold_text(engine, READ, number)
+            found[SERVER].append(await speed(engine, text, WRITTEN))
             found[BASELINE].append(await _baseline_speed(server, text))
     finally:
         await server.stop()
@@ -65,7 +54,7 @@ async def _fastest_server(settings: Settings, engine: Engine, on_progress: Calla
         server = LlamaServer(model_path(settings.model), count, CONTEXT, BATCH, settings.gpu_layers)
         await server.start()
         try:
-            found.append(((await _baseline_speed(server, _prompt(engine, -count))).decode, count))
+            found.append(((await _baseline_speed(server, cold_text(engine, READ, -count))).decode, count))
         finally:
             await server.stop()
     server = LlamaServer(model_path(settings.model), max(found)[1], CONTEXT, BATCH, settings.gpu_layers)
@@ -77,19 +66,6 @@ def ratios(found: Mapping[str, Speed]) -> Speed:
     """Returns codegemma-lsp's speed divided by llama-server's."""
     server, baseline = found[SERVER], found[BASELINE]
     return Speed(server.prefill / baseline.prefill, server.decode / baseline.decode)
-
-
-def _prompt(engine: Engine, number: int) -> str:
-    """Returns source code of about ``READ`` tokens that begins differently each time, so that nothing is reused."""
-    text = f"# {number}\n" + _SOURCE.read_text("utf-8") * 4
-    tokens = engine.tokenizer.encode(text)[:READ]
-    return b"".join(engine.tokenizer.piece(token) for token in tokens).decode(errors="ignore")
-
-
-async def _server_speed(engine: Engine, text: str) -> Speed:
-    prompt = Prompt(segments=(Text(text, "prompt"),), tokens=len(engine.tokenizer.encode(text)))
-    usage = (await engine.generate(Request(prompt=prompt, max_tokens=WRITTEN, sampling=Sampling()))).usage
-    return Speed(1000 * usage.prefill_tokens / usage.prefill_ms, 1000 * (usage.completion_tokens - 1) / usage.decode_ms)
 
 
 async def _baseline_speed(server: LlamaServer, text: str) -> Speed:
