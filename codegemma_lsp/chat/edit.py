@@ -21,6 +21,7 @@ from codegemma_lsp.chat.code import (
 )
 from codegemma_lsp.chat.diff import apply, minimal_edits
 from codegemma_lsp.chat.generate import generated
+from codegemma_lsp.chat.missing_imports import missing_imports
 from codegemma_lsp.chat.types import ChatContext, Proposal, RequestRefused, Target
 from codegemma_lsp.document import Document, Edit, Span
 from codegemma_lsp.engines.protocol import Finish
@@ -160,6 +161,7 @@ def proposal(target: Target, context: EditContext, code: str, label: str) -> Pro
     unit = indent_unit(context.given) or indent_unit(context.syntax.text) or "    "
     new = fitted(code, context.given, unit, _depth(context, code))
     check_syntax(context.syntax, context.region, new)
+    new, imports = _with_imports(target, context, new)
     document = target.document
     region = Span(original_offset(document, context.region.start), original_offset(document, context.region.end))
     edits = minimal_edits(document.text, region, new, context.newline)
@@ -167,7 +169,30 @@ def proposal(target: Target, context: EditContext, code: str, label: str) -> Pro
         raise RequestRefused("The model suggests no change.")
     text = apply(document.text, edits)
     end = region.end + len(text) - len(document.text)
-    return Proposal(document=document, region=region, text=text[region.start : end], edits=edits, label=label)
+    return Proposal(
+        document=document,
+        region=region,
+        text=text[region.start : end],
+        edits=(imports, *edits) if imports is not None else edits,
+        label=label,
+        imports=imports,
+    )
+
+
+def _with_imports(target: Target, context: EditContext, new: str) -> tuple[str, Edit | None]:
+    """Returns the region's new text, and the edit of the document above it, that add the imports which the text
+    needs."""
+    syntax, region = context.syntax, context.region
+    if syntax.language_name != "python" or syntax.tree is None:
+        return new, None
+    added = missing_imports(syntax.text, f"{syntax.text[: region.start]}{new}{syntax.text[region.end :]}")
+    if added is None:
+        return new, None
+    at = added.span.start - region.start
+    if at > 0 or (at == 0 and not context.given.strip()):
+        return new[:at] + added.text + new[at:], None
+    offset = original_offset(target.document, added.span.start)
+    return new, Edit(Span(offset, offset), added.text.replace("\n", context.newline))
 
 
 def _depth(context: EditContext, code: str) -> str:

@@ -70,7 +70,8 @@ class Proposal:
     """An edit that a user may accept.
 
     ``edits`` of ``document`` are disjoint and in ascending order. ``region`` is the span that was rewritten, and
-    ``text`` is its replacement with the file's own line ends. ``creates`` means that the file is new.
+    ``text`` is its replacement with the file's own line ends. ``imports`` is the one of the edits that adds imports
+    outside the region, or None. ``creates`` means that the file is new.
     """
 
     document: Document
@@ -78,6 +79,7 @@ class Proposal:
     text: str
     edits: tuple[Edit, ...]
     label: str
+    imports: Edit | None = None
     creates: bool = False
 
     @property

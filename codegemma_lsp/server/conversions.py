@@ -16,7 +16,7 @@ from codegemma_lsp.document import NOT_OPEN, Change, Document, Edit, Encoding, P
 from codegemma_lsp.server.params import PositionParams, RangeParams
 
 ACCEPT_COMMAND = "codegemma.accept"
-_CHANGE = "codegemma"
+_CHANGE, _IMPORTS = "codegemma", "codegemma-imports"
 
 
 def encoding(kind: types.PositionEncodingKind | str | None) -> Encoding:
@@ -169,18 +169,22 @@ def workspace_edit(
     if not able.document_changes:
         return types.WorkspaceEdit(changes={document.uri: plain})
     annotated = confirms(capabilities)
-    edits = [types.AnnotatedTextEdit(_CHANGE, e.range, e.new_text) for e in plain] if annotated else plain
+    kinds = [_IMPORTS if edit is proposal.imports else _CHANGE for edit in proposal.edits]
+    edits: list[Any] = [*plain]
+    if annotated:
+        edits = [types.AnnotatedTextEdit(kind, e.range, e.new_text) for kind, e in zip(kinds, plain, strict=True)]
     version = None if document.version == NOT_OPEN else document.version
     changes: list[Any] = [
-        types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(document.uri, version), list(edits))
+        types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(document.uri, version), edits)
     ]
     if proposal.creates:
         options = types.CreateFileOptions(overwrite=False, ignore_if_exists=False)
         changes.insert(0, types.CreateFile(document.uri, options=options, annotation_id=_CHANGE if annotated else None))
-    annotation = types.ChangeAnnotation(proposal.label, needs_confirmation=True, description="CodeGemma")
-    return types.WorkspaceEdit(
-        document_changes=changes, change_annotations={_CHANGE: annotation} if annotated else None
-    )
+    annotations = {_CHANGE: types.ChangeAnnotation(proposal.label, needs_confirmation=True, description="CodeGemma")}
+    if proposal.imports is not None:
+        lines = "; ".join(proposal.imports.text.strip().splitlines())
+        annotations[_IMPORTS] = types.ChangeAnnotation(lines, needs_confirmation=True, description="CodeGemma")
+    return types.WorkspaceEdit(document_changes=changes, change_annotations=annotations if annotated else None)
 
 
 def as_dict(value: Any) -> Any:

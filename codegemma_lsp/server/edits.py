@@ -42,6 +42,8 @@ async def _agreed(server: Server, proposal: Proposal) -> bool:
     region = proposal.region
     before = proposal.document.text[region.start : region.end].splitlines()
     lines = list(unified_diff(before, proposal.text.splitlines(), lineterm="", n=1))[2:]
+    if proposal.imports is not None:
+        lines = [*(f"+{line}" for line in proposal.imports.text.strip().splitlines()), *lines]
     more = [f"… {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
     name = file_path(proposal.document.uri)
     message = "\n".join([f"{proposal.label} ({name}):", *lines[:_MOST_LINES], *more])

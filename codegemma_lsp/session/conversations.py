@@ -78,7 +78,7 @@ class Conversations:
             if action in EDITS:
                 target = _needed(target, rest)
                 proposal = await self.propose(action, target, on_delta)
-                answer = Answer(text=fenced(proposal.text), proposal=proposal)
+                answer = Answer(text=_shown(proposal), proposal=proposal)
                 about = target.document.text[proposal.region.start : proposal.region.end]
                 conversation.add(f"{TITLES[action]}: {rest}\n\n{about}", answer.text)
                 return answer
@@ -157,3 +157,9 @@ def _needed(target: Target | None, instruction: str) -> Target:
     if target is None:
         raise RequestRefused("This command is about code: select some, or place the cursor in it.")
     return target if not instruction else target.with_instruction(instruction)
+
+
+def _shown(proposal: Proposal) -> str:
+    """Returns the new code as Markdown, with the imports that are added elsewhere first."""
+    blocks = [proposal.text] if proposal.imports is None else [proposal.imports.text.strip(), proposal.text]
+    return "\n\n".join(map(fenced, blocks))
