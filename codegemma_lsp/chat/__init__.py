@@ -2,6 +2,7 @@
 accept."""
 
 from codegemma_lsp.chat.actions import EDITS, TITLES, parse_command, propose
+from codegemma_lsp.chat.apply_code import apply_code
 from codegemma_lsp.chat.code import fenced
 from codegemma_lsp.chat.commit import commit_message
 from codegemma_lsp.chat.conversation import EXPLAIN, Conversation, ConversationStore, ask
@@ -30,6 +31,7 @@ __all__ = [
     "Reference",
     "RequestRefused",
     "Target",
+    "apply_code",
     "around_reference",
     "ask",
     "commit_message",

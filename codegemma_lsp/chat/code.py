@@ -9,6 +9,9 @@ from codegemma_lsp.chat.types import RequestRefused
 from codegemma_lsp.prompt import FAMILIES, unmistakable
 from codegemma_lsp.text import indentation, line_start
 
+LONGEST_PARSED = 200_000
+"""The number of code points up to which a file is parsed as a whole, which blocks all other threads. Of a longer file,
+only the rewritten lines are parsed."""
 _UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd]"
 _TOKENS = {text for family in FAMILIES for text in unmistakable(family)}
 _CONTROL = "|".join([*sorted(re.escape(text) for text in _TOKENS), r"<\|[a-z_]{2,30}\|>"])

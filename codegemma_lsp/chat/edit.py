@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from codegemma_lsp.chat.code import (
+    LONGEST_PARSED,
     code_so_far,
     continued,
     dedented,
@@ -38,9 +39,6 @@ from codegemma_lsp.syntax import (
 from codegemma_lsp.text import line_start
 
 ANSWER_WITH_CODE = "Answer with the whole rewritten code in one code block, and nothing else."
-LONGEST_PARSED = 200_000
-"""The number of code points up to which a file is parsed as a whole, which blocks all other threads. Of a longer file,
-only the rewritten lines are parsed."""
 _SPARE_TOKENS = 256
 """The number of tokens by which an answer may exceed twice its region."""
 
@@ -252,3 +250,9 @@ def original_offset(document: Document, offset: int) -> int:
     while (found := document.text.find("\r\n", at)) >= 0 and found - passed < offset:
         at, passed = found + 2, passed + 1
     return offset + passed
+
+
+def in_document(edit: Edit, document: Document, newline: str) -> Edit:
+    """Returns an edit of the text with LF line ends as one of the document."""
+    span = Span(original_offset(document, edit.span.start), original_offset(document, edit.span.end))
+    return Edit(span, edit.text.replace("\n", newline))

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegemma_lsp.chat.code import fenced
-from codegemma_lsp.chat.edit import LONGEST_PARSED
+from codegemma_lsp.chat.code import LONGEST_PARSED, fenced
 from codegemma_lsp.chat.excerpts import Part, part_about
 from codegemma_lsp.chat.types import Reference, RequestRefused
 from codegemma_lsp.context import NotAllowed, Workspace, looks_secret

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from codegemma_lsp.chat.code import indent_unit, one_line_end
+from codegemma_lsp.chat.code import LONGEST_PARSED, indent_unit, one_line_end
 from codegemma_lsp.chat.edit import (
-    LONGEST_PARSED,
     CodeForm,
     EditContext,
     check_edits,
     definition_of,
     edit_context,
-    original_offset,
+    in_document,
     written,
 )
+from codegemma_lsp.chat.imports import imports_apart
 from codegemma_lsp.chat.types import ChatContext, Proposal, RequestRefused, Target
 from codegemma_lsp.document import NOT_OPEN, Document, Edit, Span, file_path
 from codegemma_lsp.syntax import (
@@ -214,14 +214,14 @@ def appended(existing: Document | None, file: Path, language: str, tests: str, l
     text = document.text.replace("\r\n", "\n")
     known = find_language(language)
     blank_lines = known.tests.blank_lines if known is not None and known.tests is not None else 1
-    imported, tests = _imports_apart(text, tests, language) if text.strip() else (Edit(Span(0, 0), ""), tests)
+    imported, tests = imports_apart(text, tests, language) if text.strip() else (Edit(Span(0, 0), ""), tests)
     gap = "" if not text.strip() else "\n" * (1 + blank_lines - (len(text) - len(text.rstrip("\n"))))
     if indent_unit(text) == "\t" and indent_unit(tests) == "    ":
         tests = re.sub(r"^(?: {4})+", lambda m: "\t" * (len(m.group()) // 4), tests, flags=re.MULTILINE)
     new = Edit(Span(len(text), len(text)), f"{gap}{tests}\n")
     edits = tuple(edit for edit in (imported, new) if edit.text)
     check_edits(parse(text, language, most=LONGEST_PARSED), edits)
-    edits = tuple(_in_document(edit, document, newline) for edit in edits)
+    edits = tuple(in_document(edit, document, newline) for edit in edits)
     return Proposal(
         document=document,
         region=edits[-1].span,
@@ -230,25 +230,6 @@ def appended(existing: Document | None, file: Path, language: str, tests: str, l
         label=label,
         creates=existing is None,
     )
-
-
-def _imports_apart(text: str, tests: str, language: str) -> tuple[Edit, str]:
-    """Returns the edit that adds the imports of tests to those of the file, and the tests without their imports."""
-    found = statements(parse(tests, language, most=LONGEST_PARSED))
-    there = statements(parse(text, language, most=LONGEST_PARSED))
-    wanted = [tests[one.span.start : one.span.end] for one in found if one.is_import]
-    missing = [line for line in wanted if line not in text]
-    for one in reversed([one for one in found if one.is_import]):
-        tests = tests[: one.span.start] + tests[one.span.end :].lstrip("\n")
-    last = next((one.span.end for one in reversed(there) if one.is_import), None)
-    at = last if last is not None else 0
-    added = "".join(f"\n{line}" for line in missing) if last is not None else "".join(f"{line}\n" for line in missing)
-    return Edit(Span(at, at), added), tests.strip("\n")
-
-
-def _in_document(edit: Edit, document: Document, newline: str) -> Edit:
-    span = Span(original_offset(document, edit.span.start), original_offset(document, edit.span.end))
-    return Edit(span, edit.text.replace("\n", newline))
 
 
 def test_file(source: Path, root: Path, convention: TestConvention) -> Path:

@@ -87,6 +87,15 @@ class EditParams(Params):
     partial_result_token: str | int | None = None
 
 
+class ApplyCodeParams(Params):
+    """The parameters of ``codegemma/applyCode``."""
+
+    uri: Name
+    range: RangeParams
+    version: int | None = None
+    code: Words
+
+
 class CommitParams(Params):
     """The argument of ``codegemma.commit``."""
 

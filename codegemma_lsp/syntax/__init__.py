@@ -20,7 +20,15 @@ from codegemma_lsp.syntax.languages import (
 )
 from codegemma_lsp.syntax.modules import Imported, ImportedName, imported
 from codegemma_lsp.syntax.outline import head_of, imports
-from codegemma_lsp.syntax.regions import Definition, Statement, definition_at, named, region_at, statements
+from codegemma_lsp.syntax.regions import (
+    Definition,
+    Statement,
+    defined_names,
+    definition_at,
+    named,
+    region_at,
+    statements,
+)
 from codegemma_lsp.syntax.scope import CursorKind, CursorScope, cursor_scope
 from codegemma_lsp.syntax.sections import Section, sections
 from codegemma_lsp.syntax.tree import MAX_CHARS, Syntax, parse, reparse
@@ -48,6 +56,7 @@ __all__ = [
     "completion_end",
     "cursor_scope",
     "cuts",
+    "defined_names",
     "definition",
     "definition_at",
     "definitions",

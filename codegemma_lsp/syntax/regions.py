@@ -259,3 +259,21 @@ def named(syntax: Syntax, name: str) -> Span | None:
                 return found.span
         pending.extend(reversed(node.named_children))
     return None
+
+
+def defined_names(syntax: Syntax, span: Span) -> tuple[str, ...]:
+    """Returns the names of the functions and classes within a part of a text, in order."""
+    if syntax.tree is None or syntax.language is None:
+        return ()
+    found, pending = list[str](), [syntax.tree.root_node]
+    first, last = syntax.byte(span.start), syntax.byte(span.end)
+    while pending:
+        node = pending.pop()
+        if node.end_byte <= first or node.start_byte >= last:
+            continue
+        is_inside = first <= node.start_byte and node.end_byte <= last
+        if is_inside and node.is_named and node.type in syntax.language.definitions:
+            name = _definition(syntax, node).name
+            found += [name] if name else []
+        pending.extend(reversed(node.named_children))
+    return tuple(found)

@@ -512,6 +512,22 @@ def test_a_command_in_the_chat_is_about_the_window_beside_it(vim: Neovim, tmp_pa
     assert "see the preview" in vim.lua("require('codegemma.chat').text()")
 
 
+def test_a_code_block_of_the_chat_is_put_where_it_belongs(vim: Neovim, tmp_path: Path) -> None:
+    vim.open(tmp_path / "till.py", "x = 1\n\n\nclass Till:\n    def left(self):\n        return 1\n\n\ny = 2\n")
+    vim.nvim.command("CodeGemma chat")
+    said = ["Do this:", "", "```python", "def left(self):", "    return 2", "```"]
+    vim.run(
+        "local chat = require('codegemma.chat').buffer(); vim.bo[chat].modifiable = true;"
+        f" vim.api.nvim_buf_set_lines(chat, 0, -1, false, vim.json.decode([=[{json.dumps(said)}]=]))"
+    )
+    vim.keys("5Gac")
+    vim.until(lambda: vim.lua("require('codegemma.edit').pending()"), "a preview")
+    vim.nvim.command("CodeGemma accept")
+    vim.until(lambda: not vim.lua("require('codegemma.edit').pending()"), "accepted")
+    vim.nvim.command(f"buffer {tmp_path / 'till.py'}")
+    assert vim.text == "x = 1\n\n\nclass Till:\n    def left(self):\n        return 2\n\n\ny = 2"
+
+
 @needs_chat
 def test_what_was_selected_is_what_the_next_question_is_about(vim: Neovim, tmp_path: Path) -> None:
     vim.open(tmp_path / "shapes.py", SOURCE)

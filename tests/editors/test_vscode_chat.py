@@ -22,6 +22,8 @@ LONG_LINE = "total = " + " + ".join(f"number_{number}" for number in range(30))
 LOOP = "The function adds the two numbers and returns their sum.\n"
 ANSWERS = {
     "code": f"This adds:\n\n```python\n{LONG_LINE}\nprint(total)\n```\n",
+    "apply": "So:\n\n```python\ndef left(self):\n    return 2\n```\n",
+    "command": "Run:\n\n```bash\necho $((40 + 2))\n```\n",
     "loop": f"It adds.\n\n{LOOP * 40}",
     "first": "The first answer. " + " ".join(f"word{number}" for number in range(40)),
     "second": "The second answer.",
@@ -73,6 +75,38 @@ def test_a_long_line_of_code_scrolls_and_is_seen_to_go_on(code: Code, frame: Any
     assert pre.evaluate("code => code.scrollWidth > code.clientWidth && getComputedStyle(code).overflowX === 'auto'")
     pre.evaluate("code => code.scrollTo(code.scrollWidth, 0)")
     code.until(lambda: "cut" not in block.get_attribute("class"), "its end is there")
+
+
+def test_code_is_put_where_it_belongs_after_a_preview(code: Code, frame: Any) -> None:
+    text = "class Till:\n    def left(self):\n        return 1\n\n\nlast = 3\n"
+    code.open("till.py", text)
+    frame = code.chat()
+    ask(frame, "apply")
+    answered(code, frame)
+    frame.locator(".head button", has_text="Apply").click()
+    code.until(lambda: code.page.locator(".monaco-diff-editor").count(), "a diff")
+    code.shot("apply")
+    assert code.saved("till.py") == text
+    code.page.locator(".editor-actions .action-label", has_text="Accept (Ctrl+Enter)").click()
+    code.until(lambda: code.saved("till.py") == text.replace("return 1", "return 2"), "accepted")
+
+
+def test_code_is_opened_as_a_new_file(code: Code, frame: Any) -> None:
+    ask(frame, "apply")
+    answered(code, frame)
+    frame.locator(".head button", has_text="New File").click()
+    code.until(lambda: code.page.locator(".tab.active", has_text="Untitled").count(), "a new file")
+    assert "def left(self):" in code.page.locator(".editor-instance .view-lines").first.inner_text().replace(
+        "\xa0", " "
+    )
+
+
+def test_a_command_goes_to_the_terminal_and_not_into_a_file(code: Code, frame: Any) -> None:
+    ask(frame, "command")
+    answered(code, frame)
+    assert frame.locator(".head button").all_inner_texts() == ["Copy", "Terminal"]
+    frame.locator(".head button", has_text="Terminal").click()
+    code.until(lambda: code.page.locator(".terminal-wrapper.active").count(), "a terminal")
 
 
 def test_questions_during_an_answer_wait_for_it(code: Code, frame: Any) -> None:

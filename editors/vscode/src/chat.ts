@@ -40,7 +40,10 @@ type FromPage =
   | { type: "unqueue"; id: number }
   | { type: "refer" }
   | { type: "copy"; text: string }
-  | { type: "insert"; text: string };
+  | { type: "insert"; text: string }
+  | { type: "apply"; text: string }
+  | { type: "new"; text: string; language: string }
+  | { type: "terminal"; text: string };
 
 export class Chat implements vscode.WebviewViewProvider {
   private view: vscode.WebviewView | undefined;
@@ -100,6 +103,15 @@ export class Chat implements vscode.WebviewViewProvider {
         break;
       case "insert":
         await vscode.window.activeTextEditor?.insertSnippet(new vscode.SnippetString().appendText(message.text));
+        break;
+      case "apply":
+        await this.edits.apply(message.text);
+        break;
+      case "new":
+        await openNew(message.text, message.language);
+        break;
+      case "terminal":
+        toTerminal(message.text);
         break;
     }
   }
@@ -332,4 +344,18 @@ export class Chat implements vscode.WebviewViewProvider {
 
 function begun(): Conversation {
   return { id: randomUUID(), turns: [], at: Date.now() };
+}
+
+/** Opens code as a new file, which has no name yet. */
+async function openNew(content: string, language: string): Promise<void> {
+  const known = (await vscode.languages.getLanguages()).includes(language);
+  const document = await vscode.workspace.openTextDocument(known ? { content, language } : { content });
+  await vscode.window.showTextDocument(document);
+}
+
+/** Types a command into the terminal. Only the user runs it. */
+function toTerminal(command: string): void {
+  const terminal = vscode.window.activeTerminal ?? vscode.window.createTerminal();
+  terminal.show();
+  terminal.sendText(command.replace(/\s*\n\s*/g, "; "), false);
 }

@@ -78,16 +78,33 @@ export class Edits implements vscode.TextDocumentContentProvider, vscode.Disposa
   }
 
   async request(params: EditParams): Promise<void> {
+    await this.propose("codegemma/edit", params, "CodeGemma writes");
+  }
+
+  /** Previews what puts a block of code from an answer into the file beside the chat. */
+  async apply(code: string): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    if (!editor) {
+      void vscode.window.showWarningMessage("CodeGemma: Open the file that the code belongs to.");
+      return;
+    }
+    const { document, selection } = editor;
+    const range = { start: selection.start, end: selection.end };
+    const params = { uri: document.uri.toString(), range, version: document.version, code };
+    await this.propose("codegemma/applyCode", params, "CodeGemma looks for the place");
+  }
+
+  private async propose(method: string, params: object, title: string): Promise<void> {
     const client = this.client();
     if (!client) {
       void vscode.window.showWarningMessage("CodeGemma: The server is not running; see the status bar.");
       return;
     }
     await this.discard();
-    const progress = { location: vscode.ProgressLocation.Notification, title: "CodeGemma writes", cancellable: true };
+    const progress = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
     const proposal = await vscode.window.withProgress(progress, async (_, token) => {
       try {
-        return await client.sendRequest<Proposal>("codegemma/edit", params, token);
+        return await client.sendRequest<Proposal>(method, params, token);
       } catch (error) {
         if (!token.isCancellationRequested) {
           void vscode.window.showWarningMessage(`CodeGemma: ${messageOf(error)}`);

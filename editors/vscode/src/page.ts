@@ -67,6 +67,13 @@ function render(): void {
   }
 }
 
+const SHELLS = new Set(["bash", "console", "fish", "powershell", "sh", "shell", "zsh"]);
+const COPY = ["Copy", "copy", "Copy the code"] as const;
+const INSERT = ["Insert", "insert", "Insert the code at the cursor"] as const;
+const APPLY = ["Apply", "apply", "Put the code where it belongs in the file, after a preview"] as const;
+const NEW_FILE = ["New File", "new", "Open the code as a new file"] as const;
+const TERMINAL = ["Terminal", "terminal", "Type the command into the terminal, without running it"] as const;
+
 /** Puts a head above a block of code, with its language and what can be done with it. */
 function frame(code: HTMLPreElement, scrolled: number): void {
   const block = document.createElement("div");
@@ -74,13 +81,16 @@ function frame(code: HTMLPreElement, scrolled: number): void {
   const head = document.createElement("div");
   head.className = "head";
   const language = document.createElement("span");
-  language.textContent = /language-(\S+)/.exec(code.querySelector("code")?.className ?? "")?.[1] ?? "";
+  const name = /language-(\S+)/.exec(code.querySelector("code")?.className ?? "")?.[1] ?? "";
+  language.textContent = name;
   head.append(language);
-  for (const [name, type] of [["Copy", "copy"], ["Insert", "insert"]] as const) {
+  for (const [label, type, hint] of SHELLS.has(name) ? [COPY, TERMINAL] : [COPY, INSERT, APPLY, NEW_FILE]) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = name;
+    button.textContent = label;
+    button.title = hint;
     button.dataset["do"] = type;
+    button.dataset["language"] = name;
     head.append(button);
   }
   code.replaceWith(block);
@@ -133,7 +143,8 @@ log.addEventListener("click", (event) => {
   const button = (event.target as HTMLElement).closest("button");
   const code = button?.closest(".block")?.querySelector("code");
   if (button && code) {
-    api.postMessage({ type: button.dataset["do"], text: code.textContent ?? "" });
+    const { do: type, language } = button.dataset;
+    api.postMessage({ type, text: code.textContent ?? "", language });
   }
 });
 

@@ -29,6 +29,7 @@ local function buffer()
     map("q", "<Cmd>close<CR>", "close the chat")
     map("<C-n>", M.new, "a new conversation")
     map("yc", M.copy_code, "copy the code block under the cursor")
+    map("ac", M.apply_code, "put the code block under the cursor into the file")
   end
   return state.buffer
 end
@@ -255,24 +256,41 @@ function M.prompt()
   end)
 end
 
---- Copies the fenced block around the cursor to the unnamed register.
-function M.copy_code()
-  local lines = vim.api.nvim_buf_get_lines(0, 0, -1, false)
+--- The lines of the fenced block around the cursor; nil where there is none.
+local function code_block()
   local at, first = vim.api.nvim_win_get_cursor(0)[1], nil
+  local lines = vim.api.nvim_buf_get_lines(0, 0, -1, false)
   for i, line in ipairs(lines) do
     if line:match("^%s*```") then
       if not first then
         first = i
       elseif at >= first and at <= i then
-        vim.fn.setreg('"', table.concat(vim.list_slice(lines, first + 1, i - 1), "\n") .. "\n", "l")
-        vim.notify(("codegemma: %d lines copied"):format(i - first - 1))
-        return
+        return vim.list_slice(lines, first + 1, i - 1)
       else
         first = nil
       end
     end
   end
   vim.notify("codegemma: there is no code block under the cursor", vim.log.levels.WARN)
+end
+
+--- Copies the fenced block around the cursor to the unnamed register.
+function M.copy_code()
+  local code = code_block()
+  if code then
+    vim.fn.setreg('"', table.concat(code, "\n") .. "\n", "l")
+    vim.notify(("codegemma: %d lines copied"):format(#code))
+  end
+end
+
+--- Previews what puts the fenced block around the cursor into the file beside the chat.
+function M.apply_code()
+  local code, about = code_block(), beside()
+  if code and not about then
+    vim.notify("codegemma: open the file that the code belongs to beside the chat", vim.log.levels.WARN)
+  elseif code then
+    require("codegemma.edit").apply(about, table.concat(code, "\n"))
+  end
 end
 
 return M

@@ -94,6 +94,9 @@ local commands = {
       end
     end)
   end,
+  apply = function()
+    require("codegemma.chat").apply_code()
+  end,
   accept = function()
     require("codegemma.edit").accept()
   end,

@@ -245,9 +245,8 @@ local function diagnostics(buffer, first, last)
   return #found > 0 and found or nil
 end
 
---- Asks for an edit: "edit" with an instruction, "fix", "doc" or "tests". `about` is { buffer, first, last, empty }: lines
---- from 0, the last included; with `empty` nothing is selected and the cursor is on them.
-function M.ask(action, about, instruction)
+--- Asks the server for an edit of lines, and previews it. `more` returns further parameters.
+local function propose(method, about, more)
   M.discard(true)
   local buffer = about.buffer
   if vim.api.nvim_buf_get_name(buffer) == "" then
@@ -259,16 +258,12 @@ function M.ask(action, about, instruction)
   local own = { buffer = buffer, token = "codegemma-edit-" .. token, text = "", row = about.last }
   streaming = own
   local function params(client)
-    return {
+    return vim.tbl_extend("error", more(own.token), {
       uri = vim.uri_from_bufnr(buffer),
       range = M.range(client, about),
-      action = action,
-      instruction = instruction or "",
-      diagnostics = action == "fix" and diagnostics(buffer, about.first, about.last) or nil,
-      partialResultToken = own.token,
-    }
+    })
   end
-  own.cancel = server.request(buffer, "codegemma/edit", params, function(result, problem)
+  own.cancel = server.request(buffer, method, params, function(result, problem)
     preview.erase(buffer)
     streaming = nil
     if problem then
@@ -276,6 +271,26 @@ function M.ask(action, about, instruction)
     else
       M.preview(result, asked)
     end
+  end)
+end
+
+--- Asks for an edit: "edit" with an instruction, "fix", "doc" or "tests". `about` is { buffer, first, last, empty }: lines
+--- from 0, the last included; with `empty` nothing is selected and the cursor is on them.
+function M.ask(action, about, instruction)
+  propose("codegemma/edit", about, function(streamed)
+    return {
+      action = action,
+      instruction = instruction or "",
+      diagnostics = action == "fix" and diagnostics(about.buffer, about.first, about.last) or nil,
+      partialResultToken = streamed,
+    }
+  end)
+end
+
+--- Previews what puts code where it belongs in a buffer. `about` is as for `ask`.
+function M.apply(about, code)
+  propose("codegemma/applyCode", about, function()
+    return { code = code }
   end)
 end
 
