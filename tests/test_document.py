@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codegemma_lsp.document import Document, Edit, Encoding, Position, Span, file_path
+from tests.reference_document import reference_lines, reference_offset
 
 ALPHABET = "ab é\t\u4e2d\U0001f600\U0001f468\u200d\u2028\f\v\x85\r\n"
 texts = st.text(st.sampled_from(ALPHABET) | st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -20,16 +20,6 @@ encodings = st.sampled_from(list(Encoding))
 def edits(draw: st.DrawFn, length: int) -> Edit:
     start = draw(st.integers(0, length))
     return Edit(Span(start, draw(st.integers(start, length))), draw(texts))
-
-
-def reference_lines(text: str) -> list[str]:
-    """The lines with their breaks, as LSP 3.17 counts them."""
-    lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", text)
-    return lines if lines and not lines[-1].endswith(("\r", "\n")) else [*lines, ""]
-
-
-def units(text: str, encoding: Encoding) -> int:
-    return len(text.encode(encoding.codec)) // encoding.unit_bytes
 
 
 @given(st.data(), texts)
@@ -57,15 +47,8 @@ def test_every_offset_round_trips(text: str, encoding: Encoding) -> None:
 
 @given(texts, encodings, st.integers(0, 30), st.integers(0, 60))
 def test_positions_are_counted_in_the_encodings_units(text: str, encoding: Encoding, line: int, character: int) -> None:
-    lines = reference_lines(text)
     offset = Document(uri="file:///a", text=text).offset(Position(line, character), encoding)
-    if line >= len(lines):
-        assert offset == len(text)
-        return
-    before = sum(map(len, lines[:line]))
-    content = lines[line].rstrip("\r\n")
-    fitting = max(i for i in range(len(content) + 1) if units(content[:i], encoding) <= character)
-    assert offset == before + fitting
+    assert offset == reference_offset(reference_lines(text), line, character, encoding)
 
 
 @given(st.data(), texts, encodings)
