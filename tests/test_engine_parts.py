@@ -27,6 +27,14 @@ def test_greedy_takes_the_best_and_its_log_probability() -> None:
     assert choice.logprob == pytest.approx(np.log(0.7))
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_no_number_is_said_to_be_damage(wrong: float, temperature: float) -> None:
+    logits = np.array([0.2, wrong, 0.1], dtype=np.float32)
+    with pytest.raises(ModelUnusable, match="damaged"):
+        choose(logits, Sampling(temperature=temperature), np.random.default_rng(0))
+
+
 def test_candidates_are_the_only_ones_and_share_the_probability() -> None:
     logits = np.log(np.array([0.2, 0.7, 0.1], dtype=np.float32))
     choice = choose(logits, GREEDY, np.random.default_rng(0), np.array([0, 2]))

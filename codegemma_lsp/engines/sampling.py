@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from codegemma_lsp.engines.protocol import Sampling
+from codegemma_lsp.engines.protocol import ModelUnusable, Sampling
 
 Logits: TypeAlias = npt.NDArray[np.float32]
 Ids: TypeAlias = npt.NDArray[np.int64]
@@ -24,11 +25,14 @@ class Choice:
 
 def choose(logits: Logits, sampling: Sampling, rng: np.random.Generator, candidates: Ids | None = None) -> Choice:
     """Returns the next token. ``logits`` has shape (vocabulary,). ``candidates``, if given, are the only ids
-    allowed."""
+    allowed. Raises ``ModelUnusable`` if the logits are no numbers."""
     values: npt.NDArray[Any] = logits if candidates is None else logits[candidates]
     best = int(np.argmax(values))
+    with np.errstate(invalid="ignore"):
+        total = float(values[best]) + float(np.log(np.sum(np.exp(values - values[best]))))
+    if not math.isfinite(total):
+        raise ModelUnusable("The model's file is damaged: what it computes is no number; download it again.")
     picked = best if sampling.temperature <= 0 else _draw(values, sampling, rng)
-    total = float(values[best]) + float(np.log(np.sum(np.exp(values - values[best]))))
     token = picked if candidates is None else int(candidates[picked])
     return Choice(token, float(values[picked]) - total)
 

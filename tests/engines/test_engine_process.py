@@ -249,6 +249,20 @@ async def ask_once(engine: Engine) -> None:
         engine.close()
 
 
+async def test_weights_that_are_no_numbers_are_said_to_be_damaged(tmp_path: Path) -> None:
+    """And the process, which other engines may share, goes on."""
+    path = tmp_path / "noise.gguf"
+    path.write_bytes(MODEL.read_bytes()[:-1_000_000] + b"\xff" * 1_000_000)
+    process = EngineProcess()
+    sound = load(process)
+    before = process.id
+    with pytest.raises(ModelUnusable, match=r"damaged.*download it again\.$"):
+        await ask_once(load(process, path))
+    assert process.id == before
+    assert (await sound.generate(Request(prompt=prompt(sound), max_tokens=2))).text
+    sound.close()
+
+
 @pytest.mark.parametrize(
     "model",
     [
