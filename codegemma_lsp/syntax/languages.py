@@ -149,8 +149,10 @@ _JAVA_REFUSED = """
   (decimal_integer_literal) (parenthesized_expression) (this) (true) (false) (null_literal) (lambda_expression)
   (ternary_expression) (cast_expression) (method_reference)
 ] @refused)
+(class_body (field_declaration type: (type_identifier) @refused) (#eq? @refused "var"))
+(class_body (method_declaration type: (type_identifier) @refused) (#eq? @refused "var"))
 """
-"""A package that is named too late; expressions that are no statements."""
+"""A package that is named too late; expressions that are no statements; ``var`` where no local variable is declared."""
 _JAVASCRIPT_REFUSED = r"""
 (expression_statement [(object) @refused (sequence_expression . (object) @refused)])
 (update_expression argument: [(update_expression) (unary_expression) (binary_expression) (call_expression)
