@@ -73,6 +73,25 @@ def test_ignore_files_above_the_workspace_count(project: Path) -> None:
     assert "ignored" in why_not(Workspace((project / "sub",), lambda _: None), "local.txt")
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "inner/own.txt", "linked/own.txt", "tree/own.txt"])
+def test_the_exclude_file_of_each_repository_counts(project: Path, name: str) -> None:
+    """A repository within another one, a submodule and a linked worktree."""
+    (project / "inner" / ".git" / "info").mkdir(parents=True)
+    (project / ".git" / "modules" / "linked" / "info").mkdir(parents=True)
+    (project / ".git" / "worktrees" / "tree").mkdir(parents=True)
+    (project / ".git" / "worktrees" / "tree" / "commondir").write_text("../..\n")
+    for folder, text in (("linked", "gitdir: ../.git/modules/linked\n"), ("tree", "gitdir: ../.git/worktrees/tree\n")):
+        (project / folder).mkdir()
+        (project / folder / ".git").write_text(text)
+    for exclude in ("inner/.git/info/exclude", ".git/modules/linked/info/exclude", ".git/info/exclude"):
+        (project / exclude).write_text("own.txt\nnotes.txt\n")
+    for folder in ("inner", "linked", "tree"):
+        (project / folder / "own.txt").write_text("mine\n")
+    assert "ignored" in why_not(Workspace((project,), lambda _: None), name)
+    folder, _, inner = name.rpartition("/")
+    assert "ignored" in why_not(Workspace((project / folder,), lambda _: None), inner)
+
+
 def test_the_editors_text_comes_before_the_files(project: Path) -> None:
     known = Document(uri=(project / "a.py").as_uri(), text="newer", language="python", version=7)
     assert Workspace((project,), lambda path: known).find("a.py") == (known, "a.py")

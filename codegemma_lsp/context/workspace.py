@@ -165,8 +165,9 @@ def _said(part: Path, top: Path, *, is_folder: bool) -> bool:
     """Returns whether the ignore files from the repository's top to a path's folder exclude it. The last match
     counts."""
     ignored = False
-    sources = [(top / ".git" / "info" / "exclude", Path())]
-    sources += [(top.joinpath(*part.parts[:n], ".gitignore"), Path(*part.parts[:n])) for n in range(len(part.parts))]
+    folders = [Path(*part.parts[:n]) for n in range(len(part.parts))]
+    # Each folder may be a repository of its own, whose exclude file counts less than its ignore files.
+    sources = [(one, folder) for folder in folders for one in (_exclude_file(top / folder), top / folder / ".gitignore")]
     for source, folder in sources:
         try:
             status = source.stat()
@@ -176,6 +177,22 @@ def _said(part: Path, top: Path, *, is_folder: bool) -> bool:
         found = _spec(source, status.st_mtime_ns, status.st_size).check_file(name).include
         ignored = ignored if found is None else found
     return ignored
+
+
+def _exclude_file(folder: Path) -> Path:
+    """Returns where the exclude file of a folder is if the folder is a repository. In a submodule or a linked worktree,
+    ``.git`` is a file with the path of the folder that has it (gitrepository-layout(5))."""
+    git = folder / ".git"
+    return (_linked(git) if git.is_file() else git) / "info" / "exclude"
+
+
+def _linked(git: Path) -> Path:
+    try:
+        linked = git.parent / git.read_text("utf-8", "replace").strip().removeprefix("gitdir:").strip()
+        common = linked / "commondir"
+        return linked / common.read_text("utf-8", "replace").strip() if common.is_file() else linked
+    except (OSError, ValueError):
+        return git
 
 
 @lru_cache(maxsize=256)
