@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sysconfig
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -31,8 +30,10 @@ _FOLDERS = {
 }
 _LONGEST = 40_000
 """Code points of a file that is used."""
-_PLACES = 12
+_PLACES = 16
 """Places of a file that are tried in one case."""
+_NEAR = 24
+"""Lines within which they are, so that their prompts have much in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class _Language:
 
 @asynccontextmanager
 async def _prepared(folder: Path) -> AsyncIterator[Case]:
-    settings = Settings(model="nano", threads=1, max_tokens=48)
+    settings = Settings(model="nano", threads=1, context_tokens=512, max_tokens=32, min_confidence=-99)
     engine = engines.load(settings)
     languages = _languages()
     try:
@@ -75,7 +76,9 @@ async def _case(chance: random.Random, engine: Engine, settings: Settings, langu
         return 0
     temperature = chance.choice([0.0, 1.2])
     settings = settings.model_copy(update={"temperature": temperature, "seed": chance.randrange(2**31)})
-    return sum([await _place(chance, engine, settings, language, text) for _ in range(_PLACES)])
+    user = _User(chance=chance, engine=engine, settings=settings, language=language)
+    first = chance.randint(0, text.count("\n"))
+    return sum([await user.place(text, first + chance.randrange(_NEAR)) for _ in range(_PLACES)])
 
 
 def _text(file: Path) -> str:
@@ -86,34 +89,42 @@ def _text(file: Path) -> str:
     return text if 20 < len(text) <= _LONGEST and max(map(len, text.split("\n"))) < 1000 else ""
 
 
-async def _place(chance: random.Random, engine: Engine, settings: Settings, language: _Language, text: str) -> int:
-    """Returns whether something was suggested in a file that was valid."""
-    offset = _offset(chance, text)
-    if chance.random() < 0.3:
-        end = text.find("\n", offset)
-        shorter = text[:offset] + text[end if end >= 0 else len(text) :]
-        text = text if language.parse(shorter) else shorter
-    document = Document(uri=f"file:///file.{language.name}", text=text, language=language.name)
-    query = Query(document=document, offset=offset, path="file", explicit=chance.random() < 0.5)
-    outcome = await complete(query, DocumentState(), engine, settings)
-    if outcome.suggestion is None:
-        return 0
-    span = outcome.suggestion.span
-    after = text[: span.start] + outcome.suggestion.text + text[span.end :]
-    errors = language.parse(after)
-    how = f"{'explicit' if query.explicit else 'automatic'}, temperature {settings.temperature}"
-    around = f"{text[max(0, offset - 60) : offset]!r} [{outcome.suggestion.text!r}] {text[offset : offset + 40]!r}"
-    check(not errors, f"{language.name} ({how}): {errors[:1]} after {around}")
-    await asyncio.sleep(0)
-    return 1
+@dataclass(kw_only=True)
+class _User:
+    """Somebody who accepts everything in a file, each time in the file as it was."""
 
+    chance: random.Random
+    engine: Engine
+    settings: Settings
+    language: _Language
+    state: DocumentState = field(default_factory=DocumentState)
 
-def _offset(chance: random.Random, text: str) -> int:
-    """Returns a place at the start, in the indentation, within or at the end of a line."""
-    lines = text.split("\n")
-    row = chance.randrange(len(lines))
-    start, line = sum(len(one) + 1 for one in lines[:row]), lines[row]
-    return start + chance.choice([0, len(line) - len(line.lstrip()), chance.randint(0, len(line)), len(line)])
+    async def place(self, text: str, row: int) -> int:
+        """Returns how many suggestions there were at a place on a row of a valid text: one or none."""
+        offset = self._offset(text, row)
+        if self.chance.random() < 0.4:
+            end = text.find("\n", offset)
+            shorter = text[:offset] + text[end if end >= 0 else len(text) :]
+            text = text if self.language.parse(shorter) else shorter
+        document = Document(uri=f"file:///file.{self.language.name}", text=text, language=self.language.name)
+        query = Query(document=document, offset=offset, path="file", explicit=self.chance.random() < 0.5)
+        outcome = await complete(query, self.state, self.engine, self.settings)
+        if outcome.suggestion is None:
+            return 0
+        span, said = outcome.suggestion.span, outcome.suggestion.text
+        errors = self.language.parse(text[: span.start] + said + text[span.end :])
+        how = f"{'explicit' if query.explicit else 'automatic'}, temperature {self.settings.temperature}"
+        around = f"{text[max(0, offset - 60) : offset]!r} [{said!r}] {text[offset : offset + 40]!r}"
+        check(not errors, f"{self.language.name} ({how}): {errors[:1]} after {around}")
+        return 1
+
+    def _offset(self, text: str, row: int) -> int:
+        """Returns a place at the start, in the indentation, within or at the end of a line."""
+        lines = text.split("\n")
+        row %= len(lines)
+        start, line = sum(len(one) + 1 for one in lines[:row]), lines[row]
+        indentation = len(line) - len(line.lstrip())
+        return start + self.chance.choice([0, indentation, indentation, self.chance.randint(0, len(line)), len(line)])
 
 
 TRIAL = Trial(

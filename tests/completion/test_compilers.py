@@ -61,7 +61,9 @@ async def test_suggestions_keep_files_valid(language: str) -> None:
         pytest.param("java", "class A {}\n<CURSOR>\n", "import a.b;", False, id="java: import too late"),
         pytest.param("java", "class A {\n  void f() {\n    <CURSOR>\n  }\n}\n", "a.b;", False, id="java: no statement"),
         pytest.param("java", "class A {\n  <CURSOR>\n}\n", "var a = 1;", False, id="java: field without a type"),
-        pytest.param("java", "class A {\n  void f() {\n    <CURSOR>\n  }\n}\n", "var a = 1;", True, id="java: variable"),
+        pytest.param(
+            "java", "class A {\n  void f() {\n    <CURSOR>\n  }\n}\n", "var a = 1;", True, id="java: variable"
+        ),
         pytest.param("c", "int a;\n<CURSOR>\n", "f(a);", False, id="c: statement at the top level"),
         pytest.param("c", "int a;\n<CURSOR>\n", "#endif", False, id="c: end of no condition"),
         pytest.param("c", "int a;\n<CURSOR>\n", "#pragma once", True, id="c: directive"),

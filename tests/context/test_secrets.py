@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import string
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -18,6 +15,7 @@ from codegemma_lsp.context.secrets import masked, masked_around
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 from codegemma_lsp.settings import Settings
+from tests.planted_secrets import planted
 
 
 @pytest.mark.parametrize(
@@ -87,28 +85,6 @@ def test_no_offset_changes(lines: list[str], offset: int, reach: int) -> None:
     shown = masked_around(text, min(offset, len(text)), reach)
     assert [len(line) for line in shown.split("\n")] == [len(line) for line in lines or [""]]
     assert masked(masked(text)) == masked(text)
-
-
-def planted(count: int) -> Iterator[tuple[str, str]]:
-    """Yields lines of code with a secret, and the secret."""
-    rng = random.Random(5)
-
-    def drawn(size: int, of: str = string.ascii_letters + string.digits) -> str:
-        return "".join(rng.choice(of) for _ in range(size))
-
-    kinds: list[Callable[[], tuple[str, str]]] = [
-        lambda: ('password = "{}"', drawn(12)),
-        lambda: ('"api_key": "{}",', drawn(24)),
-        lambda: ("export SECRET_KEY='{}'", drawn(32)),
-        lambda: ('aws = "{}"', f"AKIA{drawn(16, string.ascii_uppercase + string.digits)}"),
-        lambda: ("token: {}", f"ghp_{drawn(36)}"),
-        lambda: ('stripe.api_key = "{}"', f"sk_live_{drawn(24)}"),
-        lambda: ('db = "postgres://shop:{}@db.internal/shop"', drawn(10)),
-        lambda: ('SLACK = "{}"', f"xoxb-{drawn(12, string.digits)}-{drawn(12, string.digits)}-{drawn(24)}"),
-    ]
-    for number in range(count):
-        line, secret = kinds[number % len(kinds)]()
-        yield line.format(secret), secret
 
 
 def test_of_a_hundred_planted_secrets_none_is_in_the_tokens_of_a_prompt(engine: LlamaEngine) -> None:
