@@ -13,6 +13,7 @@ from codegemma_lsp.chat import RequestRefused
 from codegemma_lsp.chat.commit import staged
 from codegemma_lsp.context import NotAllowed, Workspace, looks_secret, looks_secret_when_open
 from codegemma_lsp.context.secrets import holds_secret
+from codegemma_lsp.context.workspace import is_ignored
 from codegemma_lsp.document import Document
 
 FILES = ("a.py", "built/b.py", "priv/c.txt", "secret/d.txt", "sub/local.txt", "sub/kept.log", "notes.txt", ".env")
@@ -90,6 +91,19 @@ def test_the_exclude_file_of_each_repository_counts(project: Path, name: str) ->
     assert "ignored" in why_not(Workspace((project,), lambda _: None), name)
     folder, _, inner = name.rpartition("/")
     assert "ignored" in why_not(Workspace((project / folder,), lambda _: None), inner)
+
+
+def test_a_path_costs_what_its_length_costs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in looks at the disk: a path may come from a text, such as that of an import."""
+    looks: list[Path] = []
+    stat = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda path, **how: looks.append(path) or stat(path, **how))  # type: ignore[func-returns-value]
+    counts = []
+    for length in (50, 200):
+        looks.clear()
+        assert not is_ignored(Path(*["deep"] * length), project)
+        counts.append(len(looks))
+    assert 0 < counts[1] < 6 * counts[0]
 
 
 def test_the_editors_text_comes_before_the_files(project: Path) -> None:

@@ -4,7 +4,7 @@ outside."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -153,30 +153,35 @@ def is_ignored(relative: Path, root: Path) -> bool:
     If a folder is ignored, no pattern includes its content again (gitignore(5)).
     """
     top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
-    path = root.relative_to(top) / relative
-    for depth in range(1, len(path.parts) + 1):
-        part = Path(*path.parts[:depth])
-        if _said(part, top, is_folder=depth < len(path.parts)):
+    parts = (root.relative_to(top) / relative).parts
+    above: list[tuple[int, pathspec.GitIgnoreSpec]] = []
+    for depth in range(len(parts)):
+        above += [(depth, spec) for spec in _specs(top.joinpath(*parts[:depth]))]
+        is_folder = depth + 1 < len(parts)
+        if _is_excluded([(spec, "/".join(parts[start : depth + 1]) + "/" * is_folder) for start, spec in above]):
             return True
     return False
 
 
-def _said(part: Path, top: Path, *, is_folder: bool) -> bool:
-    """Returns whether the ignore files from the repository's top to a path's folder exclude it. The last match
+def _is_excluded(rules: Iterable[tuple[pathspec.GitIgnoreSpec, str]]) -> bool:
+    """Returns whether patterns exclude a path, which comes with each of them as it is called there. The last match
     counts."""
     ignored = False
-    folders = [Path(*part.parts[:n]) for n in range(len(part.parts))]
-    # Each folder may be a repository of its own, whose exclude file counts less than its ignore files.
-    sources = [(one, folder) for folder in folders for one in (_exclude_file(top / folder), top / folder / ".gitignore")]
-    for source, folder in sources:
+    for spec, name in rules:
+        found = spec.check_file(name).include
+        ignored = ignored if found is None else found
+    return ignored
+
+
+def _specs(folder: Path) -> Iterator[pathspec.GitIgnoreSpec]:
+    """Yields the patterns of a folder's ignore files. It may be a repository of its own, whose exclude file counts less
+    than its ``.gitignore``."""
+    for source in (_exclude_file(folder), folder / ".gitignore"):
         try:
             status = source.stat()
         except OSError:
             continue
-        name = part.relative_to(folder).as_posix() + ("/" if is_folder else "")
-        found = _spec(source, status.st_mtime_ns, status.st_size).check_file(name).include
-        ignored = ignored if found is None else found
-    return ignored
+        yield _spec(source, status.st_mtime_ns, status.st_size)
 
 
 def _exclude_file(folder: Path) -> Path:
