@@ -122,7 +122,7 @@ def _rendered(template: str, roles: tuple[str, ...], bos: str, eos: str) -> str 
     """Renders the template over marks instead of texts. Returns None if it raises or leaves out a mark. Raises
     ``ChatImpossible`` if it takes too long."""
     messages = [{"role": role, "content": _MARK.format(i)} for i, role in enumerate(roles)]
-    is_known = template in (GEMMA, PLAIN) or hashlib.sha256(template.encode()).hexdigest() in _KNOWN
+    is_known = template in (GEMMA, PLAIN) or hashlib.sha256(template.encode(errors="replace")).hexdigest() in _KNOWN
     try:
         rendered = (render if is_known else render_within_limits)(template, messages, bos, eos)
     except TemplateTooCostly:

@@ -100,6 +100,7 @@ def test_the_oldest_is_left_out_and_never_the_question(texts: list[str], tokens:
         "{% for m in messages %}",
         "{{ ''.__class__.__mro__[1].__subclasses__() }}",
         "{{ messages.append(1) }}",
+        "half a surrogate pair: \ud83d",
     ],
 )
 def test_a_template_that_cannot_be_used_is_a_sentence(template: str) -> None:
