@@ -11,7 +11,8 @@ from lsprotocol import types
 
 from codegemma_lsp.document import Document, Encoding, display_path, file_path
 from codegemma_lsp.server import conversions
-from tests.test_document import encodings, reference_lines, texts
+from tests.reference_document import reference_lines
+from tests.test_document import encodings, texts
 
 
 class ReferenceClient:

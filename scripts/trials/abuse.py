@@ -52,8 +52,26 @@ _NOTIFICATIONS: tuple[tuple[str, Any], ...] = (
     ("window/workDoneProgress/cancel", {"token": "a"}),
     ("initialized", {}),
 )
-_JUNK: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 2**70, 1e308, 0.5, "", "x", "\ud83d", "\x00", "file:///a\x00b"),
+JUNK: tuple[Any, ...] = (
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1,
+        2**31,
+        2**63,
+        -(2**63),
+        2**70,
+        1e308,
+        0.5,
+        "",
+        "x",
+        "\ud83d",
+        "\x00",
+        "file:///a\x00b",
+    ),
     *("file://[", "untitled:a", "../../etc/passwd", "\U0001f600" * 50, "a" * 100_000, [], {}, [[]], {"a": {}}),
     *({"jsonrpc": "2.0", "id": 1, "method": "shutdown"}, [None] * 50, {"line": -1, "character": -1}, {"uri": 5}),
 )
@@ -106,7 +124,9 @@ async def _check_alive(server: Server) -> None:
 
 
 def _forged_message(chance: random.Random, server: Server) -> None:
-    chance.choices([_wrong_values, _wrong_envelope, _wrong_body, _odd_headers], weights=[10, 3, 2, 1])[0](chance, server)
+    chance.choices([_wrong_values, _wrong_envelope, _wrong_body, _odd_headers], weights=[10, 3, 2, 1])[0](
+        chance, server
+    )
 
 
 def _wrong_values(chance: random.Random, server: Server) -> None:
@@ -132,13 +152,13 @@ def _mutated(chance: random.Random, message: dict[str, Any]) -> dict[str, Any]:
         if isinstance(place, dict) and place is not message and chance.random() < 0.2:
             del place[key]
         else:
-            place[key] = copy.deepcopy(chance.choice(_JUNK))
+            place[key] = copy.deepcopy(chance.choice(JUNK))
     return message
 
 
 def _wrong_envelope(chance: random.Random, server: Server) -> None:
     message = _message(chance)
-    message[chance.choice(["id", "method", "jsonrpc", "result", "error"])] = copy.deepcopy(chance.choice(_JUNK))
+    message[chance.choice(["id", "method", "jsonrpc", "result", "error"])] = copy.deepcopy(chance.choice(JUNK))
     if message.get("method") in ("exit", "shutdown"):
         return
     server.send_body(json.dumps([message] if chance.random() < 0.1 else message).encode())

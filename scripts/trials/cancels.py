@@ -17,6 +17,7 @@ from scripts.trials.trial import Case, Trial, check, shown
 _STEPS = 40
 _DELAYS_S = (0.0, 0.0, 0.002, 0.01, 0.03, 0.1)
 _CANCELLED = -32800
+# The prompts have the name of the file, which is therefore the same each time.
 _PROBES = (
     "def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    ret",
     "import os\n\n\ndef read(path):\n    with open(path) as file:\n        ",
@@ -27,7 +28,9 @@ _PROBES = (
 @asynccontextmanager
 async def _prepared(folder: Path) -> AsyncIterator[Case]:
     async with serving(folder) as server:
-        expected = [await _answer(server, probe, f"file:///before{number}.py") for number, probe in enumerate(_PROBES)]
+        expected = [
+            await _answer(server, probe, f"file:///before/{number}/probe.py") for number, probe in enumerate(_PROBES)
+        ]
 
         async def case(chance: random.Random) -> int:
             typist = _Typist(server, chance)
@@ -35,7 +38,7 @@ async def _prepared(folder: Path) -> AsyncIterator[Case]:
                 await typist.step()
             await typist.finish()
             number = chance.randrange(len(_PROBES))
-            answer = await _answer(server, _PROBES[number], f"file:///after{chance.random()}.py")
+            answer = await _answer(server, _PROBES[number], f"file:///after/{chance.random()}/probe.py")
             check(answer == expected[number], f"the answer is then {shown(answer)} and not {shown(expected[number])}")
             return typist.cancels
 
@@ -141,6 +144,6 @@ TRIAL = Trial(
     name="cancels",
     about="cancelled at any moment: one answer each, then at rest, then right",
     unit="cancels",
-    weight=14,
+    weight=18,
     prepared=_prepared,
 )

@@ -35,7 +35,9 @@ async def _case(chance: random.Random, server: Server) -> int:
     asked = [_ask(server, uri, chance.randint(0, text.count("\n"))) for _ in range(chance.choice([0, 1, 1, 3]))]
     await asyncio.sleep(chance.choice([0, 0.01, 0.05, 0.2]) * chance.random())
     seen, pid = len(server.statuses), _pid(server)
-    end = signal.SIGSTOP if chance.random() < _STOPS else chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGABRT])
+    end = (
+        signal.SIGSTOP if chance.random() < _STOPS else chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGABRT])
+    )
     with suppress(psutil.NoSuchProcess):
         psutil.Process(pid).send_signal(end)
     if end is signal.SIGSTOP:
@@ -47,7 +49,10 @@ async def _case(chance: random.Random, server: Server) -> int:
     answer = await server.answer(_ask(server, uri, text.count("\n")))
     check("result" in answer, f"after the restart, a request was answered with {shown(answer)}")
     said = [status["message"] for status in server.statuses[seen:]]
-    check(any("engine" in one and one.endswith("starts again.") for one in said), f"no sentence says what happened: {shown(said)}")
+    check(
+        any("engine" in one and one.endswith("starts again.") for one in said),
+        f"no sentence says what happened: {shown(said)}",
+    )
     check(not any("Traceback" in one for one in said), f"a status has a traceback: {shown(said)}")
     state = (await server.ask("codegemma/state", {}))["result"]
     check([one["uri"] for one in state["documents"]] == [uri], f"the documents are {shown(state['documents'])}")
@@ -72,7 +77,7 @@ TRIAL = Trial(
     name="deaths",
     about="the engine's process killed, aborted, stopped: a sentence, then answers again",
     unit="deaths",
-    weight=12,
+    weight=10,
     prepared=_prepared,
     case_s=120,
 )

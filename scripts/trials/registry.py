@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from scripts.trials import abuse, cancels, deaths, edits, forgeries, suggestions
+from scripts.trials import (
+    abuse,
+    cancels,
+    deaths,
+    disk,
+    edits,
+    forgeries,
+    memory,
+    planted,
+    soak,
+    suggestions,
+    templates,
+    workspaces,
+)
 from scripts.trials.trial import Trial
 
 TRIALS: tuple[Trial, ...] = (
@@ -11,7 +24,13 @@ TRIALS: tuple[Trial, ...] = (
     suggestions.TRIAL,
     deaths.TRIAL,
     forgeries.TRIAL,
+    memory.TRIAL,
+    disk.TRIAL,
     abuse.TRIAL,
+    planted.TRIAL,
+    templates.TRIAL,
+    workspaces.TRIAL,
+    soak.TRIAL,
 )
 
 

@@ -131,7 +131,7 @@ TRIAL = Trial(
     name="suggestions",
     about="suggestions by nano in real files: valid files stay valid for their parsers",
     unit="suggestions",
-    weight=20,
+    weight=28,
     prepared=_prepared,
     case_s=180,
 )
