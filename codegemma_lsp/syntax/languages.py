@@ -142,7 +142,7 @@ _C_REFUSED = r"""
 """
 """Statements at the top level, except for macros; functions in functions; directives that do not exist; an ``#endif``
 without ``#if``."""
-_JAVA_REFUSED = """
+_JAVA_REFUSED = r"""
 (program [(package_declaration) (import_declaration)] (package_declaration) @refused)
 (expression_statement [
   (field_access) (identifier) (binary_expression) (unary_expression) (array_access) (string_literal)
@@ -151,8 +151,11 @@ _JAVA_REFUSED = """
 ] @refused)
 (class_body (field_declaration type: (type_identifier) @refused) (#eq? @refused "var"))
 (class_body (method_declaration type: (type_identifier) @refused) (#eq? @refused "var"))
+(import_declaration (identifier) @refused . ";")
+((character_literal) @refused (#not-match? @refused "^'([^'\\\\]|\\\\[^']+|\\\\')'$"))
 """
-"""A package that is named too late; expressions that are no statements; ``var`` where no local variable is declared."""
+"""A package that is named too late; expressions that are no statements; ``var`` where no local variable is declared; an
+import without a package; more than one character between the quotes of one."""
 _JAVASCRIPT_REFUSED = r"""
 (expression_statement [(object) @refused (sequence_expression . (object) @refused)])
 (update_expression argument: [(update_expression) (unary_expression) (binary_expression) (call_expression)
@@ -162,6 +165,11 @@ _JAVASCRIPT_REFUSED = r"""
 (for_in_statement operator: "of" right: (sequence_expression) @refused)
 (object "," . "," @refused)
 (object . "{" . "," @refused)
+(if_statement consequence: [(lexical_declaration) (class_declaration)] @refused)
+(else_clause [(lexical_declaration) (class_declaration)] @refused)
+(for_statement body: [(lexical_declaration) (class_declaration)] @refused)
+(for_in_statement body: [(lexical_declaration) (class_declaration)] @refused)
+(while_statement body: [(lexical_declaration) (class_declaration)] @refused)
 """
 _CONSTANT_WITHOUT_VALUE = """
 (lexical_declaration kind: "const" (variable_declarator !value) @refused)
@@ -179,8 +187,10 @@ _RUST_REFUSED = r"""
 (declaration_list (attribute_item) @refused .)
 (block (attribute_item) @refused .)
 ((source_file (macro_invocation) @refused) (#match? @refused "[)\\]]$"))
+((char_literal) @refused (#match? @refused "^b?''$"))
 """
-"""A macro without the semicolon that it needs; a semicolon between items; an attribute of nothing."""
+"""A macro without the semicolon that it needs; a semicolon between items; an attribute of nothing; quotes with no
+character."""
 
 _STARS = DocumentationStyle(first="/**", line=" * ", last=" */")
 _HASHES = DocumentationStyle(line="# ")

@@ -64,6 +64,13 @@ async def test_suggestions_keep_files_valid(language: str) -> None:
         pytest.param(
             "java", "class A {\n  void f() {\n    <CURSOR>\n  }\n}\n", "var a = 1;", True, id="java: variable"
         ),
+        pytest.param("java", "package a;\n<CURSOR>\nclass A {}\n", "import b;", False, id="java: import of no package"),
+        pytest.param("java", "package a;\n<CURSOR>\nclass A {}\n", "import b.*;", True, id="java: import of a package"),
+        pytest.param("java", "class A {\n  <CURSOR>\n}\n", "char a = 'bc';", False, id="java: long character"),
+        pytest.param("java", "class A {\n  <CURSOR>\n}\n", "char a = '\\u0041';", True, id="java: escaped character"),
+        pytest.param("java", "class A {\n  <CURSOR>\n}\n", "char a = '\\'';", True, id="java: escaped quote"),
+        pytest.param("rust", "fn f() {\n    <CURSOR>\n}\n", "let a = b.split('');", False, id="rust: no character"),
+        pytest.param("rust", "fn f() {\n    <CURSOR>\n}\n", "let a = b.split('.');", True, id="rust: character"),
         pytest.param("c", "int a;\n<CURSOR>\n", "f(a);", False, id="c: statement at the top level"),
         pytest.param("c", "int a;\n<CURSOR>\n", "#endif", False, id="c: end of no condition"),
         pytest.param("c", "int a;\n<CURSOR>\n", "#pragma once", True, id="c: directive"),
@@ -73,6 +80,8 @@ async def test_suggestions_keep_files_valid(language: str) -> None:
         pytest.param(
             "javascript", "f();\n<CURSOR>\n", "for (const a of b) g(a);", True, id="javascript: constant in a loop"
         ),
+        pytest.param("javascript", "if (a)\n  <CURSOR>\nf();\n", "const b = 1;", False, id="javascript: body constant"),
+        pytest.param("javascript", "if (a)\n  <CURSOR>\nf();\n", "b = 1;", True, id="javascript: body"),
         pytest.param("typescript", "f();\n<CURSOR>\n", "for (const a of b, c) g(a);", False, id="typescript: sequence"),
         pytest.param("typescript", "f();\n<CURSOR>\n", "declare const a: number;", True, id="typescript: declaration"),
     ],
