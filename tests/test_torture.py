@@ -41,7 +41,7 @@ def test_a_minute_and_a_half_of_all_trials_finds_nothing() -> None:
     counts = dict(re.findall(r"(?m)^(\w+): ([\d,]+) \w+$", done.stdout))
     left_out = dict(re.findall(r"(?m)^(\w+): left out: (.+)$", done.stdout))
     assert {*counts, *left_out} == {trial.name for trial in TRIALS}
-    assert min(int(count.replace(",", "")) for name, count in counts.items()) > 0
+    assert min(int(count.replace(",", "")) for count in counts.values()) > 0
     assert int(counts["edits"].replace(",", "")) > 1000
 
 
@@ -64,7 +64,7 @@ async def _failing(folder: Path) -> AsyncIterator[Case]:
 
 @asynccontextmanager
 async def _left_out(folder: Path) -> AsyncIterator[Case]:
-    if folder.is_dir():
+    if folder.name:
         raise LeftOut("there is no such thing here")
     yield _never
 

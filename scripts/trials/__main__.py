@@ -8,12 +8,14 @@ import time
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from scripts.trials.registry import TRIALS, find
 from scripts.trials.runner import Failure, Result, Runner
 
+_WIDTH = 120
 _CONSOLE = Console(highlight=False, soft_wrap=True)
 
 
@@ -33,7 +35,7 @@ def main(
     runner = Runner(find, seed, lambda failure: _tell(failure, seed), _tell_end)
     results = runner.run(trials, 60 * minutes, jobs, case)
     _CONSOLE.print()
-    _CONSOLE.print(_table(results))
+    Console(width=_WIDTH).print(_table(results))
     failures = sum(len(result.failures) for result in results)
     _CONSOLE.print(f"{failures:,} failures in {(time.monotonic() - began) / 60:.1f} minutes, seed {seed}", markup=False)
     sys.exit(1 if failures else 0)
@@ -50,7 +52,7 @@ def _tell_end(result: Result) -> None:
 
 
 def _table(results: list[Result]) -> Table:
-    table = Table("trial", "what it tries")
+    table = Table("trial", "what it tries", box=box.ASCII2)
     for title in ("cases", "checked", "failures", "seconds"):
         table.add_column(title, justify="right")
     for result in results:

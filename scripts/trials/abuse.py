@@ -220,7 +220,7 @@ async def _lose_framing(chance: random.Random, server: Server) -> None:
 
 TRIAL = Trial(
     name="abuse",
-    about="forged frames, JSON, ids and values: answered, or left with 1; no trace in errors",
+    about="forged frames, JSON, ids, values: answered, or left with 1",
     unit="messages",
     weight=6,
     prepared=_prepared,

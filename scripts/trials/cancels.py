@@ -142,7 +142,7 @@ class _Typist:
 
 TRIAL = Trial(
     name="cancels",
-    about="cancelled at any moment: one answer each, then at rest, then right",
+    about="cancelled at any moment: one answer each, rest, right again",
     unit="cancels",
     weight=18,
     prepared=_prepared,

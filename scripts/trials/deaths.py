@@ -75,7 +75,7 @@ def _ask(server: Server, uri: str, line: int) -> str:
 
 TRIAL = Trial(
     name="deaths",
-    about="the engine's process killed, aborted, stopped: a sentence, then answers again",
+    about="engines killed, aborted, stopped: a sentence, then answers",
     unit="deaths",
     weight=10,
     prepared=_prepared,

@@ -103,7 +103,7 @@ def _indexed(chance: random.Random, folder: Path) -> None:
 
 TRIAL = Trial(
     name="disk",
-    about="a disk that is full at any byte: old files stay whole, indexes are made again",
+    about="full at any byte: old files stay whole",
     unit="writes",
     weight=4,
     prepared=_prepared,

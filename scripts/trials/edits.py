@@ -181,7 +181,7 @@ def _nodes(syntax: Syntax) -> list[tuple[str, int, int]]:
 
 TRIAL = Trial(
     name="edits",
-    about="changes in three encodings: text, lines and syntax tree as if made anew",
+    about="changes in three encodings: text, lines and tree as anew",
     unit="edits",
     weight=12,
     prepared=_prepared,

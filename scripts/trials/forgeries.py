@@ -160,7 +160,7 @@ def _noise(chance: random.Random, data: bytearray) -> str:
 
 TRIAL = Trial(
     name="forgeries",
-    about="forged model files: an engine that answers, or a sentence, in time",
+    about="forged models: an engine that answers, or a sentence",
     unit="files",
     weight=4,
     prepared=_prepared,

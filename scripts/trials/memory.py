@@ -57,7 +57,7 @@ def _little_memory(process: EngineProcess, more: int) -> Iterator[None]:
 
 TRIAL = Trial(
     name="memory",
-    about="models with little memory: an engine that answers, or a sentence",
+    about="models with little memory: the same",
     unit="loads",
     weight=5,
     prepared=_prepared,

@@ -251,7 +251,7 @@ def _decoded(prompt: Any, nano: Engine) -> str:
 
 TRIAL = Trial(
     name="secrets",
-    about="planted secrets: in no token of any prompt",
+    about="secrets planted everywhere: in no token of a prompt",
     unit="secrets",
     weight=6,
     prepared=_prepared,

@@ -87,7 +87,7 @@ def _judge(samples: Sequence[tuple[float, int]]) -> None:
 
 TRIAL = Trial(
     name="soak",
-    about="typing at ten times the speed: every key answered, memory steady after 5 minutes",
+    about="typing at ten times the speed: answered, memory steady",
     unit="keys",
     weight=9,
     prepared=_prepared,

@@ -129,7 +129,7 @@ class _User:
 
 TRIAL = Trial(
     name="suggestions",
-    about="suggestions by nano in real files: valid files stay valid for their parsers",
+    about="suggestions by nano in real files, by their parsers",
     unit="suggestions",
     weight=28,
     prepared=_prepared,

@@ -86,7 +86,7 @@ def _other_number(chance: random.Random, number: str) -> str:
 
 TRIAL = Trial(
     name="templates",
-    about="broken and hostile chat templates: a prompt of the messages, or a sentence, in time",
+    about="hostile chat templates: the messages, or a sentence",
     unit="templates",
     weight=8,
     prepared=_prepared,

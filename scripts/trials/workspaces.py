@@ -218,7 +218,7 @@ def _check_settings(chance: random.Random) -> int:
 
 TRIAL = Trial(
     name="workspaces",
-    about="links, paths, ignore files, git's configuration, settings: nothing read or run that must not be",
+    about="links, paths, ignore files, git's programs, settings",
     unit="checks",
     weight=6,
     prepared=_prepared,
