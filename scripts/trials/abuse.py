@@ -220,9 +220,9 @@ async def _lose_framing(chance: random.Random, server: Server) -> None:
 
 TRIAL = Trial(
     name="abuse",
-    about="forged frames, JSON, ids, values: answered, or left with 1",
+    about="forged frames, JSON, ids, values: answered, or left",
     unit="messages",
-    weight=6,
+    weight=20,
     prepared=_prepared,
     case_s=120,
 )

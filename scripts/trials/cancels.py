@@ -142,8 +142,8 @@ class _Typist:
 
 TRIAL = Trial(
     name="cancels",
-    about="cancelled at any moment: one answer each, rest, right again",
+    about="cancelled at any moment: one answer, rest, right again",
     unit="cancels",
-    weight=18,
+    weight=105,
     prepared=_prepared,
 )

@@ -75,9 +75,9 @@ def _ask(server: Server, uri: str, line: int) -> str:
 
 TRIAL = Trial(
     name="deaths",
-    about="engines killed, aborted, stopped: a sentence, then answers",
+    about="engines killed, aborted, stopped: said, then answers",
     unit="deaths",
-    weight=10,
+    weight=55,
     prepared=_prepared,
     case_s=120,
 )

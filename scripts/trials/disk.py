@@ -105,6 +105,6 @@ TRIAL = Trial(
     name="disk",
     about="full at any byte: old files stay whole",
     unit="writes",
-    weight=4,
+    weight=6,
     prepared=_prepared,
 )

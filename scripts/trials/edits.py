@@ -181,8 +181,8 @@ def _nodes(syntax: Syntax) -> list[tuple[str, int, int]]:
 
 TRIAL = Trial(
     name="edits",
-    about="changes in three encodings: text, lines and tree as anew",
+    about="changes in three encodings: text, lines, tree as anew",
     unit="edits",
-    weight=12,
+    weight=55,
     prepared=_prepared,
 )

@@ -59,7 +59,7 @@ TRIAL = Trial(
     name="memory",
     about="models with little memory: the same",
     unit="loads",
-    weight=5,
+    weight=9,
     prepared=_prepared,
     case_s=240,
 )

@@ -129,9 +129,13 @@ class Runner:
 
     def _process(self, result: Result, part: Part) -> int | None:
         """Returns the number of the case that ended the process or hung, or None if it has done its part."""
+        with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as folder:
+            return self._process_in(Path(folder), result, part)
+
+    def _process_in(self, folder: Path, result: Result, part: Part) -> int | None:
         ours, theirs = _CONTEXT.Pipe(duplex=False)
         current = _CONTEXT.Value("q", _NONE_YET)
-        process = _CONTEXT.Process(target=_child, args=(self._find, result.trial.name, part, theirs, current))
+        process = _CONTEXT.Process(target=_child, args=(self._find, result.trial.name, folder, part, theirs, current))
         process.start()
         theirs.close()
         watch = _Watch(result.trial, part.seconds)
@@ -185,18 +189,18 @@ class _Watch:
 def _end(process: Any) -> None:
     """Ends a process with all that it has started."""
     if process.is_alive() and process.pid is not None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+        with suppress(AttributeError, ProcessLookupError):  # where there are no groups, and before it has one
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
     process.join()
 
 
-def _child(find: Finder, name: str, part: Part, pipe: Connection, current: Any) -> None:
+def _child(find: Finder, name: str, folder: Path, part: Part, pipe: Connection, current: Any) -> None:
     """The process of a trial: it knows nothing of the user's own models and settings."""
     if hasattr(os, "setsid"):
         os.setsid()
-    with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as folder:
-        _isolate(Path(folder, "user"))
-        asyncio.run(_Cases(find(name), part, pipe, current).run(Path(folder)))
+    _isolate(folder / "user")
+    asyncio.run(_Cases(find(name), part, pipe, current).run(folder))
     pipe.send(None)
     pipe.close()
     sys.stdout.flush()

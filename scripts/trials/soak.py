@@ -89,7 +89,7 @@ TRIAL = Trial(
     name="soak",
     about="typing at ten times the speed: answered, memory steady",
     unit="keys",
-    weight=9,
+    weight=50,
     prepared=_prepared,
     case_s=120,
 )

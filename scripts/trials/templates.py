@@ -88,6 +88,6 @@ TRIAL = Trial(
     name="templates",
     about="hostile chat templates: the messages, or a sentence",
     unit="templates",
-    weight=8,
+    weight=24,
     prepared=_prepared,
 )

@@ -220,6 +220,6 @@ TRIAL = Trial(
     name="workspaces",
     about="links, paths, ignore files, git's programs, settings",
     unit="checks",
-    weight=6,
+    weight=12,
     prepared=_prepared,
 )
