@@ -127,6 +127,11 @@ class Language:
         return self.functions | self.classes
 
 
+def _quoted(words: str) -> str:
+    """Returns words as a query of tree-sitter lists them."""
+    return " ".join(f'"{word}"' for word in words.split())
+
+
 _C_STRINGS = _words("string_literal char_literal system_lib_string")
 
 _C_REFUSED = r"""
@@ -142,7 +147,15 @@ _C_REFUSED = r"""
 """
 """Statements at the top level, except for macros; functions in functions; directives that do not exist; an ``#endif``
 without ``#if``."""
-_JAVA_REFUSED = r"""
+_JAVA_RESERVED = _quoted(
+    "abstract assert break case catch class const continue default do else enum extends final finally for goto if"
+    " implements import instanceof interface native new package private protected public return static switch"
+    " synchronized throw throws transient try volatile while"
+)
+_JAVA_REFUSED = rf"""
+([(method_invocation name: (identifier) @refused) (return_statement (identifier) @refused)
+  (variable_declarator value: (identifier) @refused)]
+ (#any-of? @refused {_JAVA_RESERVED}))
 (program [(package_declaration) (import_declaration)] (package_declaration) @refused)
 (expression_statement [
   (field_access) (identifier) (binary_expression) (unary_expression) (array_access) (string_literal)
@@ -155,7 +168,7 @@ _JAVA_REFUSED = r"""
 ((character_literal) @refused (#not-match? @refused "^'([^'\\\\]|\\\\[^']+|\\\\')'$"))
 """
 """A package that is named too late; expressions that are no statements; ``var`` where no local variable is declared; an
-import without a package; more than one character between the quotes of one."""
+import without a package; reserved words as names; more than one character between the quotes of one."""
 _JAVASCRIPT_REFUSED = r"""
 (expression_statement [(object) @refused (sequence_expression . (object) @refused)])
 (update_expression argument: [(update_expression) (unary_expression) (binary_expression) (call_expression)
@@ -180,7 +193,15 @@ _GO_REFUSED = r"""
  (#match? @refused "(^|\\n)[^\\n/]*[^,{(\\s/][ \\t]*\\n\\s*[})]$"))
 """
 """A last element on a line of its own without its comma."""
-_RUST_REFUSED = r"""
+_RUST_KEYWORDS = _quoted(
+    "as const else enum extern fn for if impl in let loop match mod move mut pub ref static struct trait type unsafe"
+    " use where while"
+)
+_RUST_REFUSED = rf"""
+([(let_declaration (identifier) @refused) (assignment_expression (identifier) @refused)
+  (expression_statement (identifier) @refused) (call_expression (identifier) @refused)
+  (arguments (identifier) @refused) (binary_expression (identifier) @refused)]
+ (#any-of? @refused {_RUST_KEYWORDS}))
 ((block [(expression_statement (macro_invocation)) (macro_invocation)] @refused . (_)) (#match? @refused "[)\\]]$"))
 ((source_file (expression_statement (macro_invocation)) @refused) (#match? @refused "[)\\]]$"))
 (declaration_list (empty_statement) @refused)
@@ -190,7 +211,7 @@ _RUST_REFUSED = r"""
 ((char_literal) @refused (#match? @refused "^b?''$"))
 """
 """A macro without the semicolon that it needs; a semicolon between items; an attribute of nothing; quotes with no
-character."""
+character; keywords as values, for which macros have a use."""
 
 _STARS = DocumentationStyle(first="/**", line=" * ", last=" */")
 _HASHES = DocumentationStyle(line="# ")

@@ -71,6 +71,14 @@ async def test_suggestions_keep_files_valid(language: str) -> None:
         pytest.param("java", "class A {\n  <CURSOR>\n}\n", "char a = '\\'';", True, id="java: escaped quote"),
         pytest.param("rust", "fn f() {\n    <CURSOR>\n}\n", "let a = b.split('');", False, id="rust: no character"),
         pytest.param("rust", "fn f() {\n    <CURSOR>\n}\n", "let a = b.split('.');", True, id="rust: character"),
+        pytest.param(
+            "java", "class A {\n  void f() {\n    <CURSOR>\n  }\n}\n", "default(b);", False, id="java: reserved word"
+        ),
+        pytest.param(
+            "java", "class A {\n  void f() {\n    <CURSOR>\n  }\n}\n", "defaults(b);", True, id="java: method"
+        ),
+        pytest.param("rust", "fn f() {\n    <CURSOR>\n}\n", "a = mod;", False, id="rust: keyword"),
+        pytest.param("rust", "fn f() {\n    <CURSOR>\n}\n", "a!(b, if c { d });", True, id="rust: keyword in a macro"),
         pytest.param("c", "int a;\n<CURSOR>\n", "f(a);", False, id="c: statement at the top level"),
         pytest.param("c", "int a;\n<CURSOR>\n", "#endif", False, id="c: end of no condition"),
         pytest.param("c", "int a;\n<CURSOR>\n", "#pragma once", True, id="c: directive"),
