@@ -222,7 +222,7 @@ TRIAL = Trial(
     name="abuse",
     about="forged frames, JSON, ids, values: answered, or left",
     unit="messages",
-    weight=20,
+    weight=30,
     prepared=_prepared,
     case_s=120,
 )

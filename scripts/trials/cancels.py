@@ -144,6 +144,6 @@ TRIAL = Trial(
     name="cancels",
     about="cancelled at any moment: one answer, rest, right again",
     unit="cancels",
-    weight=105,
+    weight=115,
     prepared=_prepared,
 )

@@ -183,6 +183,6 @@ TRIAL = Trial(
     name="edits",
     about="changes in three encodings: text, lines, tree as anew",
     unit="edits",
-    weight=55,
+    weight=60,
     prepared=_prepared,
 )

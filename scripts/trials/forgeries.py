@@ -162,7 +162,7 @@ TRIAL = Trial(
     name="forgeries",
     about="forged models: an engine that answers, or a sentence",
     unit="files",
-    weight=14,
+    weight=28,
     prepared=_prepared,
     case_s=240,
 )

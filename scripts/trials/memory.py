@@ -59,7 +59,7 @@ TRIAL = Trial(
     name="memory",
     about="models with little memory: the same",
     unit="loads",
-    weight=9,
+    weight=14,
     prepared=_prepared,
     case_s=240,
 )

@@ -99,17 +99,18 @@ class _Breakages:
     grammars accept a little that their compilers do not. ``judged`` counts the suggestions in these."""
 
     judged: int = 0
-    elsewhere: int = 0
+    elsewhere: set[tuple[str, str]] = field(default_factory=set)
 
-    def add(self, language: str, problem: str) -> None:
+    def add(self, language: str, said: str, problem: str) -> None:
         if language == _STRICT:
             raise Failed(problem)
-        self.elsewhere += 1
+        self.elsewhere.add((language, said.strip()))
         print(f"suggestions: tolerated: {problem}", flush=True)
 
     def check_share(self) -> None:
         most = 1 + _MOST_ELSEWHERE * self.judged
-        check(self.elsewhere <= most, f"{self.elsewhere} of {self.judged} suggestions broke files not of Python")
+        count = len(self.elsewhere)
+        check(count <= most, f"{count} of {self.judged} suggestions broke files not of Python")
 
 
 @dataclass(kw_only=True)
@@ -141,7 +142,7 @@ class _User:
         if errors := self.language.parse(text[: span.start] + said + text[span.end :]):
             how = f"{'explicit' if query.explicit else 'automatic'}, temperature {self.settings.temperature}"
             around = f"{text[max(0, offset - 60) : offset]!r} [{said!r}] {text[offset : offset + 40]!r}"
-            self.breakages.add(self.language.name, f"{self.language.name} ({how}): {errors[:1]} after {around}")
+            self.breakages.add(self.language.name, said, f"{self.language.name} ({how}): {errors[:1]} after {around}")
         self.breakages.judged += self.language.name != _STRICT
         return 1
 
@@ -161,7 +162,7 @@ TRIAL = Trial(
     name="suggestions",
     about="suggestions by nano in real files, by their parsers",
     unit="suggestions",
-    weight=350,
+    weight=345,
     prepared=_prepared,
     case_s=180,
 )
