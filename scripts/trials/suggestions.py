@@ -28,8 +28,10 @@ _FOLDERS = {
     "c": [_PACKAGES / "greenlet", _PACKAGES / "numpy"],
     "cpp": [_PACKAGES / "greenlet"],
 }
-_STRICT, _MOST_ELSEWHERE = "python", 0.02
-"""The share of suggestions in other languages that may break their files. At a high temperature, nano says anything."""
+_STRICT = "python"
+_FEW, _SHARE = 3, 0.02
+"""How many suggestions in other languages may break their files: a number, and a share. Nano says anything when it
+is asked at a high temperature."""
 _LONGEST = 40_000
 """Code points of a file that is used."""
 _PLACES = 16
@@ -108,7 +110,7 @@ class _Breakages:
         print(f"suggestions: tolerated: {problem}", flush=True)
 
     def check_share(self) -> None:
-        most = 1 + _MOST_ELSEWHERE * self.judged
+        most = _FEW + _SHARE * self.judged
         count = len(self.elsewhere)
         check(count <= most, f"{count} of {self.judged} suggestions broke files not of Python")
 
