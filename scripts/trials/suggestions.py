@@ -164,7 +164,7 @@ TRIAL = Trial(
     name="suggestions",
     about="suggestions by nano in real files, by their parsers",
     unit="suggestions",
-    weight=345,
+    weight=370,
     prepared=_prepared,
     case_s=180,
 )
