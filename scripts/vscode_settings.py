@@ -10,7 +10,7 @@ from typing import Any
 from codegemma_lsp.settings import SECTION, Settings
 
 PACKAGE = Path(__file__).resolve().parents[1] / "editors" / "vscode" / "package.json"
-_MACHINE = frozenset({"model", "chatModel", "allowPlainHttp"})
+_MACHINE = frozenset({"model", "chatModel", "allowPlainHttp", "shareModel"})
 """The settings that a workspace's own files can never set."""
 OWN: dict[str, dict[str, Any]] = {
     "serverPath": {

@@ -47,6 +47,7 @@ def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("CODEGEMMA_DATA", str(folder / "data"))
         patch.setenv("CODEGEMMA_STATE", str(folder / "state"))
         patch.setenv("CODEGEMMA_CACHE", str(folder / "cache"))
+        patch.setenv("CODEGEMMA_HOST", str(folder / "host"))
         patch.setenv("HF_HOME", str(folder / "hub"))
         yield
 

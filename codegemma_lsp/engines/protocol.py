@@ -45,6 +45,10 @@ class EngineFailed(EngineError):
     """The engine failed while it ran, or was closed. A new one must be loaded."""
 
 
+class SharedProcessEnded(EngineFailed):
+    """The process has ended whose engines several windows share. That process counts which model ended it."""
+
+
 class Priority(IntEnum):
     """The order of requests: a lower number runs first, also before requests on other engines of the same machine.
 

@@ -26,6 +26,7 @@ from codegemma_lsp.engines.protocol import (
     total,
 )
 from codegemma_lsp.engines.slots import Slots
+from codegemma_lsp.engines.turns import Turns
 from codegemma_lsp.engines.vocabulary import Vocabulary
 from codegemma_lsp.prompt import Prompt
 
@@ -42,11 +43,12 @@ OnDone: TypeAlias = Callable[[Generation | Exception], None]
 """Called with the answer to a request, or with why there is none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Job:
     request: Request
     done: OnDone
     cancelled: threading.Event
+    turn: int
     queued_at: float = field(default_factory=time.perf_counter)
 
 
@@ -62,7 +64,8 @@ class ScheduledEngine:
         self.name = name
         self._gate = gate or PriorityGate()
         self._running: _Job | None = None
-        self._jobs: queue.PriorityQueue[tuple[int, int, _Job | None]] = queue.PriorityQueue()
+        self._jobs: queue.PriorityQueue[tuple[int, int, int, _Job | None]] = queue.PriorityQueue()
+        self._turns = Turns()
         self._numbers = itertools.count()
         self._closed = threading.Event()
         self._door = threading.Lock()
@@ -149,16 +152,19 @@ class ScheduledEngine:
             if self._closed.is_set():
                 return
             self._closed.set()
-            self._jobs.put((_CLOSE, next(self._numbers), None))
+            self._jobs.put((_CLOSE, 0, next(self._numbers), None))
         self._thread.join()
 
-    def submit(self, request: Request, done: OnDone, cancelled: threading.Event) -> None:
-        """Puts a request into the queue. ``done`` is called in the engine's thread, once. Raises ``EngineFailed``."""
+    def submit(self, request: Request, done: OnDone, cancelled: threading.Event, source: int = 0) -> None:
+        """Puts a request into the queue. ``done`` is called in the engine's thread, once. Requests of equal priority
+        from several sources take turns, and those of one source keep their order. Raises ``EngineFailed``."""
         with self._door:
             if self._closed.is_set():
                 raise EngineFailed(_CLOSED)
-            # The numbers keep the order of equal priorities, and jobs are never compared.
-            self._jobs.put((request.priority, next(self._numbers), _Job(request, done, cancelled)))
+            turn = self._turns.next(request.priority, source)
+            job = _Job(request=request, done=done, cancelled=cancelled, turn=turn)
+            # The numbers keep the order of equal turns, and jobs are never compared.
+            self._jobs.put((request.priority, turn, next(self._numbers), job))
 
     def _should_stop(self) -> bool:
         """Returns whether the running request must stop. Only the engine's thread, which alone takes requests from the
@@ -179,9 +185,11 @@ class ScheduledEngine:
 
     def _work(self) -> None:
         while True:
-            _, _, job = self._jobs.get()
+            *_, job = self._jobs.get()
             if job is None:
                 break
+            with self._door:
+                self._turns.begin(job.request.priority, job.turn)
             if job.cancelled.is_set():
                 job.done(Generation(text="", finish=Finish.CANCELLED, usage=Usage()))
                 continue
@@ -199,7 +207,7 @@ class ScheduledEngine:
             job.done(outcome)
         self._backend.close()
         while not self._jobs.empty():
-            _, _, left = self._jobs.get()
+            *_, left = self._jobs.get()
             if left is not None:
                 left.done(EngineFailed(_CLOSED))
 

@@ -89,6 +89,7 @@ LOADED_BY = frozenset(
         "gpu_layers",
         "kv_cache",
         "saved_prompts_mb",
+        "share_model",
     }
 )
 """The settings that a loaded engine depends on."""

@@ -17,6 +17,7 @@ from pygls.lsp.server import LanguageServer
 from codegemma_lsp import __version__, engines
 from codegemma_lsp.context import DefinitionPlace
 from codegemma_lsp.document import Document, display_path, file_path
+from codegemma_lsp.engines.host.client import shared_or_own
 from codegemma_lsp.engines.worker.client import EngineProcess
 from codegemma_lsp.server.definitions import ask_definitions
 from codegemma_lsp.server.errors import LONGEST_MESSAGE
@@ -55,14 +56,14 @@ class Server(LanguageServer):
         self._chat_loading = LoadProgress(self, self.spawn, "codegemma-load-chat")
         growth = GrowthNotifier(self.protocol.notify)
         self.protocol.on_inline_completion_sent = growth.answered
-        process = EngineProcess()
+        own, shared = EngineProcess(), EngineProcess(shared_or_own)
         self.session = Session(
             self._publish_status,
             self._chat_loading.follow,
             growth.grew,
             self._definitions,
             lambda settings, on_progress, on_failure: engines.load(
-                settings, on_progress, process=process, on_failure=on_failure
+                settings, on_progress, process=shared if settings.share_model else own, on_failure=on_failure
             ),
             CodeIndex(),
         )

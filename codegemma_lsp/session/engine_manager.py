@@ -24,6 +24,7 @@ from codegemma_lsp.engines.protocol import (
     OnFailure,
     OnProgress,
     ServerFailed,
+    SharedProcessEnded,
 )
 from codegemma_lsp.engines.selection import LOADED_BY, Selection, Selector
 from codegemma_lsp.models import BUNDLED, Choice, is_url
@@ -243,8 +244,10 @@ class EngineManager:
         self._load_again(error)
 
     def _load_again(self, error: EngineFailed) -> None:
-        """Loads the model again after a failure, unless it has failed too often in a row."""
-        self._failures += 1
+        """Loads the model again after a failure, unless it has failed too often in a row. The end of a shared process
+        may be the fault of another window's model, so the process itself refuses one that ends it too often."""
+        if not isinstance(error, SharedProcessEnded):
+            self._failures += 1
         if self._failures > _RESTARTS:
             message = f"{error} It broke {self._failures} times in a row: change the model."
             self._give_up(Status(message=message, kind="Error"))

@@ -63,6 +63,12 @@ class Settings(BaseModel):
         description="Send prompts, and the key, unencrypted to a model's server on another machine, where its address"
         " begins with `http://`.",
     )
+    share_model: bool = Field(
+        False,
+        description="Load each model once for all windows of yours on this machine, in one process that they share."
+        " The process is started by the first window, and frees a model five minutes after the last window that uses"
+        " it has left. On Windows, each window has its own.",
+    )
     context_tokens: int = Field(
         2048,
         ge=256,

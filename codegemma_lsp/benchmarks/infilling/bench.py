@@ -106,6 +106,7 @@ def _in_own_order(settings: Settings, engine: Engine) -> Settings:
 _NO_ANSWER = {
     "model",
     "allow_plain_http",
+    "share_model",
     "threads",
     "batch_threads",
     "slots",

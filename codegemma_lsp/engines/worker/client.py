@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from codegemma_lsp.engines import protocol
 from codegemma_lsp.engines.asked_lines import sent_text
@@ -60,6 +60,7 @@ _LOOK_S = 0.2
 """The number of seconds after which a load checks whether it was given up, and a process whether it still answers."""
 _SILENT_S = 15.0
 """The number of seconds without a sign of life, while it is asked something, after which a process counts as hung."""
+HUNG = f"gave no sign of life for {_SILENT_S:.0f} seconds and was ended"
 _PATIENCE_S = 5.0
 """The number of seconds that a process has to close an engine, to give up a load, or to end."""
 _ERRORS = {
@@ -69,11 +70,80 @@ _ERRORS = {
 }
 
 
-class EngineProcess:
-    """The process of one server's engines. It is started with the first engine and ends with the last one, so that
-    their memory is given back. Any thread may call it."""
+class Link(Protocol):
+    """How a server reaches the process of its engines."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def to_process(self) -> BinaryIO: ...
+
+    @property
+    def from_process(self) -> BinaryIO: ...
+
+    @property
+    def is_greeted(self) -> bool:
+        """Returns whether the process has answered already, so that it has begun."""
+        ...
+
+    def hang_up(self) -> None:
+        """Tells the process that nothing more is sent. Raises ``OSError`` if it has left."""
+        ...
+
+    def leave(self) -> None:
+        """Cuts the link, and ends a process that has no other server."""
+        ...
+
+    def kill(self) -> None:
+        """Ends a process that hangs."""
+        ...
+
+    def failure(self, has_hung: bool) -> EngineFailed:
+        """Waits until the process has ended or the link is cut, and returns a sentence that says how."""
+        ...
+
+
+class ChildLink:
+    """A process of the server's own."""
+
+    is_greeted = False
 
     def __init__(self) -> None:
+        # -P: the folder in which the server was started may be a workspace, and is no place to import from.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "codegemma_lsp.engines.worker.process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.pid = self._process.pid
+        self.to_process = cast(BinaryIO, self._process.stdin)
+        self.from_process = cast(BinaryIO, self._process.stdout)
+
+    def hang_up(self) -> None:
+        self.to_process.close()
+
+    def leave(self) -> None:
+        self._process.kill()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def failure(self, has_hung: bool) -> EngineFailed:
+        code = self._process.wait()
+        return EngineFailed(f"The engine's process {HUNG if has_hung else _how(code)}; it starts again.")
+
+
+class EngineProcess:
+    """The process of one server's engines. It is reached with the first engine and left with the last one, so that
+    their memory is given back. Any thread may call it. By default, it is a child of the server."""
+
+    def __init__(self, connect: Callable[[], Link] = ChildLink) -> None:
+        self._connect = connect
         self._door = threading.Lock()
         self._connection: _Connection | None = None
         self._engines = 0
@@ -96,12 +166,12 @@ class EngineProcess:
     def id(self) -> int | None:
         """Returns the process's id, or None if there is no process."""
         connection = self._connection
-        return connection.process.pid if connection is not None and connection.end is None else None
+        return connection.link.pid if connection is not None and connection.end is None else None
 
     def _enter(self) -> _Connection:
         with self._door:
             if self._connection is None or self._connection.end is not None:
-                self._connection, self._engines = _Connection(), 0
+                self._connection, self._engines = _Connection(self._connect()), 0
             self._engines += 1
             return self._connection
 
@@ -117,10 +187,11 @@ class EngineProcess:
 
 
 class _Connection:
-    """One process, from its start to its end. ``end`` says how it ended, once it has."""
+    """A link to one process, from its beginning to its end. ``end`` says how it ended, once it has."""
 
-    def __init__(self) -> None:
-        self.end: str | None = None
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.end: EngineFailed | None = None
         self._has_hung = False
         self._numbers = itertools.count()
         self._waiting: dict[int, Future[Any]] = {}
@@ -133,14 +204,8 @@ class _Connection:
         self._ended = threading.Event()
         self._has_begun = threading.Event()
         """Set when the process has sent something. Starting it can take long."""
-        # -P: the folder in which the server was started may be a workspace, and is no place to import from.
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "codegemma_lsp.engines.worker.process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "GGML_NO_BACKTRACE": "1"},
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        if link.is_greeted:
+            self._has_begun.set()
         for work in (self._write, self._read, self._watch):
             threading.Thread(target=work, name=f"codegemma-engines{work.__name__}", daemon=True).start()
 
@@ -153,7 +218,7 @@ class _Connection:
         answer.set_running_or_notify_cancel()  # what was asked is answered, whoever still waits for it
         with self._door:
             if self.end is not None:
-                answer.set_exception(EngineFailed(self.end))
+                answer.set_exception(self.end)
                 return number, answer
             self._waiting[number] = answer
             if listener is not None:
@@ -180,41 +245,37 @@ class _Connection:
         try:
             answer.result(_PATIENCE_S)
         except TimeoutError:
-            self.process.kill()
+            self.link.leave()
         except EngineError:
             return
         else:
             self.call(lambda call: Close(call=call, engine=number))
 
     def stop(self) -> None:
-        """Ends the process."""
+        """Leaves the process, which ends if no other server needs it."""
         self._outgoing.put(None)
-        try:
-            self.process.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        self._ended.wait(_PATIENCE_S)
+        if not self._ended.wait(_PATIENCE_S):
+            self.link.leave()
+            self._ended.wait(_PATIENCE_S)
 
     def _write(self) -> None:
-        assert self.process.stdin is not None
         with suppress(OSError, ValueError):
             while (message := self._outgoing.get()) is not None:
-                frames.write(cast(Any, self.process.stdin), TO_PROCESS.dump_json(message))
+                frames.write(self.link.to_process, TO_PROCESS.dump_json(message))
         with suppress(OSError):
-            self.process.stdin.close()
+            self.link.hang_up()
 
     def _read(self) -> None:
-        """Ends the process too if it sends what is no message, because nothing after that can be understood."""
+        """Leaves a process that sends what is no message, because nothing after that can be understood."""
         try:
             self._take_messages()
         except Exception as error:
             log.error("the engine's process sent what is no message (%s)", type(error).__name__)
-            self.process.kill()
+            self.link.leave()
         self._conclude()
 
     def _take_messages(self) -> None:
-        assert self.process.stdout is not None
-        while (frame := frames.read(cast(Any, self.process.stdout))) is not None:
+        while (frame := frames.read(self.link.from_process)) is not None:
             self._has_begun.set()
             message = TO_SERVER.validate_json(frame)
             if isinstance(message, Loading):
@@ -236,17 +297,15 @@ class _Connection:
 
     def _conclude(self) -> None:
         """Fails what still waits, after the process has ended."""
-        code = self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        error = self.link.failure(self._has_hung)
+        self.link.from_process.close()
         with self._door:
-            self.end = f"The engine's process {_how(code, self._has_hung)}; it starts again."
+            self.end = error
             left = list(self._waiting.values())
             self._waiting.clear()
             self._listeners.clear()
         self._outgoing.put(None)
         self._ended.set()
-        error = EngineFailed(self.end)
         for answer in left:
             answer.set_exception(error)
         for on_failure in list(self.on_failure.values()):
@@ -262,7 +321,7 @@ class _Connection:
                 sign.result(_SILENT_S)
             except TimeoutError:
                 self._has_hung = True
-                self.process.kill()
+                self.link.kill()
             except EngineError:
                 return
 
@@ -393,7 +452,7 @@ class ProcessEngine:
         try:
             answer.result(_PATIENCE_S)
         except TimeoutError:
-            self._connection.process.kill()
+            self._connection.link.leave()
         except EngineError as error:
             log.debug("closing: %s", error)
         self._asked.put(None)
@@ -413,9 +472,7 @@ def _add(progress: Progress, written: Written) -> None:
     progress.text += written.text
 
 
-def _how(code: int, has_hung: bool) -> str:
-    if has_hung:
-        return f"gave no sign of life for {_SILENT_S:.0f} seconds and was ended"
+def _how(code: int) -> str:
     if code >= 0:
         return f"ended with code {code}"
     try:

@@ -8,9 +8,14 @@ from typing import BinaryIO
 _LENGTH = struct.Struct(">I")
 
 
+def framed(message: bytes) -> bytes:
+    """Returns a message as it is written."""
+    return _LENGTH.pack(len(message)) + message
+
+
 def write(pipe: BinaryIO, message: bytes) -> None:
     """Raises ``OSError`` or ``ValueError`` if the other side has left or the pipe is closed."""
-    pipe.write(_LENGTH.pack(len(message)) + message)
+    pipe.write(framed(message))
     pipe.flush()
 
 

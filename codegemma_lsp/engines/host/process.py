@@ -1,0 +1,229 @@
+"""The program that owns the models of all windows of a user: python -m codegemma_lsp.engines.host.process
+
+It ends by itself when no window is connected and no model is loaded. Of two that are started, the second ends at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import queue
+import resource
+import socket
+import struct
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock, Timeout
+
+from codegemma_lsp.engines.host.messages import Hello, Status, time_limit, version
+from codegemma_lsp.engines.host.place import LOCK, RECORD, HostUnavailable, host_folder, peer, socket_path
+from codegemma_lsp.engines.host.pool import Pool
+from codegemma_lsp.engines.host.record import Record
+from codegemma_lsp.engines.worker import frames
+from codegemma_lsp.engines.worker.messages import TO_PROCESS, TO_SERVER, ToServer
+from codegemma_lsp.engines.worker.process import SWITCH_S
+from codegemma_lsp.engines.worker.service import Worker
+
+log = logging.getLogger(__name__)
+
+IDLE_VARIABLE = "CODEGEMMA_HOST_IDLE_MINUTES"
+_IDLE_MINUTES = 5.0
+"""How long a model is kept that no window uses."""
+_LINGER_S = 10.0
+"""How many seconds a host without windows and models waits for a window."""
+_LEAST_LINGER_S = 1.0
+_LOOK_S = 0.25
+"""The number of seconds between two looks at whether the host is needed."""
+_VERDICT_S = 1.0
+"""The number of seconds that a window has to say whether a generation is to end."""
+_SEND_S = 1.0
+"""The number of seconds after which a window that takes nothing of what is sent is left."""
+_MOST_UNSENT = 1000
+"""The number of messages that may wait to be sent to one window."""
+_HELLO_S = 5.0
+"""The number of seconds that a connection has to say what it wants."""
+_LOCK_S = 5.0
+"""The number of seconds that a host has to end after it has stopped listening."""
+
+
+class Host:
+    """Listens in a folder and serves each connection in a thread of its own."""
+
+    def __init__(self, folder: Path, idle_s: float) -> None:
+        self._path, self._linger_s = socket_path(folder), max(_LEAST_LINGER_S, min(_LINGER_S, idle_s))
+        self._pool = Pool(Record(folder / RECORD), idle_s)
+        self._connections: set[socket.socket] = set()
+        self._windows = 0
+        self._numbers = itertools.count(1)
+        self._door = threading.Lock()
+        self._needed_at = time.monotonic()
+
+    def serve(self) -> None:
+        """Returns when nobody has needed it for a while. Raises ``OSError`` if it cannot listen."""
+        with suppress(FileNotFoundError):
+            self._path.unlink()  # of a host that was killed, because this one holds the lock
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(str(self._path))
+            self._path.chmod(0o600)
+            listener.listen(64)
+            listener.settimeout(_LOOK_S)
+            try:
+                while self._is_needed():
+                    self._accept(listener)
+            finally:
+                self._path.unlink(missing_ok=True)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            return
+        with self._door:
+            self._connections.add(connection)
+        threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
+
+    def _is_needed(self) -> bool:
+        if self._connections or not self._pool.is_empty:
+            self._needed_at = time.monotonic()
+        return time.monotonic() - self._needed_at < self._linger_s
+
+    def _attend(self, connection: socket.socket) -> None:
+        """Serves one connection to its end. What is wrong with it ends nothing else."""
+        try:
+            with connection, connection.makefile("rb") as reader:
+                self._answer(connection, reader)
+        except Exception as error:
+            log.warning("a connection was left (%s)", type(error).__name__)
+            log.debug("details", exc_info=error)
+        finally:
+            with self._door:
+                self._connections.discard(connection)
+
+    def _answer(self, connection: socket.socket, reader: BinaryIO) -> None:
+        _, is_ours = peer(connection)
+        if not is_ours:
+            log.warning("somebody else wanted to connect")
+            return
+        with time_limit(connection, _HELLO_S):
+            frame = frames.read(reader)
+        if frame is None:
+            return
+        hello = Hello.model_validate_json(frame)
+        connection.sendall(frames.framed(self._status().model_dump_json().encode()))
+        if hello.wants == "stop":
+            self._path.unlink(missing_ok=True)
+            os._exit(0)
+        if hello.wants == "engines" and hello.version == version():
+            self._serve_engines(connection, reader)
+
+    def _serve_engines(self, connection: socket.socket, reader: BinaryIO) -> None:
+        send = _Sender(connection)
+        worker = Worker(send, self._pool, patience_s=_VERDICT_S, number=next(self._numbers))
+        self._count_windows(1)
+        try:
+            while (frame := frames.read(reader)) is not None:
+                worker.take(TO_PROCESS.validate_json(frame))
+        finally:
+            self._count_windows(-1)
+            worker.close()
+            send.close()
+
+    def _count_windows(self, more: int) -> None:
+        with self._door:
+            self._windows += more
+
+    def _status(self) -> Status:
+        pool = self._pool
+        return Status(
+            version=version(),
+            pid=os.getpid(),
+            memory=_memory(),
+            windows=self._windows,
+            loads=pool.loads,
+            models=pool.models(),
+        )
+
+
+class _Sender:
+    """Sends to one window, from any thread and without waiting. A window that does not take what is sent is left."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._unsent: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        # A time limit of Python's would hold for reading, too.
+        limit = struct.pack("ll", int(_SEND_S), int(1_000_000 * (_SEND_S % 1)))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        threading.Thread(target=self._write, name="codegemma-send", daemon=True).start()
+
+    def __call__(self, message: ToServer) -> None:
+        if self._unsent.qsize() > _MOST_UNSENT:
+            self._leave()
+        else:
+            self._unsent.put(TO_SERVER.dump_json(message))
+
+    def close(self) -> None:
+        self._unsent.put(None)
+
+    def _write(self) -> None:
+        try:
+            while (message := self._unsent.get()) is not None:
+                self._connection.sendall(frames.framed(message))
+        except OSError as error:
+            log.info("a window has left, or takes nothing (%s)", type(error).__name__)
+        self._leave()
+
+    def _leave(self) -> None:
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+
+def _memory() -> int:
+    """Returns the bytes of memory that this process holds, or has held at most where the system tells only that."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else 1024 * most
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _idle_s() -> float:
+    given = os.environ.get(IDLE_VARIABLE, "")
+    try:
+        return 60 * float(given or _IDLE_MINUTES)
+    except ValueError:
+        log.warning("%s is %r and no number of minutes", IDLE_VARIABLE, given)
+        return 60 * _IDLE_MINUTES
+
+
+def run() -> None:
+    """Runs the host until it is not needed any more. Raises ``HostUnavailable``."""
+    folder = host_folder()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        with FileLock(folder / LOCK, timeout=_LOCK_S):
+            Host(folder, _idle_s()).serve()
+    except Timeout:
+        raise HostUnavailable("Another host runs already.") from None
+    except OSError as error:
+        raise HostUnavailable(f"The host cannot listen in {folder} ({error.strerror}).") from None
+
+
+def main() -> None:
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        run()
+    except HostUnavailable as error:
+        log.error("%s", error)
+        os._exit(1)
+    os._exit(0)  # threads that wait for nothing are not waited for
+
+
+if __name__ == "__main__":
+    main()
