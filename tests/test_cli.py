@@ -130,7 +130,7 @@ def test_errors_are_a_sentence(folder: Path, arguments: list[str], code: int, sa
 def test_doctor(folder: Path) -> None:
     done = run("doctor", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    for said in ("program", "files", "grammars", "device", "model", "completion"):
+    for said in ("program", "files", "grammars", "device", "host", "model", "completion"):
         assert f"ok   {said}: " in done.stdout
 
 

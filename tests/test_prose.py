@@ -190,7 +190,7 @@ def check(arguments: list[str]) -> None:
         assert parse({name: value_of(value, name)})[1] == (), pair
 
 
-RUNNABLE = {"-V", "complete", "config", "doctor", "help", "index", "models", "stats"}
+RUNNABLE = {"-V", "complete", "config", "doctor", "help", "host", "index", "models", "stats"}
 """Of the commands in examples, those that end by themselves and need neither a network nor a large model."""
 UNATTENDED = {"edit", "pull", "quantize", "remove", "import", "-"}
 SAMPLE = ROOT / "tests" / "data" / "shapes.py"
@@ -211,6 +211,7 @@ def runnable() -> list[tuple[str, ...]]:
     named = {
         ("complete",),
         ("config",),
+        ("host",),
         ("index",),
         ("models",),
         ("complete", "--json"),

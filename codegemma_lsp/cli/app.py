@@ -17,6 +17,7 @@ from codegemma_lsp.cli.complete import complete_command
 from codegemma_lsp.cli.config import config
 from codegemma_lsp.cli.doctor import doctor_command
 from codegemma_lsp.cli.help import help_command
+from codegemma_lsp.cli.host import host
 from codegemma_lsp.cli.index import index
 from codegemma_lsp.cli.model_fit import fit_command
 from codegemma_lsp.cli.model_quantize import quantize_command
@@ -47,6 +48,7 @@ models.command("fit")(fit_command)
 models.command("quantize")(quantize_command)
 app.add_typer(models, name="models")
 app.add_typer(index, name="index")
+app.add_typer(host, name="host")
 app.add_typer(config, name="config")
 app.command("help")(help_command)
 

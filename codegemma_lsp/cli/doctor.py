@@ -15,9 +15,12 @@ from rich.text import Text
 
 from codegemma_lsp import engines
 from codegemma_lsp.cli.common import Failure, Model, Settings_, plain_console, read_settings
+from codegemma_lsp.cli.host import described
 from codegemma_lsp.cli.user_data import data_folder
 from codegemma_lsp.completion import DocumentState, Query, complete
 from codegemma_lsp.document import Document
+from codegemma_lsp.engines.host import client
+from codegemma_lsp.engines.host.place import HostUnavailable
 from codegemma_lsp.engines.protocol import Engine, EngineError
 from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.models import Choice, is_url, model_files, store
@@ -65,6 +68,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield _files()
     yield _grammars()
     yield _processor(settings)
+    yield _host(settings)
     try:
         selection = select_completion(settings)
         engine = engines.load(selection.settings)
@@ -103,6 +107,14 @@ def _processor(settings: Settings) -> Check:
     detail = f"llama.cpp was built for {' and '.join(builds)}"
     layers = {-1: "all layers run", 0: "no layer runs"}.get(settings.gpu_layers, f"{settings.gpu_layers} layers run")
     return Check(name="device", ok=True, detail=f"{detail}; {layers} on the GPU (gpuLayers)")
+
+
+def _host(settings: Settings) -> Check:
+    """Returns what the process says that windows share. That it cannot be used fails only if the settings want it."""
+    try:
+        return Check(name="host", ok=True, detail=described(client.status()))
+    except HostUnavailable as error:
+        return Check(name="host", ok=not settings.share_model, detail=str(error))
 
 
 def _grammars() -> Check:

@@ -8,8 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -36,7 +34,13 @@ _SILENT_S = 15.0
 """The number of seconds after which a host that does not greet counts as hung."""
 _START_S = 60.0
 """The number of seconds that a host has to start."""
-_LOOK_S = 0.02
+_LAUNCH = (
+    "import subprocess, sys;"
+    "host = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, start_new_session=True);"
+    "sys.exit(0 if host.stdout.read() else host.wait())"
+)
+"""A program that starts the host and ends when it listens. The host is then no child of the window that started it, so
+it outlives the window, its terminal, and an editor that ends the window's children."""
 
 
 class HostLink:
@@ -173,29 +177,23 @@ def _greet(connection: socket.socket, folder: Path, wants: Wants) -> Status | No
 
 def _started(folder: Path) -> HostLink:
     """Starts a host and connects to it. Raises ``HostUnavailable``."""
-    log_file = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "codegemma_lsp.engines.host.process"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log_file,
-            cwd=folder,
-            env={**os.environ, FOLDER_VARIABLE: str(folder), "GGML_NO_BACKTRACE": "1"},
-            start_new_session=True,  # it outlives this window and the terminal
-        )
-    finally:
-        os.close(log_file)
-    threading.Thread(target=process.wait, name="codegemma-host", daemon=True).start()
-    until = time.monotonic() + _START_S
-    while time.monotonic() < until:
-        has_ended = process.returncode is not None
-        if (link := _connected(folder)) is not None:
-            return link
-        if has_ended:
-            raise HostUnavailable(f"The host ended with code {process.returncode}; see {folder / LOG}.")
-        time.sleep(_LOOK_S)
-    raise HostUnavailable(f"The host did not begin within {_START_S:.0f} seconds.")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(folder / LOG, flags, 0o600), "wb") as log_file:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-c", _LAUNCH, sys.executable, "-P", "-m", "codegemma_lsp.engines.host.process"],
+                stdin=subprocess.DEVNULL,
+                stderr=log_file,
+                cwd=folder,
+                env={**os.environ, FOLDER_VARIABLE: str(folder), "GGML_NO_BACKTRACE": "1"},
+                timeout=_START_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise HostUnavailable(f"The host did not begin within {_START_S:.0f} seconds.") from None
+    if (link := _connected(folder)) is None:
+        raise HostUnavailable(f"The host ended with code {done.returncode}; see {folder / LOG}.")
+    return link
 
 
 def _handle(pid: int) -> int | None:

@@ -15,6 +15,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -64,7 +65,7 @@ class Host:
         self._door = threading.Lock()
         self._needed_at = time.monotonic()
 
-    def serve(self) -> None:
+    def serve(self, on_listening: Callable[[], None]) -> None:
         """Returns when nobody has needed it for a while. Raises ``OSError`` if it cannot listen."""
         with suppress(FileNotFoundError):
             self._path.unlink()  # of a host that was killed, because this one holds the lock
@@ -73,6 +74,7 @@ class Host:
             self._path.chmod(0o600)
             listener.listen(64)
             listener.settimeout(_LOOK_S)
+            on_listening()
             try:
                 while self._is_needed():
                     self._accept(listener)
@@ -202,23 +204,30 @@ def _idle_s() -> float:
         return 60 * _IDLE_MINUTES
 
 
-def run() -> None:
+def run(on_listening: Callable[[], None]) -> None:
     """Runs the host until it is not needed any more. Raises ``HostUnavailable``."""
     folder = host_folder()
     sys.setswitchinterval(SWITCH_S)
     try:
         with FileLock(folder / LOCK, timeout=_LOCK_S):
-            Host(folder, _idle_s()).serve()
+            Host(folder, _idle_s()).serve(on_listening)
     except Timeout:
         raise HostUnavailable("Another host runs already.") from None
     except OSError as error:
         raise HostUnavailable(f"The host cannot listen in {folder} ({error.strerror}).") from None
 
 
+def _tell_launcher() -> None:
+    """Tells whoever started this process that it listens. Whatever a library prints later goes to stderr."""
+    sys.stdout.write("listening\n")
+    sys.stdout.flush()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
 def main() -> None:
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        run()
+        run(_tell_launcher)
     except HostUnavailable as error:
         log.error("%s", error)
         os._exit(1)
