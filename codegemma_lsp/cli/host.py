@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 
-from codegemma_lsp.cli.common import Failure, remark, say
+from codegemma_lsp.cli.common import Failure, remark
 from codegemma_lsp.engines.host import client
 from codegemma_lsp.engines.host.messages import Status
 from codegemma_lsp.engines.host.place import HostUnavailable, host_folder
@@ -28,11 +27,7 @@ def host_command(context: typer.Context) -> None:
         from codegemma_lsp.engines.host.process import run
 
         logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        try:
-            run(lambda: remark(f"The host listens in {host_folder()}; press Ctrl+C to end it."))
-        except KeyboardInterrupt:
-            say("Interrupted.")
-            os._exit(130)  # threads that run llama.cpp are not waited for
+        run(lambda: remark(f"The host listens in {host_folder()}; press Ctrl+C to end it."))
 
 
 @host.command("status")

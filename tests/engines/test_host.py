@@ -300,18 +300,63 @@ async def test_a_window_that_is_stopped_holds_up_nobody() -> None:
     engine.close()
 
 
-async def test_a_verdict_that_does_not_come_cancels_the_generation() -> None:
-    engine, asked = load(window()), threading.Event()
+def slow_to_answer(texts: list[str], times: int) -> Callable[[str], bool]:
+    """A stop rule that takes too long the first times."""
 
     def on_text(text: str) -> bool:
-        asked.set()
-        time.sleep(1.5 * host_process._VERDICT_S)
+        texts.append(text)
+        if len(texts) <= times:
+            time.sleep(1.5 * host_process._VERDICT_S)
         return False
 
-    slow = await engine.generate(Request(prompt=prompt(engine), max_tokens=900, on_text=on_text))
-    assert asked.is_set()
-    assert slow.finish is Finish.CANCELLED
-    assert await said(engine)
+    return on_text
+
+
+async def test_a_window_that_was_slow_once_gets_the_whole_answer() -> None:
+    engine, texts = load(window()), list[str]()
+    whole = await said(engine)
+    slow = Request(prompt=prompt(engine), max_tokens=12, on_text=slow_to_answer(texts, times=1))
+    generation = await engine.generate(slow)
+    assert generation.text == whole == texts[-1]
+    assert generation.finish is Finish.LENGTH
+    engine.close()
+
+
+@pytest.mark.parametrize("priority", [Priority.COMPLETION, Priority.PREFETCH])
+async def test_a_generation_is_cancelled_if_its_window_is_always_slow(
+    monkeypatch: pytest.MonkeyPatch, priority: Priority
+) -> None:
+    monkeypatch.setattr(worker_client, "_MOST_RESUMED", 1)
+    engine, texts = load(window()), list[str]()
+    asked = Request(prompt=prompt(engine), max_tokens=900, on_text=slow_to_answer(texts, times=900), priority=priority)
+    assert (await engine.generate(asked)).finish is Finish.CANCELLED
+    assert len(texts) == (2 if priority is Priority.COMPLETION else 1)
+    engine.close()
+
+
+async def test_what_is_given_up_is_not_continued() -> None:
+    engine, asked = load(window()), list[bool]()
+
+    def given_up() -> bool:
+        asked.append(True)
+        return len(asked) > 3
+
+    generation = await engine.generate(Request(prompt=prompt(engine), max_tokens=900, given_up=given_up))
+    assert generation.finish is Finish.CANCELLED
+    assert len(asked) == 4
+    engine.close()
+
+
+async def test_texts_of_a_slow_window_keep_their_order() -> None:
+    """What a generation has added before it was cancelled, which waited behind the slow answer to another, comes
+    before what it has added since."""
+    engine, texts = load(window()), list[str]()
+    progress = Progress()
+    whole = await engine.generate(Request(prompt=prompt(engine), max_tokens=30))
+    slow = Request(prompt=prompt(engine, "# slow\n"), max_tokens=3, on_text=slow_to_answer(texts, times=1))
+    behind = Request(prompt=prompt(engine), max_tokens=30, on_text=lambda text: False, progress=progress)
+    _, found = await asyncio.gather(engine.generate(slow), engine.generate(behind))
+    assert found.text == progress.text == whole.text
     engine.close()
 
 
@@ -497,13 +542,16 @@ def test_it_frees_what_nobody_uses_and_ends(folder: Path, monkeypatch: pytest.Mo
     assert '"busy": []' in (folder / "record.json").read_text("utf-8")
 
 
-def test_it_is_stopped() -> None:
+@pytest.mark.parametrize("stop", [client.stop, lambda: os.kill(status().pid, signal.SIGTERM)])
+async def test_it_is_stopped(folder: Path, stop: Callable[[], object]) -> None:
     assert client.stop() is None
-    with closing(load(window())):
-        told = client.stop()
-        assert told is not None
-        assert told.windows == 1
-        assert client.status() is None
+    with closing(load(window())) as engine:
+        task = await begun(engine)
+        await asyncio.to_thread(stop)
+        with pytest.raises(SharedProcessEnded):
+            await task
+        until(lambda: client.status() is None)
+    assert '"busy": []' in (folder / "record.json").read_text("utf-8")
 
 
 OPTIONS = {"model": BUNDLED, "threads": 1, "minConfidence": -99, "shareModel": True}

@@ -10,6 +10,7 @@ import logging
 import os
 import queue
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -18,7 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from filelock import FileLock, Timeout
 
@@ -58,7 +59,8 @@ class Host:
 
     def __init__(self, folder: Path, idle_s: float) -> None:
         self._path, self._linger_s = socket_path(folder), max(_LEAST_LINGER_S, min(_LINGER_S, idle_s))
-        self._pool = Pool(Record(folder / RECORD), idle_s)
+        self._record = Record(folder / RECORD)
+        self._pool = Pool(self._record, idle_s)
         self._connections: set[socket.socket] = set()
         self._windows = 0
         self._numbers = itertools.count(1)
@@ -80,6 +82,7 @@ class Host:
                     self._accept(listener)
             finally:
                 self._path.unlink(missing_ok=True)
+                self._record.leave()
 
     def _accept(self, listener: socket.socket) -> None:
         try:
@@ -119,8 +122,8 @@ class Host:
         hello = Hello.model_validate_json(frame)
         connection.sendall(frames.framed(self._status().model_dump_json().encode()))
         if hello.wants == "stop":
-            self._path.unlink(missing_ok=True)
-            os._exit(0)
+            os.kill(os.getpid(), signal.SIGTERM)
+            reader.read()  # the connection ends with this process
         if hello.wants == "engines" and hello.version == version():
             self._serve_engines(connection, reader)
 
@@ -204,10 +207,11 @@ def _idle_s() -> float:
         return 60 * _IDLE_MINUTES
 
 
-def run(on_listening: Callable[[], None]) -> None:
-    """Runs the host until it is not needed any more. Raises ``HostUnavailable``."""
-    folder = host_folder()
+def run(on_listening: Callable[[], None]) -> NoReturn:
+    """Runs the host until it is not needed any more, or is told to end, and exits. Raises ``HostUnavailable``."""
+    folder, code = host_folder(), 0
     sys.setswitchinterval(SWITCH_S)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
         with FileLock(folder / LOCK, timeout=_LOCK_S):
             Host(folder, _idle_s()).serve(on_listening)
@@ -215,6 +219,9 @@ def run(on_listening: Callable[[], None]) -> None:
         raise HostUnavailable("Another host runs already.") from None
     except OSError as error:
         raise HostUnavailable(f"The host cannot listen in {folder} ({error.strerror}).") from None
+    except (KeyboardInterrupt, SystemExit) as end:
+        code = 130 if isinstance(end, KeyboardInterrupt) else 0
+    os._exit(code)  # threads that run llama.cpp are not waited for
 
 
 def _tell_launcher() -> None:
@@ -231,7 +238,6 @@ def main() -> None:
     except HostUnavailable as error:
         log.error("%s", error)
         os._exit(1)
-    os._exit(0)  # threads that wait for nothing are not waited for
 
 
 if __name__ == "__main__":

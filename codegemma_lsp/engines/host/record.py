@@ -51,6 +51,12 @@ class Record:
             if self._ends.pop(model, 0):
                 self._write()
 
+    def leave(self) -> None:
+        """Takes note that the host ends by itself, whatever it is busy with."""
+        with self._door:
+            self._busy.clear()
+            self._write()
+
     def _write(self) -> None:
         """A record that cannot be written costs the count, but no answer."""
         content = {"busy": sorted(+self._busy), "ends": self._ends}

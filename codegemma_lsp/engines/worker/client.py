@@ -22,10 +22,12 @@ from codegemma_lsp.engines.generation import as_generation, stop_failed
 from codegemma_lsp.engines.protocol import (
     EngineError,
     EngineFailed,
+    Finish,
     Generation,
     LoadCancelled,
     OnFailure,
     OnProgress,
+    Priority,
     Progress,
     Request,
     Usage,
@@ -61,6 +63,9 @@ _LOOK_S = 0.2
 _SILENT_S = 15.0
 """The number of seconds without a sign of life, while it is asked something, after which a process counts as hung."""
 HUNG = f"gave no sign of life for {_SILENT_S:.0f} seconds and was ended"
+_MOST_RESUMED = 3
+"""The number of times that a generation is continued which a shared process has cancelled, because this server was too
+slow to answer it."""
 _PATIENCE_S = 5.0
 """The number of seconds that a process has to close an engine, to give up a load, or to end."""
 _ERRORS = {
@@ -226,6 +231,10 @@ class _Connection:
         self.send(message(number))
         return number, answer
 
+    def awaits(self, call: int) -> bool:
+        """Returns whether a call has not been answered yet."""
+        return call in self._waiting
+
     def send(self, message: ToProcess) -> None:
         """Sends without waiting."""
         self._outgoing.put(message)
@@ -348,6 +357,8 @@ class ProcessEngine:
         """The generations that have not ended, by the identity of their progress."""
         self._failed: dict[int, EngineError] = {}
         """Why the ends of generations could not be told, by the same."""
+        self._given_up: set[int] = set()
+        """The generations that ended because their request was given up, by the same."""
         self._asked: queue.SimpleQueue[tuple[Asked, Request, Progress] | None] = queue.SimpleQueue()
         connection.on_failure[number] = on_failure
         threading.Thread(target=self._decide, name=f"codegemma-{self.name}", daemon=True).start()
@@ -382,6 +393,20 @@ class ProcessEngine:
             return as_generation(progress, progress.finish, Usage())
         if self._is_closed:
             raise EngineFailed("The engine was closed before it could answer.")
+        generated = await self._generated(request, progress)
+        for _ in range(_MOST_RESUMED):
+            if not self._was_cut_short(request, progress, generated):
+                break
+            generated = await self._generated(request, progress)
+        return as_generation(progress, generated.finish, generated.usage)
+
+    def _was_cut_short(self, request: Request, progress: Progress, generated: Generated) -> bool:
+        """Returns whether a generation was cancelled that is still wanted, and that gives way to none."""
+        is_cut = generated.finish is Finish.CANCELLED and request.priority <= Priority.CHAT
+        return is_cut and not self._is_closed and id(progress) not in self._given_up
+
+    async def _generated(self, request: Request, progress: Progress) -> Generated:
+        self._given_up.discard(id(progress))
         number, answer = self._begin(request, progress)
         try:
             generated: Generated = await asyncio.wrap_future(answer)
@@ -392,7 +417,7 @@ class ProcessEngine:
             failure = self._failed.pop(id(progress), None)
         if failure is not None:
             raise failure
-        return as_generation(progress, generated.finish, generated.usage)
+        return generated
 
     def _begin(self, request: Request, progress: Progress) -> tuple[int, Future[Any]]:
         prompt, engine = sent(request.prompt), self._number
@@ -416,11 +441,17 @@ class ProcessEngine:
                 watched=request.on_text is not None,
                 may_be_given_up=request.given_up is not None,
             ),
-            lambda asked: self._asked.put((asked, request, progress)),
+            lambda asked: self._take(asked, request, progress),
         )
         self._running[id(progress)] = answer
         answer.add_done_callback(lambda done: self._ended(progress, done))
         return number, answer
+
+    def _take(self, asked: Asked, request: Request, progress: Progress) -> None:
+        """Adds what was generated, in the reading thread, so that it keeps its order with the end of a generation that
+        did not wait for the answer."""
+        _add(progress, asked.written)
+        self._asked.put((asked, request, progress))
 
     def _ended(self, progress: Progress, answer: Future[Any]) -> None:
         if answer.exception() is None:
@@ -434,13 +465,16 @@ class ProcessEngine:
         """Answers what the process asks after each token, in a thread of its own, because it takes its time."""
         while (one := self._asked.get()) is not None:
             asked, request, progress = one
-            _add(progress, asked.written)
+            if not self._connection.awaits(asked.call):
+                continue
             try:
                 stop = _verdict(asked, request, progress)
             except Exception as error:
                 log.debug("a stop rule failed", exc_info=error)
                 self._failed[id(progress)] = stop_failed(error)
                 stop = True
+            if stop and asked.given_up:
+                self._given_up.add(id(progress))
             self._connection.send(Verdict(call=asked.call, stop=stop))
 
     def close(self) -> None:
