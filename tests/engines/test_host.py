@@ -467,6 +467,26 @@ def test_a_second_host_ends_at_once_and_a_killed_one_is_replaced(monkeypatch: py
         assert status().pid != first
 
 
+def test_it_outlives_the_window_that_started_it() -> None:
+    program = (
+        "import time; from tests.engines.test_host import load, window; engine = load(window());"
+        "print('loaded', flush=True); time.sleep(600)"
+    )
+    first = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True)
+    assert first.stdout is not None
+    try:
+        assert first.stdout.readline() == b"loaded\n"
+        before = status()
+    finally:
+        os.killpg(first.pid, signal.SIGHUP)
+        first.wait()
+        first.stdout.close()
+    os.kill(before.pid, signal.SIGHUP)
+    with closing(load(window())):
+        until(lambda: status().windows == 1)
+        assert (status().pid, status().loads) == (before.pid, 1)
+
+
 def test_only_the_user_may_enter(folder: Path) -> None:
     with closing(load(window())):
         assert folder.stat().st_mode & 0o777 == 0o700

@@ -233,6 +233,7 @@ def _tell_launcher() -> None:
 
 def main() -> None:
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal of the window that started it may be closed
     try:
         run(_tell_launcher)
     except HostUnavailable as error:
