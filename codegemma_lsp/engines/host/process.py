@@ -61,7 +61,6 @@ class Host:
         self._path, self._linger_s = socket_path(folder), max(_LEAST_LINGER_S, min(_LINGER_S, idle_s))
         self._record = Record(folder / RECORD)
         self._pool = Pool(self._record, idle_s)
-        self._connections: set[socket.socket] = set()
         self._windows = 0
         self._numbers = itertools.count(1)
         self._door = threading.Lock()
@@ -89,12 +88,10 @@ class Host:
             connection, _ = listener.accept()
         except TimeoutError:
             return
-        with self._door:
-            self._connections.add(connection)
         threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
 
     def _is_needed(self) -> bool:
-        if self._connections or not self._pool.is_empty:
+        if self._windows or not self._pool.is_empty:
             self._needed_at = time.monotonic()
         return time.monotonic() - self._needed_at < self._linger_s
 
@@ -106,9 +103,6 @@ class Host:
         except Exception as error:
             log.warning("a connection was left (%s)", type(error).__name__)
             log.debug("details", exc_info=error)
-        finally:
-            with self._door:
-                self._connections.discard(connection)
 
     def _answer(self, connection: socket.socket, reader: BinaryIO) -> None:
         _, is_ours = peer(connection)

@@ -66,6 +66,7 @@ HUNG = f"gave no sign of life for {_SILENT_S:.0f} seconds and was ended"
 _MOST_RESUMED = 3
 """The number of times that a generation is continued which a shared process has cancelled, because this server was too
 slow to answer it."""
+_CLOSED = "The engine was closed before it could answer."
 _PATIENCE_S = 5.0
 """The number of seconds that a process has to close an engine, to give up a load, or to end."""
 _ERRORS = {
@@ -197,7 +198,7 @@ class _Connection:
     def __init__(self, link: Link) -> None:
         self.link = link
         self.end: EngineFailed | None = None
-        self._has_hung = False
+        self._has_hung = self._is_left = False
         self._numbers = itertools.count()
         self._waiting: dict[int, Future[Any]] = {}
         self._shares: dict[int, float] = {}
@@ -262,6 +263,7 @@ class _Connection:
 
     def stop(self) -> None:
         """Leaves the process, which ends if no other server needs it."""
+        self._is_left = True
         self._outgoing.put(None)
         if not self._ended.wait(_PATIENCE_S):
             self.link.leave()
@@ -278,6 +280,8 @@ class _Connection:
         """Leaves a process that sends what is no message, because nothing after that can be understood."""
         try:
             self._take_messages()
+        except OSError as error:
+            log.debug("the engine's process has left (%s)", type(error).__name__)
         except Exception as error:
             log.error("the engine's process sent what is no message (%s)", type(error).__name__)
             self.link.leave()
@@ -307,6 +311,8 @@ class _Connection:
     def _conclude(self) -> None:
         """Fails what still waits, after the process has ended."""
         error = self.link.failure(self._has_hung)
+        if self._is_left:
+            error = EngineFailed(_CLOSED)
         self.link.from_process.close()
         with self._door:
             self.end = error
@@ -392,7 +398,7 @@ class ProcessEngine:
         if progress.finish is not None:
             return as_generation(progress, progress.finish, Usage())
         if self._is_closed:
-            raise EngineFailed("The engine was closed before it could answer.")
+            raise EngineFailed(_CLOSED)
         generated = await self._generated(request, progress)
         for _ in range(_MOST_RESUMED):
             if not self._was_cut_short(request, progress, generated):
