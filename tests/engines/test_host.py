@@ -342,13 +342,13 @@ async def test_a_window_that_is_stopped_holds_up_nobody() -> None:
     engine.close()
 
 
-def slow_to_answer(texts: list[str], times: int) -> Callable[[str], bool]:
-    """A stop rule that takes too long the first times."""
+def slow_to_answer(texts: list[str], times: int, by: float = 1.5) -> Callable[[str], bool]:
+    """A stop rule that takes too long the first times, ``by`` so many times what is waited for."""
 
     def on_text(text: str) -> bool:
         texts.append(text)
         if len(texts) <= times:
-            time.sleep(1.5 * host_process._VERDICT_S)
+            time.sleep(by * host_process._VERDICT_S)
         return False
 
     return on_text
@@ -357,10 +357,11 @@ def slow_to_answer(texts: list[str], times: int) -> Callable[[str], bool]:
 async def test_a_window_that_was_slow_once_gets_the_whole_answer() -> None:
     engine, texts = load(window()), list[str]()
     whole = await said(engine)
-    slow = Request(prompt=prompt(engine), max_tokens=12, on_text=slow_to_answer(texts, times=1))
+    slow = Request(prompt=prompt(engine), max_tokens=12, on_text=slow_to_answer(texts, times=1, by=2.5))
     generation = await engine.generate(slow)
     assert generation.text == whole == texts[-1]
     assert generation.finish is Finish.LENGTH
+    assert len(set(texts)) == len(texts), "it is not asked again what was answered too late"
     engine.close()
 
 
@@ -396,16 +397,9 @@ async def test_texts_of_a_slow_window_keep_their_order() -> None:
     progress = Progress()
     whole = await engine.generate(Request(prompt=prompt(engine), max_tokens=30))
     slow = Request(prompt=prompt(engine, "# slow\n"), max_tokens=3, on_text=slow_to_answer(texts, times=1))
-    seen: list[str] = []
-
-    def on_text(text: str) -> bool:
-        seen.append(text)
-        return False
-
-    behind = Request(prompt=prompt(engine), max_tokens=30, on_text=on_text, progress=progress)
+    behind = Request(prompt=prompt(engine), max_tokens=30, on_text=lambda text: False, progress=progress)
     _, found = await asyncio.gather(engine.generate(slow), engine.generate(behind))
     assert found.text == progress.text == whole.text
-    assert len(set(seen)) == len(seen), "it is not asked again what was answered too late"
     engine.close()
 
 
@@ -474,7 +468,8 @@ async def test_windows_take_turns() -> None:
 
 
 async def test_a_window_that_closes_its_engine_leaves_nothing_running() -> None:
-    closing_one, other = load(window()), load(window())
+    both = window()
+    closing_one, kept, other = load(both), load(both, context_tokens=512), load(window())
     task = asyncio.create_task(closing_one.generate(Request(prompt=prompt(closing_one), max_tokens=900)))
     await asyncio.sleep(0.1)
     await asyncio.to_thread(closing_one.close)
@@ -482,6 +477,7 @@ async def test_a_window_that_closes_its_engine_leaves_nothing_running() -> None:
         await task
     assert await said(other)
     assert other.usage.completion_tokens < 900
+    kept.close()
     other.close()
 
 
