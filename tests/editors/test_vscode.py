@@ -32,8 +32,8 @@ def test_the_extensions_settings_are_the_servers() -> None:
     assert groups == configuration(), "run python scripts/vscode_settings.py"
     written = properties(groups)
     assert package["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"] == list(written)
-    programs = ("serverPath", "installSource", "model", "chatModel")
-    assert all(written[f"codegemma.{name}"]["scope"] == "machine" for name in programs)
+    of_machine = ("serverPath", "installSource", "model", "chatModel", "allowPlainHttp", "shareModel")
+    assert all(written[f"codegemma.{name}"]["scope"] == "machine" for name in of_machine)
 
 
 needs_vscode = pytest.mark.skipif(bool(missing()), reason=missing() or "VS Code is there")

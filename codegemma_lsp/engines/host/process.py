@@ -9,7 +9,6 @@ import itertools
 import logging
 import os
 import queue
-import resource
 import signal
 import socket
 import struct
@@ -64,7 +63,9 @@ class Host:
         self._windows = 0
         self._numbers = itertools.count(1)
         self._door = threading.Lock()
+        """Held while windows are counted, so that none is greeted by a host that ends."""
         self._needed_at = time.monotonic()
+        self._has_ended = False
 
     def serve(self, on_listening: Callable[[], None]) -> None:
         """Returns when nobody has needed it for a while. Raises ``OSError`` if it cannot listen."""
@@ -91,9 +92,11 @@ class Host:
         threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
 
     def _is_needed(self) -> bool:
-        if self._windows or not self._pool.is_empty:
-            self._needed_at = time.monotonic()
-        return time.monotonic() - self._needed_at < self._linger_s
+        with self._door:
+            if self._windows or not self._pool.is_empty:
+                self._needed_at = time.monotonic()
+            self._has_ended = time.monotonic() - self._needed_at >= self._linger_s
+            return not self._has_ended
 
     def _attend(self, connection: socket.socket) -> None:
         """Serves one connection to its end. What is wrong with it ends nothing else."""
@@ -114,32 +117,39 @@ class Host:
         if frame is None:
             return
         hello = Hello.model_validate_json(frame)
-        connection.sendall(frames.framed(self._status().model_dump_json().encode()))
+        if hello.wants == "engines" and hello.version == version():
+            self._serve_window(connection, reader)
+            return
+        self._greet(connection)
         if hello.wants == "stop":
             os.kill(os.getpid(), signal.SIGTERM)
             reader.read()  # the connection ends with this process
-        if hello.wants == "engines" and hello.version == version():
+
+    def _serve_window(self, connection: socket.socket, reader: BinaryIO) -> None:
+        with self._door:
+            if self._has_ended:
+                return
+            self._windows += 1
+        try:
+            self._greet(connection)
             self._serve_engines(connection, reader)
+        finally:
+            with self._door:
+                self._windows -= 1
 
     def _serve_engines(self, connection: socket.socket, reader: BinaryIO) -> None:
         send = _Sender(connection)
         worker = Worker(send, self._pool, patience_s=_VERDICT_S, number=next(self._numbers))
-        self._count_windows(1)
         try:
             while (frame := frames.read(reader)) is not None:
                 worker.take(TO_PROCESS.validate_json(frame))
         finally:
-            self._count_windows(-1)
             worker.close()
             send.close()
 
-    def _count_windows(self, more: int) -> None:
-        with self._door:
-            self._windows += more
-
-    def _status(self) -> Status:
+    def _greet(self, connection: socket.socket) -> None:
         pool = self._pool
-        return Status(
+        status = Status(
             version=version(),
             pid=os.getpid(),
             memory=_memory(),
@@ -147,6 +157,7 @@ class Host:
             loads=pool.loads,
             models=pool.models(),
         )
+        connection.sendall(frames.framed(status.model_dump_json().encode()))
 
 
 class _Sender:
@@ -187,6 +198,8 @@ def _memory() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     except (OSError, ValueError, IndexError):
+        import resource  # which Windows does not have
+
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else 1024 * most
     return pages * os.sysconf("SC_PAGE_SIZE")
