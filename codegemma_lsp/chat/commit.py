@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from codegemma_lsp.chat.code import fenced
-from codegemma_lsp.chat.generate import generated, token_limits
+from codegemma_lsp.chat.generate import Reveal, generated, token_limits
 from codegemma_lsp.chat.types import Answer, ChatContext, RequestRefused
 from codegemma_lsp.engines.protocol import Finish
 from codegemma_lsp.prompt import Message, Role
@@ -43,7 +43,7 @@ async def commit_message(chat: ChatContext, folder: Path) -> Answer:
         " where the reason is not plain from it, an empty line and one or two sentences that say why.\n\n"
         f"{fenced(diff, 'diff')}\n\nAnswer with the message only."
     )
-    generation = await generated(chat, [Message(Role.USER, question)])
+    generation = await generated(chat, [Message(Role.USER, question)], reveal=Reveal.NONE)
     text = generation.text.strip().strip("`").strip()
     if not text:
         raise RequestRefused("The model had nothing to say about this change; ask again.")

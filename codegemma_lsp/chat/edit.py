@@ -21,7 +21,7 @@ from codegemma_lsp.chat.code import (
     one_line_end,
 )
 from codegemma_lsp.chat.diff import apply, minimal_edits
-from codegemma_lsp.chat.generate import generated
+from codegemma_lsp.chat.generate import Reveal, generated
 from codegemma_lsp.chat.missing_imports import missing_imports
 from codegemma_lsp.chat.types import ChatContext, Proposal, RequestRefused, Target
 from codegemma_lsp.document import Document, Edit, Span
@@ -126,6 +126,7 @@ async def written(chat: ChatContext, target: Target, question: str, given: str, 
         until=lambda text: not target.still() or code_so_far(continued(begun, text), fence)[1],
         shown=lambda text: code_so_far(continued(begun, text), fence)[0],
         max_tokens=form.max_tokens,
+        reveal=Reveal.EXACTLY,
     )
     check_still(target)
     answer = continued(begun, generation.text)
@@ -187,6 +188,8 @@ def _with_imports(target: Target, context: EditContext, new: str) -> tuple[str, 
     if added is None:
         return new, None
     at = added.span.start - region.start
+    if at > len(new):  # at the start of the line below the region
+        return f"{new}\n{added.text.rstrip()}", None
     if at > 0 or (at == 0 and not context.given.strip()):
         return new[:at] + added.text + new[at:], None
     offset = original_offset(target.document, added.span.start)

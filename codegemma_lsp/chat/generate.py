@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from enum import Enum, auto
 
 from codegemma_lsp.chat.types import ChatContext, RequestRefused
 from codegemma_lsp.context import Hidden, hidden
@@ -14,6 +15,15 @@ from codegemma_lsp.prompt import ChatImpossible, Message, Prompt, build_chat
 _DRAFTS = 4
 """The factor by which more tokens are guessed at once than in a completion, because answers about code copy long parts
 of it."""
+
+
+class Reveal(Enum):
+    """What an answer has where the model wrote a placeholder: the secret; the secret, and no placeholder that the model
+    made up; or dots."""
+
+    ALL = auto()
+    EXACTLY = auto()
+    NONE = auto()
 
 
 def token_limits(chat: ChatContext, max_tokens: int = 0) -> tuple[int, int]:
@@ -33,16 +43,18 @@ async def generated(
     until: Callable[[str], bool] = lambda _: False,
     shown: Callable[[str], str] = lambda text: text,
     max_tokens: int = 0,
+    reveal: Reveal = Reveal.ALL,
 ) -> Generation:
     """Returns the answer to the last of ``messages``, which begins with ``begun``.
 
-    The model sees placeholders in place of secrets, and the answer has the secrets again. Its log-probabilities are
-    left out.
+    The model sees placeholders in place of secrets, which ``reveal`` puts back into the answer. Its log-probabilities
+    are left out.
 
     ``shown`` returns what may be shown of an answer so far, which must only grow. ``until`` ends the answer if it
     returns True; it is called in the engine's thread. ``max_tokens`` lowers the setting's limit.
 
-    Raises ``RequestRefused`` if the question does not fit, and what ``Engine.generate`` raises.
+    Raises ``RequestRefused`` if the question does not fit, and for a placeholder that is none with
+    ``Reveal.EXACTLY``, and what ``Engine.generate`` raises.
     """
     loop, engine, settings = asyncio.get_running_loop(), chat.engine, chat.settings
     said, over = 0, False
@@ -60,6 +72,7 @@ async def generated(
 
     question_tokens, answer_tokens = token_limits(chat, max_tokens)
     prompt, secrets = await asyncio.to_thread(_prompt, chat, messages, question_tokens, begun)
+    secrets = secrets.redacted() if reveal is Reveal.NONE else secrets
     request = Request(
         prompt=prompt,
         max_tokens=answer_tokens,
@@ -72,6 +85,8 @@ async def generated(
         generation = await engine.generate(request)
         text = secrets.revealed(generation.text)
         tell(text)
+        if reveal is Reveal.EXACTLY and secrets.has_unknown(generation.text):
+            raise RequestRefused("The model wrote a placeholder that stands for no secret; ask again.")
     finally:
         over = True  # a scheduled call of ``tell`` would come after the answer
     return replace(generation, text=text, logprobs=(), ends=())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codegemma_lsp.context.secrets import replaced, secret_spans
 
 _STEM = "hidden_secret_"
+_LONG = 8
+"""The number of code points from which a secret without a digit is hidden wherever it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,17 @@ class Hidden:
         """Returns a text with the secrets in place of their placeholders."""
         if not self.secrets:
             return text
-        # The longest come first, because one placeholder may begin another.
-        names = "|".join(re.escape(name) for name in sorted(self.secrets, key=len, reverse=True))
-        return re.sub(names, lambda found: self.secrets[found[0]], text)
+        names = "|".join(map(re.escape, self.secrets))
+        return re.sub(rf"(?:{names})(?!\d)", lambda found: self.secrets[found[0]], text)
+
+    def redacted(self) -> Hidden:
+        """Returns the same texts, of which no secret is revealed."""
+        return replace(self, secrets=dict.fromkeys(self.secrets, "…"))
+
+    def has_unknown(self, text: str) -> bool:
+        """Returns whether a text has a placeholder that stands for nothing, which only a model can have made up."""
+        stem = next(iter(self.secrets), "").rstrip("0123456789")
+        return bool(stem) and stem in self.revealed(text)
 
     def revealed_so_far(self, text: str) -> str:
         """Returns what ``revealed`` does for a text that may continue: only more is added to it later. An end that may
@@ -40,7 +50,7 @@ class Hidden:
 
 def hidden(texts: Sequence[str]) -> Hidden:
     """Returns texts without their secrets. A secret of one text is also hidden where another text has it without the
-    name or the address by which it was found, unless it is a plain word."""
+    name or the address by which it was found, unless it is a short word."""
     spans = [secret_spans(text) for text in texts]
     found = dict.fromkeys(
         text[span.start : span.end] for text, of_text in zip(texts, spans, strict=True) for span in of_text
@@ -57,11 +67,16 @@ def hidden(texts: Sequence[str]) -> Hidden:
 
 
 def _without(text: str, names: dict[str, str]) -> str:
-    secrets = sorted((secret for secret in names if not secret.isalpha()), key=len, reverse=True)
+    secrets = sorted(filter(_is_unlikely_elsewhere, names), key=len, reverse=True)
     if not secrets:
         return text
     anywhere = "|".join(re.escape(secret) for secret in secrets)
     return re.sub(rf"(?<!\w)(?:{anywhere})(?!\w)", lambda found: names[found[0]], text)
+
+
+def _is_unlikely_elsewhere(secret: str) -> bool:
+    """Returns whether a secret is hardly the name of something else."""
+    return len(secret) >= _LONG or any(map(str.isdigit, secret))
 
 
 def _unused(texts: Sequence[str]) -> str:

@@ -23,6 +23,17 @@ _LONGEST = 20_000
 """The number of code points from which a line is data; only its beginning is scanned."""
 _PART_OF_SECRET = r"[\w+/=.-]*"
 """Matches what is around the part of a token that a detector reports."""
+_SECRET_NAME = r"[\w.-]*(?:password|passwd|pwd|secret|token|api_?-?key|access_?-?key|private_?-?key|credential)[\w.-]*"
+_UNQUOTED = re.compile(
+    rf"^(?:\s*(?:export|set|ENV|ARG)\s+)?{_SECRET_NAME}=(?P<env>[^\s'\"`$<>(){{}}\[\],;]{{8,}})\s*$"
+    rf"|^\s*(?:-\s+)?{_SECRET_NAME}:\s+(?P<yaml>[^\s'\"`$<>(){{}}\[\],;]{{8,}})\s*$"
+    rf"|\b{_SECRET_NAME}\s*:?=\s*(?P<quote>[\"'`])(?P<quoted>[^\s\"'`$<>(){{}}]{{8,}})(?P=quote)"
+    r"|\bBearer\s+(?P<bearer>[\w.~+/=-]{16,})",
+    re.IGNORECASE,
+)
+"""Matches secrets that detect-secrets finds only in files of certain names: those without quotes, as in environment
+files and YAML, ``:=`` of Go, and headers. What has no digit is taken for a word."""
+_ESCAPED = re.compile(r"(?:\\.|[^\"'`\\])*")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 _KEY_LENGTH = 10_000
 _KEY_DATA = re.compile(r"[A-Za-z0-9+/=]{40,}")
@@ -30,9 +41,11 @@ _KEY_DATA = re.compile(r"[A-Za-z0-9+/=]{40,}")
 
 @lru_cache(maxsize=512)
 def holds_secret(text: str) -> bool:
-    """Returns whether one of a text's lines has a literal that looks like a key, a token or a password."""
+    """Returns whether one of a text's lines has something that looks like a key, a token or a password."""
     from detect_secrets.core.scan import scan_line
 
+    if any(_unquoted(line) for line in text.split("\n")):
+        return True
     with _detectors():
         return any(True for line in text.split("\n") for _ in scan_line(line))
 
@@ -83,7 +96,8 @@ def _scan(lines: Sequence[str]) -> dict[str, tuple[Span, ...]]:
     with _detectors():
         for line in lines:
             values = {secret.secret_value for secret in scan_line(line[:_LONGEST])}
-            found[line] = _spans_of(line, [value for value in values if value and "PRIVATE KEY" not in value])
+            detected = _spans_of(line, [value for value in values if value and "PRIVATE KEY" not in value])
+            found[line] = tuple(_disjoint([*detected, *_unquoted(line[:_LONGEST])]))
         if len(_known_lines) > _MOST_LINES:
             _known_lines.clear()
         _known_lines.update(found)
@@ -96,7 +110,25 @@ def _spans_of(line: str, secrets: Sequence[str]) -> tuple[Span, ...]:
         for secret in secrets
         for match in re.finditer(f"{_PART_OF_SECRET}{re.escape(secret)}{_PART_OF_SECRET}", line)
     )
-    return tuple(_disjoint([Span(match.start(), match.end()) for match in matches]))
+    return tuple(_disjoint([Span(match.start(), _end(line, match.end())) for match in matches]))
+
+
+def _end(line: str, end: int) -> int:
+    """Returns where a secret ends that is reported only up to an escaped quote."""
+    if not line[:end].endswith("\\"):
+        return end
+    rest = _ESCAPED.match(line, end - 1)
+    return rest.end() if rest is not None else end
+
+
+def _unquoted(line: str) -> list[Span]:
+    spans = [
+        Span(*match.span(name))
+        for match in _UNQUOTED.finditer(line)
+        for name in ("env", "yaml", "quoted", "bearer")
+        if match[name]
+    ]
+    return [span for span in spans if any(map(str.isdigit, line[span.start : span.end]))]
 
 
 def _spans_of_key_data(text: str) -> list[Span]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from pathlib import Path
 
+import pytest
 from inline_snapshot import snapshot
 
-from codegemma_lsp.chat import Action, Conversation, Project, Reference, ask, propose
+from codegemma_lsp.chat import Action, Conversation, Project, Reference, RequestRefused, ask, commit_message, propose
 from codegemma_lsp.prompt import Text
 from tests.chat.story import chatting, python
 from tests.marks import with_edits
@@ -17,6 +19,9 @@ CONNECT = """\
 <SELECTED>password = "hunter2secret"
 db = connect("shop", password)</SELECTED>
 """
+
+
+PROJECT = Project(Path("/project"), lambda _: None)
 
 
 def asked(engine: ScriptedEngine) -> str:
@@ -29,9 +34,7 @@ def asked(engine: ScriptedEngine) -> str:
 def test_an_edit_gives_back_the_secret_that_the_model_did_not_see() -> None:
     engine, told = ScriptedEngine('password = "hidden_secret_1"\ndb = connect("store", password)\n```'), list[str]()
     target = python(CONNECT).target()
-    proposal = asyncio.run(
-        propose(chatting(engine, told.append), Action.EDIT, target, Project(Path("/project"), lambda _: None))
-    )
+    proposal = asyncio.run(propose(chatting(engine, told.append), Action.EDIT, target, PROJECT))
     assert with_edits(proposal.document.text, proposal.edits) == snapshot("""\
 password = "hunter2secret"
 db = connect("⟦store⟧", password)
@@ -50,3 +53,20 @@ async def test_a_conversation_hides_secrets_in_each_of_its_questions() -> None:
     assert "hunter2secret" not in asked(engine)
     assert "ghp_16C7" not in asked(engine)
     assert "hunter2secret" in conversation.messages[0].text
+
+
+def test_an_edit_with_a_made_up_placeholder_is_refused() -> None:
+    engine = ScriptedEngine('password = "hidden_secret_2"\ndb = connect("store", password)\n```')
+    with pytest.raises(RequestRefused, match="a placeholder that stands for no secret; ask again"):
+        asyncio.run(propose(chatting(engine), Action.EDIT, python(CONNECT).target(), PROJECT))
+
+
+def test_a_commit_message_has_no_secret(tmp_path: Path) -> None:
+    git = ("git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run([*git, "init", "-q"], check=True)
+    (tmp_path / "a.py").write_text('password = "hunter2secret"\n')
+    subprocess.run([*git, "add", "a.py"], check=True)
+    engine = ScriptedEngine("Set the password to hidden_secret_1")
+    answer = asyncio.run(commit_message(chatting(engine), tmp_path))
+    assert answer.text == "Set the password to …"
+    assert "hunter2secret" not in asked(engine)

@@ -52,6 +52,21 @@ def test_the_tenth_placeholder_is_not_the_first_and_a_digit() -> None:
     assert found.revealed("hidden_secret_12 hidden_secret_1") == "hunter11secret hunter0secret"
 
 
+def test_a_placeholder_that_the_model_made_up_is_told_from_the_others() -> None:
+    found = hidden(['password = "hunter2secret"'])
+    assert found.revealed("hidden_secret_10") == "hidden_secret_10"
+    assert found.has_unknown("hidden_secret_10")
+    assert not found.has_unknown("hidden_secret_1")
+    assert not hidden(["nothing"]).has_unknown("hidden_secret_1")
+
+
+def test_a_long_word_is_hidden_also_where_nothing_tells_that_it_is_a_secret() -> None:
+    found = hidden(['password = "correcthorse"', "It is correcthorse.", "correcthorses", 'x = f(user_id, "user_id")'])
+    assert found.texts == snapshot(
+        ('password = "hidden_secret_1"', "It is hidden_secret_1.", "correcthorses", 'x = f(user_id, "user_id")')
+    )
+
+
 @given(_TEXTS)
 def test_no_secret_is_in_the_texts_and_all_come_back(texts: list[str]) -> None:
     found = hidden(texts)

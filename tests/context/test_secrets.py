@@ -34,6 +34,31 @@ from tests.planted_secrets import planted
             id="a token, as a whole",
         ),
         pytest.param(
+            "export API_KEY=abc123def456", snapshot("export API_KEY=xxxxxxxxxxxx"), id="in an environment file"
+        ),
+        pytest.param("  password: hunter2hunter2", snapshot("  password: xxxxxxxxxxxxxx"), id="in YAML"),
+        pytest.param(
+            'pw := "x"; dbPassword := "hunter2secret"', snapshot('pw := "x"; dbPassword := "xxxxxxxxxxxxx"'), id="in Go"
+        ),
+        pytest.param(
+            "-H 'Authorization: Bearer abcdef0123456789abcdef'",
+            snapshot("-H 'Authorization: Bearer xxxxxxxxxxxxxxxxxxxxxx'"),
+            id="in a header",
+        ),
+        pytest.param(
+            'password = "ab\\"cd\\"efgh123"  # mine',
+            snapshot('password = "xxxxxxxxxxxxxxx"  # mine'),
+            id="with quotes in it",
+        ),
+        pytest.param(
+            "    token=self.tokens.next(1)\ndef f(password: str2): ...",
+            snapshot("""\
+    token=self.tokens.next(1)
+def f(password: str2): ...\
+"""),
+            id="code is none",
+        ),
+        pytest.param(
             'KEY = """-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDR\n"""\nx = 1',
             snapshot("""\
 KEY = \"""-----BEGIN PRIVATE KEY-----
