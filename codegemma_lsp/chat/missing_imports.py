@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -38,10 +39,17 @@ _HOMES: dict[str, str] = {
     for name in names.split()
 }
 """The modules of names that have one common home in the standard library, without those that are common words."""
+_ALSO_WORDS = (
+    "array calendar chunk cmd code copy email numbers operator parser pipes platform profile queue resource secrets"
+    " select selectors signal site statistics string symbol test token tokenize trace types"
+)
+_MODULES = frozenset(sys.stdlib_module_names) - frozenset(_ALSO_WORDS.split())
+"""The modules of the standard library whose names hardly anybody gives to a variable."""
 _OF_DATETIME = frozenset({"date", "datetime", "time", "timedelta", "timezone", "UTC"})
 """What is used of the module ``datetime``, other than of its class of that name."""
 _TYPE_PARAMETERS = frozenset({"TypeVar", "TypeVarTuple", "ParamSpec"})
 """Nodes that Python 3.11 does not have."""
+_FIRST_LINES = re.compile(r"#!|#.*coding[:=]")
 _ALWAYS_THERE = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__package__", "__path__", "__spec__"}
 
 
@@ -56,6 +64,8 @@ def missing_imports(before: str, after: str) -> Edit | None:
         return None
     unknown = _used(new) - _used(old) - _bound(new) - _ALWAYS_THERE
     names = {needed for node in ast.walk(new) for needed in _needed_by(node, unknown)}
+    if {("datetime", ""), ("datetime", "datetime")} <= names:  # one name cannot be both
+        return None
     return _added(after, new, _lines(names)) if names else None
 
 
@@ -104,7 +114,7 @@ def _needed_by(node: ast.AST, unknown: set[str]) -> Iterator[tuple[str, str]]:
     match node:
         case ast.Attribute(value=ast.Name(id="datetime"), attr=attribute) if "datetime" in unknown:
             yield "datetime", "" if attribute in _OF_DATETIME else "datetime"
-        case ast.Attribute(value=ast.Name(id=name)) if name in unknown and name in sys.stdlib_module_names:
+        case ast.Attribute(value=ast.Name(id=name)) if name in unknown and name in _MODULES:
             yield name, ""
         case ast.Name(id=name) if name in unknown and not name[0].islower():
             yield from _from_home(name)
@@ -146,8 +156,16 @@ def _added(text: str, tree: ast.Module, lines: Sequence[str]) -> Edit:
         row = body[first - 1].end_lineno or 0
         is_close = row < len(ends) and ends[row].strip()
         return _inserted(ends, row, f"\n{new}\n\n" if is_close else f"\n{new}\n")
-    comments = next((at for at, line in enumerate(ends) if not line.startswith("#")), 0)
+    comments = _lines_of_head(ends)
     return _inserted(ends, comments, f"{new}\n\n\n" if body and _is_definition(body[0]) else f"{new}\n\n")
+
+
+def _lines_of_head(lines: Sequence[str]) -> int:
+    """Returns the number of comment lines at the start of a file, without those of what follows directly."""
+    comments = next((at for at, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    if comments < len(lines) and lines[comments].strip():
+        return sum(_FIRST_LINES.match(line) is not None for line in lines[: min(2, comments)])
+    return comments
 
 
 def _inserted(lines: Sequence[str], row: int, new: str) -> Edit:

@@ -6,6 +6,7 @@ from codegemma_lsp.syntax.completion_end import Extent, completion_end, extent_a
 from codegemma_lsp.syntax.cuts import Cut, cuts, whole_statements
 from codegemma_lsp.syntax.declarations import definition, definitions, outline_at
 from codegemma_lsp.syntax.excerpt import Excerpt, excerpt
+from codegemma_lsp.syntax.file_head import head_end
 from codegemma_lsp.syntax.identifiers import identifiers
 from codegemma_lsp.syntax.languages import (
     DEFAULT_QUOTES,
@@ -19,11 +20,11 @@ from codegemma_lsp.syntax.languages import (
     suffixes,
 )
 from codegemma_lsp.syntax.modules import Imported, ImportedName, imported
+from codegemma_lsp.syntax.named_parts import NamedPart, named_parts
 from codegemma_lsp.syntax.outline import head_of, imports
 from codegemma_lsp.syntax.regions import (
     Definition,
     Statement,
-    defined_names,
     definition_at,
     named,
     region_at,
@@ -47,6 +48,7 @@ __all__ = [
     "Imported",
     "ImportedName",
     "Language",
+    "NamedPart",
     "Scan",
     "Section",
     "Statement",
@@ -56,19 +58,20 @@ __all__ = [
     "completion_end",
     "cursor_scope",
     "cuts",
-    "defined_names",
     "definition",
     "definition_at",
     "definitions",
     "excerpt",
     "extent_at",
     "find_language",
+    "head_end",
     "head_of",
     "identifiers",
     "imported",
     "imports",
     "language_name",
     "named",
+    "named_parts",
     "outline_at",
     "parse",
     "region_at",

@@ -13,7 +13,7 @@ from codegemma_lsp.syntax.tree import Syntax
 
 _MAY_FOLLOW = frozenset(",;) \t")
 """The characters that may stand between a node and its line's end without being part of what is rewritten."""
-_WRAPPERS = frozenset(
+WRAPPERS = frozenset(
     {
         "decorated_definition",
         "export_statement",
@@ -122,7 +122,7 @@ def definition_at(syntax: Syntax, selection: Span) -> Definition | None:
         around.append(node)
         node = node.parent
     # A decorator, or ``export``, is around its definition and not in it.
-    inside = [child for node in around if node.type in _WRAPPERS for child in node.named_children]
+    inside = [child for node in around if node.type in WRAPPERS for child in node.named_children]
     for types in (syntax.language.functions, syntax.language.classes):
         found = next((n for n in (*around, *inside) if n.is_named and n.type in types), None)
         if found is not None:
@@ -133,7 +133,7 @@ def definition_at(syntax: Syntax, selection: Span) -> Definition | None:
 def _definition(syntax: Syntax, node: tree_sitter.Node) -> Definition:
     assert syntax.language is not None
     outer = node
-    while outer.parent is not None and outer.parent.type in _WRAPPERS:
+    while outer.parent is not None and outer.parent.type in WRAPPERS:
         outer = outer.parent
     top = outer
     while top.prev_sibling is not None and top.prev_sibling.type == "attribute_item":
@@ -144,9 +144,9 @@ def _definition(syntax: Syntax, node: tree_sitter.Node) -> Definition:
     line = top
     while not syntax.begins_line(line.start_byte) and line.parent is not None:
         line = line.parent
-    documentation = _docstring(statements) if inside else _comments_above(syntax, line)
+    documentation = _docstring(statements) if inside else comments_above(syntax, line)
     return Definition(
-        name=_name(node, outer),
+        name=definition_name(node, outer),
         is_class=node.type in syntax.language.classes,
         span=Span(syntax.char(top.start_byte), syntax.char(outer.end_byte)),
         body=_chars(syntax, statements[0], statements[-1]) if statements else None,
@@ -155,7 +155,8 @@ def _definition(syntax: Syntax, node: tree_sitter.Node) -> Definition:
     )
 
 
-def _name(node: tree_sitter.Node, outer: tree_sitter.Node) -> str:
+def definition_name(node: tree_sitter.Node, outer: tree_sitter.Node) -> str:
+    """Returns the name of a definition, which what wraps it may have, or ""."""
     found: tree_sitter.Node | None = node
     while found is not None:
         name = found.child_by_field_name("name")
@@ -184,8 +185,9 @@ def _docstring(statements: list[tree_sitter.Node]) -> tuple[tree_sitter.Node, tr
     return None
 
 
-def _comments_above(syntax: Syntax, node: tree_sitter.Node) -> tuple[tree_sitter.Node, tree_sitter.Node] | None:
-    """Returns the comments that end on the line above a node, each on the line above the next."""
+def comments_above(syntax: Syntax, node: tree_sitter.Node) -> tuple[tree_sitter.Node, tree_sitter.Node] | None:
+    """Returns the first and the last of the comments that end on the line above a node, each on the line above the
+    next."""
     assert syntax.language is not None
     first = last = None
     row, above = node.start_point[0], node.prev_sibling
@@ -231,15 +233,15 @@ def statements(syntax: Syntax) -> tuple[Statement, ...]:
 
 def _statement(syntax: Syntax, language: Language, node: tree_sitter.Node) -> Statement:
     inner = [node]
-    while inner[-1].type in _WRAPPERS and inner[-1].named_children:
-        wrapped = [child for child in inner[-1].named_children if child.type in language.definitions | _WRAPPERS]
+    while inner[-1].type in WRAPPERS and inner[-1].named_children:
+        wrapped = [child for child in inner[-1].named_children if child.type in language.definitions | WRAPPERS]
         if not wrapped:
             break
         inner.append(wrapped[-1])
     found = next((one for one in inner if one.type in language.definitions), None)
     return Statement(
         span=Span(syntax.char(node.start_byte), syntax.char(node.end_byte)),
-        defines=_name(found, node) if found is not None else "",
+        defines=definition_name(found, node) if found is not None else "",
         is_definition=found is not None,
         is_import=node.type in language.imports,
         is_sound=not node.has_error,
@@ -259,21 +261,3 @@ def named(syntax: Syntax, name: str) -> Span | None:
                 return found.span
         pending.extend(reversed(node.named_children))
     return None
-
-
-def defined_names(syntax: Syntax, span: Span) -> tuple[str, ...]:
-    """Returns the names of the functions and classes within a part of a text, in order."""
-    if syntax.tree is None or syntax.language is None:
-        return ()
-    found, pending = list[str](), [syntax.tree.root_node]
-    first, last = syntax.byte(span.start), syntax.byte(span.end)
-    while pending:
-        node = pending.pop()
-        if node.end_byte <= first or node.start_byte >= last:
-            continue
-        is_inside = first <= node.start_byte and node.end_byte <= last
-        if is_inside and node.is_named and node.type in syntax.language.definitions:
-            name = _definition(syntax, node).name
-            found += [name] if name else []
-        pending.extend(reversed(node.named_children))
-    return tuple(found)

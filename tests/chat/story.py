@@ -64,6 +64,6 @@ class Story:
         return shown
 
 
-go, javascript, plaintext, python = (
-    partial(Story, language=name) for name in ("go", "javascript", "plaintext", "python")
+go, javascript, plaintext, python, rust = (
+    partial(Story, language=name) for name in ("go", "javascript", "plaintext", "python", "rust")
 )

@@ -7,7 +7,7 @@ from inline_snapshot import snapshot
 
 from codegemma_lsp.chat import RequestRefused
 from codegemma_lsp.chat.apply_code import apply_code
-from tests.chat.story import Story, go, javascript, python
+from tests.chat.story import Story, go, javascript, python, rust
 from tests.marks import with_edits
 
 TILL = """\
@@ -169,22 +169,26 @@ y = ⟦3⟧
     [
         pytest.param(
             "def left(self, guests):\n    # ... as before\n",
-            snapshot("refused: The code leaves something out (# ... as before), so it cannot be applied as it is."),
+            snapshot("refused: The code leaves something out (# ... as before), so it is not applied."),
             id="something left out",
         ),
         pytest.param(
             "class Till:\n    def close(self):\n        pass\n",
-            snapshot("refused: The code leaves out __init__, left; ask for all of it, or for a function alone."),
+            snapshot(
+                "refused: The code leaves out __init__, left of Till; ask for all of it, or for a function alone."
+            ),
             id="a part of a class",
         ),
         pytest.param(
             "print(opened())\n",
-            snapshot("refused: The file has nothing of these names; select what the code replaces, or an empty line."),
+            snapshot(
+                "refused: It is not clear where 'print(opened())' belongs. Select what it replaces, or an empty line."
+            ),
             id="no place",
         ),
         pytest.param(
             "def opened():\n    return 1\n\nprint(2)\n",
-            snapshot("refused: It is not clear where 'print(2)' belongs; select what the code replaces."),
+            snapshot("refused: It is not clear where 'print(2)' belongs. Select what it replaces, or an empty line."),
             id="a statement between definitions",
         ),
         pytest.param(
@@ -197,7 +201,7 @@ y = ⟦3⟧
         ),
         pytest.param(
             "",
-            snapshot("refused: The file has nothing of these names; select what the code replaces, or an empty line."),
+            snapshot("refused: The file has nothing of these names. Select what it replaces, or an empty line."),
             id="nothing",
         ),
     ],
@@ -217,5 +221,246 @@ class B:
 """)
     twice = "class A:\n    def f(self): ...\nclass B:\n    def f(self): ...<CURSOR>\n"
     assert applied(python(twice), "def f(self):\n    return 1\n") == snapshot(
-        "refused: The file defines f more than once; select the one that the code replaces."
+        "refused: The file defines f more than once. Select what it replaces, or an empty line."
     )
+
+
+@pytest.mark.parametrize(
+    ("story", "code", "expected"),
+    [
+        pytest.param(
+            python("def f():\n    return 1<CURSOR>\n"),
+            "import os\n\n\ndef f():\n    return os.sep\n",
+            snapshot("""\
+⟦import os
+
+⟧def f():
+    return ⟦os.sep⟧
+"""),
+            id="an import before the first definition",
+        ),
+        pytest.param(
+            python('#!/usr/bin/python\n"""Doc."""\n\n\ndef f():\n    return 1<CURSOR>\n'),
+            "import os\n\n\ndef f():\n    return os.sep\n",
+            snapshot('''\
+#!/usr/bin/python
+"""Doc."""
+⟦
+import os
+⟧
+
+def f():
+    return ⟦os.sep⟧
+'''),
+            id="below the head of a file",
+        ),
+        pytest.param(
+            go('package a\n\nfunc (t *A) String() string {\n\treturn "A"<CURSOR>\n}\n\nfunc F() {}\n'),
+            'package a\n\nfunc (t *B) String() string {\n\treturn "B"\n}\n\nfunc F() {\n\treturn\n}\n',
+            snapshot("""\
+package a
+
+func (t *A) String() string {
+	return "A"
+}
+
+⟦func (t *B) String() string {
+	return "B"
+}
+
+⟧⟦func F() {
+	return
+}⟧
+"""),
+            id="a method of another type",
+        ),
+        pytest.param(
+            go("package a\n\ntype T struct{ n int }\n\nfunc (t *T) Left() int {\n\treturn t.n<CURSOR>\n}\n"),
+            "type T struct{ m int }\n\n// Left is what is left.\nfunc (t *T) Left() int {\n\treturn t.m\n}\n",
+            snapshot("""\
+package a
+
+type T struct{ ⟦m⟧ int }
+
+⟦// Left is what is left.
+⟧func (t *T) Left() int {
+	return t.⟦m⟧
+}
+"""),
+            id="a type and its method",
+        ),
+        pytest.param(
+            rust("struct T;\n\nimpl T {\n    fn f(&self) -> u8 {\n        1<CURSOR>\n    }\n}\n"),
+            "impl T {\n    fn f(&self) -> u8 {\n        2\n    }\n}\n",
+            snapshot("""\
+struct T;
+
+impl T {
+    fn f(&self) -> u8 {
+        ⟦2⟧
+    }
+}
+"""),
+            id="what an impl has",
+        ),
+        pytest.param(
+            javascript("// old\nfunction f() {\n  return 1;<CURSOR>\n}\n"),
+            "/** New. */\nfunction f() {\n  return g();\n}\n\n// Helps.\nfunction g() {\n  return 2;\n}\n",
+            snapshot("""\
+⟦/** New. */⟧
+function f() {
+  return ⟦g()⟧;
+}⟦
+
+// Helps.
+function g() {
+  return 2;
+}⟧
+"""),
+            id="comments come along",
+        ),
+        pytest.param(
+            javascript("export function f() {\n  return 1;<CURSOR>\n}\n"),
+            "function f() {\n  return 2;\n}\n",
+            snapshot("""\
+export function f() {
+  return ⟦2⟧;
+}
+"""),
+            id="export and decorators stay",
+        ),
+        pytest.param(
+            javascript("function f() { return 1; } const x = 1;<CURSOR>\n"),
+            "function f() { return 2; }\n",
+            snapshot("function f() { return ⟦2⟧; } const x = 1;\n"),
+            id="what else is on the line stays",
+        ),
+        pytest.param(
+            python(TILL),
+            "def left(self, guests):\n    return twice(1)\n\n\ndef twice(x):\n    return 2 * x\n",
+            snapshot("""\
+import os
+
+SEATS = 3
+
+
+class Till:
+    def __init__(self):
+        self.seats = SEATS
+
+    def left(self, guests):
+        return ⟦twice(1)⟧
+
+    def close(self):
+        self.seats = 0⟦
+
+
+def twice(x):
+    return 2 * x⟧
+
+
+def opened():
+    return Till()
+"""),
+            id="a helper of a method",
+        ),
+        pytest.param(
+            python(TILL),
+            "def opened():\n    return 1\n\n\ndef close():\n    return 2\n",
+            snapshot("""\
+import os
+
+SEATS = 3
+
+
+class Till:
+    def __init__(self):
+        self.seats = SEATS
+
+    def left(self, guests):
+        return self.seats - guests
+
+    def close(self):
+        self.seats = 0
+
+
+def opened():
+    return ⟦1⟧⟦
+
+
+def close():
+    return 2⟧
+"""),
+            id="a function of a method's name",
+        ),
+        pytest.param(
+            python("import osmium\n\n\ndef f():\n    return 1<CURSOR>\n"),
+            "import os\n\n\ndef f():\n    return os.sep\n",
+            snapshot("""\
+import osmium⟦
+import os⟧
+
+
+def f():
+    return ⟦os.sep⟧
+"""),
+            id="names that begin alike",
+        ),
+        pytest.param(
+            javascript('import { a, b } from "m";\n\nfunction f() {\n  return a;<CURSOR>\n}\n'),
+            "import { b, c } from 'm';\n\nfunction f() {\n  return c(b);\n}\n",
+            snapshot("""\
+import { a, b } from "m";⟦
+import { c } from "m";⟧
+
+function f() {
+  return ⟦c(b)⟧;
+}
+"""),
+            id="a part of an import",
+        ),
+    ],
+)
+def test_where_code_goes(story: Story, code: str, expected: str) -> None:
+    assert applied(story, code) == expected
+
+
+@pytest.mark.parametrize(
+    ("story", "code", "expected"),
+    [
+        pytest.param(
+            javascript("const a = 1, f = () => 1;<CURSOR>\n"),
+            "const f = () => 2;\n",
+            snapshot(
+                "refused: The file declares f together with something else. Select what it replaces, or an empty line."
+            ),
+            id="declared together",
+        ),
+        pytest.param(
+            python("class A:\n    LIMIT = 3\n    def f(self): ...<CURSOR>\n"),
+            "class A:\n    def f(self):\n        return 1\n",
+            snapshot("refused: The code leaves out LIMIT of A; ask for all of it, or for a function alone."),
+            id="a class without its constant",
+        ),
+        pytest.param(
+            python("def f(): ...<CURSOR>\n"),
+            "def f():\n    return 1\ndef f():\n    return 2\n",
+            snapshot("refused: The code has several texts for one place. Select what it replaces, or an empty line."),
+            id="twice",
+        ),
+        pytest.param(
+            python("def f(): ...<CURSOR>\n"),
+            "def f():\n    return '\u202e'\n",
+            snapshot("refused: The code holds control characters or tokens, so it is not applied."),
+            id="control characters",
+        ),
+        pytest.param(
+            javascript("function f() {\n  return 1;<CURSOR>\n}\n"),
+            "function f() {\n  {/* ... existing code ... */}\n}\n",
+            snapshot("refused: The code leaves something out ({/* ... existing code ... */}), so it is not applied."),
+            id="something left out in markup",
+        ),
+    ],
+)
+def test_what_is_not_clear_is_refused(story: Story, code: str, expected: str) -> None:
+    assert applied(story, code) == expected

@@ -74,6 +74,15 @@ def test_an_editor_asks_about_the_import_on_its_own() -> None:
     )
 
 
+def test_an_import_below_imports_that_are_rewritten_is_a_line_of_its_own() -> None:
+    shown = python("<SELECTED>import os</SELECTED>\nx = 1\n").edited_by("import os; p = Path('.')\n```")
+    assert shown == snapshot("""\
+⟦import os; p = Path('.')
+from pathlib import Path⟧
+x = 1
+""")
+
+
 def test_other_languages_are_left_as_they_are() -> None:
     shown = javascript("let a = 1;<CURSOR>\n").edited_by("let a = fs.readFileSync('a');\n```")
     assert shown == snapshot("⟦let a = fs.readFileSync('a');⟧\n")
@@ -116,9 +125,9 @@ re.sub()\
             "#!/usr/bin/python\n# A script.\nre.sub()\n",
             snapshot("""\
 #!/usr/bin/python
-# A script.
 import re
 
+# A script.
 re.sub()
 """),
             id="below the first comments",
