@@ -16,6 +16,7 @@ from codegemma_lsp.cli.common import Settings_, plain_console, read_settings, sa
 from codegemma_lsp.engines.protocol import EngineError
 from codegemma_lsp.models.fit import Fit, Rate, fit
 from codegemma_lsp.models.listing import Row, list_models
+from codegemma_lsp.models.machine import this_machine
 from codegemma_lsp.settings import Settings
 
 _READ, _WRITTEN = 256, 24
@@ -34,7 +35,7 @@ def fit_command(
     with plain_console(stderr=True).status("") as status:
         measured: dict[str, tuple[int, Rate]] = {}
         for row in rows:
-            if row.here and row.fits:
+            if row.here and this_machine().fits(row.memory or row.size):
                 status.update(f"Measuring {row.name}…")
                 measured |= dict(_measured(row, chosen))
     bandwidth = memory_bandwidth()
@@ -58,13 +59,13 @@ def _measured(row: Row, settings: Settings) -> Iterator[tuple[str, tuple[int, Ra
     chosen = settings.model_copy(update={"model": row.path, "context_tokens": 2 * _READ, "slots": 1})
     try:
         engine = engines.load(chosen)
+        try:
+            found = asyncio.run(speed(engine, cold_text(engine, _READ), _WRITTEN))
+        finally:
+            engine.close()
     except EngineError as error:
         say(str(error))
         return
-    try:
-        found = asyncio.run(speed(engine, cold_text(engine, _READ), _WRITTEN))
-    finally:
-        engine.close()
     yield row.name, (row.size, Rate(found.prefill, found.decode))
 
 
@@ -87,6 +88,6 @@ def _size(size: int) -> str:
 
 
 def _rate(rate: float | None, *, is_measured: bool) -> str:
-    if rate is None:
+    if not rate:
         return ""
     return f"{'' if is_measured else '~'}{rate:,.0f}" if rate >= 10 else f"{'' if is_measured else '~'}{rate:.1f}"

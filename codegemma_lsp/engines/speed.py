@@ -38,19 +38,20 @@ def cold_text(engine: Engine, tokens: int, number: int = 0) -> str:
 
 async def speed(engine: Engine, text: str, tokens: int) -> Speed:
     """Returns the speed of prefilling a text that the engine has not seen, and of generating ``tokens`` tokens after
-    it. Raises what ``Engine.generate`` raises."""
+    it, which is 0 if the model ends at once. Raises what ``Engine.generate`` raises."""
     prompt = Prompt(segments=(Text(text, "prompt"),), tokens=len(engine.tokenizer.encode(text)))
     usage = (await engine.generate(Request(prompt=prompt, max_tokens=tokens, sampling=Sampling()))).usage
-    decoded = max(1, usage.completion_tokens - 1)
-    return Speed(1000 * usage.prefill_tokens / usage.prefill_ms, 1000 * decoded / max(usage.decode_ms, 1e-3))
+    decoded = max(0, usage.completion_tokens - 1)
+    decode = 1000 * decoded / usage.decode_ms if decoded else 0.0
+    return Speed(1000 * usage.prefill_tokens / usage.prefill_ms, decode)
 
 
 def memory_bandwidth() -> float:
     """Returns how many bytes a second all processors together read from memory. It takes about a tenth of a second."""
     count = processors()
-    block = np.ones(_BLOCK_BYTES // 8, dtype=np.float64)
+    blocks = [np.ones(_BLOCK_BYTES // 8, dtype=np.float64) for _ in range(count)]
     with ThreadPoolExecutor(count) as pool:
-        list(pool.map(lambda _: block.sum(), range(count)))
+        list(pool.map(np.sum, blocks))
         began = perf_counter()
-        list(pool.map(lambda _: block.sum(), range(_PASSES * count)))
+        list(pool.map(np.sum, blocks * _PASSES))
     return _PASSES * count * _BLOCK_BYTES / (perf_counter() - began)

@@ -68,12 +68,14 @@ def fit(row: Row, measured: Mapping[str, tuple[int, Rate]], bandwidth: float) ->
 
 
 def estimated(size: int, measured: Mapping[str, tuple[int, Rate]], bandwidth: float) -> Rate:
-    """Returns the rate of a model of ``size`` bytes.
+    """Returns the rate of a model of ``size`` bytes, which is 0 for an empty file.
 
     Each generated token reads all weights, and each prompt token is multiplied with all of them. So both rates fall as
     the weights grow, from those of the measured model that is nearest in size. Without one, only the rate of generation
     is known, at most, from the bandwidth of the memory.
     """
+    if not size:
+        return Rate(None, 0.0)
     others = [one for one in measured.values() if one[0] >= _SMALLEST]
     if not others:
         return Rate(None, bandwidth / size)

@@ -106,13 +106,13 @@ def resolve(model: str) -> Path:
 def new_model(name: str) -> Iterator[Path]:
     """Yields the path of a file that becomes a model of the store, unless an error is raised. Raises
     ``ImportRefused``."""
-    target, unfinished = stored_path(name), parts_folder() / f"{name}.import"
-    if target.exists():
-        raise ImportRefused(f"There is a model {name} already; remove it first, or give another --name.")
+    target, unfinished = stored_path(name), parts_folder() / f"{name}.{os.getpid()}.import"
+    _check_is_new(name)
     try:
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
         yield unfinished
+        _check_is_new(name)
         unfinished.replace(target)
     except OSError as error:
         raise ImportRefused(f"{name} cannot be written into {folder()} ({error.strerror}).") from None
@@ -120,6 +120,11 @@ def new_model(name: str) -> Iterator[Path]:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
         tidy()
+
+
+def _check_is_new(name: str) -> None:
+    if stored_path(name).exists():
+        raise ImportRefused(f"There is a model {name} already; remove it first, or give another --name.")
 
 
 def put(file: Path, name: str) -> Path:

@@ -104,7 +104,7 @@ def test_code_is_opened_as_a_new_file(code: Code, frame: Any) -> None:
 def test_a_command_goes_to_the_terminal_and_not_into_a_file(code: Code, frame: Any) -> None:
     ask(frame, "command")
     answered(code, frame)
-    assert frame.locator(".head button").all_inner_texts() == ["Copy", "Terminal"]
+    assert frame.locator(".head button").all_inner_texts() == ["Copy", "Insert", "Terminal"]
     frame.locator(".head button", has_text="Terminal").click()
     code.until(lambda: code.page.locator(".terminal-wrapper.active").count(), "a terminal")
 

@@ -26,7 +26,10 @@ _WHOLE = {"0", "1", "32"}
 def quantize(source: Path, target: Path, to: NumberFormat) -> None:
     """Writes a GGUF file whose weights have fewer bits than those of ``source``, which must have 16 or 32. Raises
     ``ModelUnusable``."""
-    if _file_type(source) not in _WHOLE:
+    kind = _file_type(source)
+    if not kind:
+        raise ModelUnusable(f"{source} does not say how many bits its weights have; convert it to GGUF again.")
+    if kind not in _WHOLE:
         raise ModelUnusable(
             f"The weights in {source} have been quantized already, and doing it twice makes a model worse; quantize a"
             " file with 16 bits a weight."

@@ -282,6 +282,7 @@ class _Connection:
             self._take_messages()
         except OSError as error:
             log.debug("the engine's process has left (%s)", type(error).__name__)
+            self.link.leave()
         except Exception as error:
             log.error("the engine's process sent what is no message (%s)", type(error).__name__)
             self.link.leave()

@@ -353,9 +353,9 @@ async function openNew(content: string, language: string): Promise<void> {
   await vscode.window.showTextDocument(document);
 }
 
-/** Types a command into the terminal. Only the user runs it. */
+/** Types a command of one line into the terminal. Only the user runs it: what would is left out. */
 function toTerminal(command: string): void {
   const terminal = vscode.window.activeTerminal ?? vscode.window.createTerminal();
   terminal.show();
-  terminal.sendText(command.replace(/\s*\n\s*/g, "; "), false);
+  terminal.sendText(command.trim().replace(/\p{Cc}/gu, ""), false);
 }

@@ -84,7 +84,8 @@ function frame(code: HTMLPreElement, scrolled: number): void {
   const name = /language-(\S+)/.exec(code.querySelector("code")?.className ?? "")?.[1] ?? "";
   language.textContent = name;
   head.append(language);
-  for (const [label, type, hint] of SHELLS.has(name) ? [COPY, TERMINAL] : [COPY, INSERT, APPLY, NEW_FILE]) {
+  const isCommand = SHELLS.has(name) && !code.innerText.trim().includes("\n");
+  for (const [label, type, hint] of isCommand ? [COPY, INSERT, TERMINAL] : [COPY, INSERT, APPLY, NEW_FILE]) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = label;

@@ -46,8 +46,26 @@ local function compared(buffer, proposal, encoding)
   return old, new
 end
 
+--- Draws what a proposal inserts outside of its range, such as imports, below the line before it.
+local function draw_outside(buffer, proposal)
+  local first, last = proposal.range.start, proposal.range["end"]
+  for _, change in ipairs(proposal.edit.documentChanges or {}) do
+    for _, edit in ipairs(change.edits or {}) do
+      local from, to = edit.range.start, edit.range["end"]
+      local before = to.line < first.line or (to.line == first.line and to.character < first.character)
+      local after = from.line > last.line
+      if before or after then
+        local added = vim.split((edit.newText:gsub("\r\n", "\n"):gsub("^\n", ""):gsub("\n$", "")), "\n")
+        local row = from.character == 0 and from.line - 1 or from.line
+        M.draw_below(buffer, row, added)
+      end
+    end
+  end
+end
+
 --- Draws a proposal: lines that would go as removed, those that would come below them.
 function M.draw(buffer, proposal, encoding)
+  draw_outside(buffer, proposal)
   local old, new = compared(buffer, proposal, encoding)
   local lines = vim.split(new, "\n")
   for _, hunk in ipairs(compat.hunks(old, new)) do
