@@ -602,6 +602,24 @@ def test_a_preview_shows_whole_lines(
     assert vim.text + "\n" == "\n".join([head + text + tail, *lines[end[0] + 1 :]])
 
 
+def test_a_preview_shows_the_import_above_the_region(vim: Neovim, tmp_path: Path) -> None:
+    vim.open(tmp_path / "till.py", "import os\n\n\ndef f():\n    return 1\n")
+    uri = (tmp_path / "till.py").as_uri()
+    region = {"start": position(4, 4), "end": position(4, 12)}
+    edits = [
+        {"newText": "import re\n", "range": {"start": position(1, 0), "end": position(1, 0)}},
+        {"newText": "return re", "range": region},
+    ]
+    proposal = {"label": "It", "uri": uri, "text": "return re", "range": region, "edit": {"changes": {uri: edits}}}
+    assert previewed(vim, proposal) == [
+        (0, False, ["import re "]),
+        (4, True, []),
+        (4, False, ["    return re "]),
+    ]
+    vim.keys("<CR>")
+    assert vim.text == "import os\nimport re\n\n\ndef f():\n    return re"
+
+
 @pytest.mark.parametrize("meanwhile", [False, True])
 def test_a_new_file_is_made_only_when_accepted(vim: Neovim, tmp_path: Path, meanwhile: bool) -> None:
     vim.open(tmp_path / "shapes.py", SOURCE)

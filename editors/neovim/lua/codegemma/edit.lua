@@ -54,14 +54,6 @@ function M.busy()
   return streaming ~= nil
 end
 
-local function text_edits(proposal)
-  local found = vim.list_extend({}, (proposal.edit.changes or {})[proposal.uri] or {})
-  for _, change in ipairs(proposal.edit.documentChanges or {}) do
-    vim.list_extend(found, change.edits or {})
-  end
-  return found
-end
-
 local function is_created(proposal)
   return vim.iter(proposal.edit.documentChanges or {}):any(function(change)
     return change.kind == "create"
@@ -164,7 +156,7 @@ end
 local function apply(proposal, encoding)
   local buffer = vim.uri_to_bufnr(proposal.uri)
   local count, edits, appended = vim.api.nvim_buf_line_count(buffer), {}, {}
-  for _, edit in ipairs(text_edits(proposal)) do
+  for _, edit in ipairs(preview.text_edits(proposal)) do
     if edit.range.start.line >= count then
       vim.list_extend(appended, preview.new_lines(edit.newText))
     else

@@ -46,19 +46,23 @@ local function compared(buffer, proposal, encoding)
   return old, new
 end
 
+--- The edits of a proposal.
+function M.text_edits(proposal)
+  local found = vim.list_extend({}, (proposal.edit.changes or {})[proposal.uri] or {})
+  for _, change in ipairs(proposal.edit.documentChanges or {}) do
+    vim.list_extend(found, change.edits or {})
+  end
+  return found
+end
+
 --- Draws what a proposal inserts outside of its range, such as imports, below the line before it.
 local function draw_outside(buffer, proposal)
   local first, last = proposal.range.start, proposal.range["end"]
-  for _, change in ipairs(proposal.edit.documentChanges or {}) do
-    for _, edit in ipairs(change.edits or {}) do
-      local from, to = edit.range.start, edit.range["end"]
-      local before = to.line < first.line or (to.line == first.line and to.character < first.character)
-      local after = from.line > last.line
-      if before or after then
-        local added = vim.split((edit.newText:gsub("\r\n", "\n"):gsub("^\n", ""):gsub("\n$", "")), "\n")
-        local row = from.character == 0 and from.line - 1 or from.line
-        M.draw_below(buffer, row, added)
-      end
+  for _, edit in ipairs(M.text_edits(proposal)) do
+    local from, to = edit.range.start, edit.range["end"]
+    if to.line < first.line or from.line > last.line then
+      local text = edit.newText:gsub("\r\n", "\n"):gsub("^\n", ""):gsub("\n$", "")
+      M.draw_below(buffer, from.character == 0 and from.line - 1 or from.line, vim.split(text, "\n"))
     end
   end
 end
