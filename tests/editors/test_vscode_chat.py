@@ -45,7 +45,12 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Code]:
 
 @pytest.fixture
 def frame(code: Code) -> Any:
-    code.open("chat.py", "ANSWER = 42\n")
+    return chat_beside(code, "chat.py", "ANSWER = 42\n")
+
+
+def chat_beside(code: Code, name: str, text: str) -> Any:
+    """An empty chat beside a file."""
+    code.open(name, text)
     frame = code.chat()
     code.command("CodeGemma: New Conversation")
     code.until(lambda: not frame.inner_text("#log"), "an empty chat")
@@ -77,10 +82,9 @@ def test_a_long_line_of_code_scrolls_and_is_seen_to_go_on(code: Code, frame: Any
     code.until(lambda: "cut" not in block.get_attribute("class"), "its end is there")
 
 
-def test_code_is_put_where_it_belongs_after_a_preview(code: Code, frame: Any) -> None:
+def test_code_is_put_where_it_belongs_after_a_preview(code: Code) -> None:
     text = "class Till:\n    def left(self):\n        return 1\n\n\nlast = 3\n"
-    code.open("till.py", text)
-    frame = code.chat()
+    frame = chat_beside(code, "till.py", text)
     ask(frame, "apply")
     answered(code, frame)
     frame.locator(".head button", has_text="Apply").click()
@@ -94,7 +98,7 @@ def test_code_is_put_where_it_belongs_after_a_preview(code: Code, frame: Any) ->
 def test_code_is_opened_as_a_new_file(code: Code, frame: Any) -> None:
     ask(frame, "apply")
     answered(code, frame)
-    frame.locator(".head button", has_text="New File").click()
+    frame.locator(".head button", has_text="New").click()
     code.until(lambda: code.page.locator(".tab.active", has_text="Untitled").count(), "a new file")
     assert "def left(self):" in code.page.locator(".editor-instance .view-lines").first.inner_text().replace(
         "\xa0", " "

@@ -71,7 +71,7 @@ const SHELLS = new Set(["bash", "console", "fish", "powershell", "sh", "shell", 
 const COPY = ["Copy", "copy", "Copy the code"] as const;
 const INSERT = ["Insert", "insert", "Insert the code at the cursor"] as const;
 const APPLY = ["Apply", "apply", "Put the code where it belongs in the file, after a preview"] as const;
-const NEW_FILE = ["New File", "new", "Open the code as a new file"] as const;
+const NEW_FILE = ["New", "new", "Open the code as a new file"] as const;
 const TERMINAL = ["Terminal", "terminal", "Type the command into the terminal, without running it"] as const;
 
 /** Puts a head above a block of code, with its language and what can be done with it. */
