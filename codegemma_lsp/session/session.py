@@ -223,6 +223,7 @@ class Session:
                 "partiallyAccepted": self.acceptance.partially_accepted,
                 "dismissed": self.acceptance.dismissed,
             },
+            "settled": self.completions.prefetcher.idle,
             "documents": [
                 {
                     "uri": document.uri,

@@ -205,7 +205,8 @@ class CodegemmaServer:
             await self._running[1]
             self._running = None
         self._record.check()
-        await self._until(idle=True, poll_s=_IDLE_POLL_S)
+        while not ((state := await self._state()).engine.idle and state.settled):
+            await asyncio.sleep(_IDLE_POLL_S)
 
     async def close(self) -> None:
         if self._running is not None:
