@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 from codegemma_lsp.chat.types import ChatContext, RequestRefused
 from codegemma_lsp.context import Hidden, hidden
-from codegemma_lsp.engines.protocol import Generation, Priority, Request, Sampling
+from codegemma_lsp.engines.protocol import Generation, OnText, Priority, Request, Sampling
 from codegemma_lsp.prompt import ChatImpossible, Message, Prompt, build_chat
 
 _DRAFTS = 4
@@ -56,7 +56,7 @@ async def generated(
     Raises ``RequestRefused`` if the question does not fit, and for a placeholder that is none with
     ``Reveal.EXACTLY``, and what ``Engine.generate`` raises.
     """
-    loop, engine, settings = asyncio.get_running_loop(), chat.engine, chat.settings
+    loop = asyncio.get_running_loop()
     said, over = 0, False
 
     def tell(text: str) -> None:
@@ -73,16 +73,8 @@ async def generated(
     question_tokens, answer_tokens = token_limits(chat, max_tokens)
     prompt, secrets = await asyncio.to_thread(_prompt, chat, messages, question_tokens, begun)
     secrets = secrets.redacted() if reveal is Reveal.NONE else secrets
-    request = Request(
-        prompt=prompt,
-        max_tokens=answer_tokens,
-        sampling=Sampling(temperature=settings.chat_temperature, seed=settings.seed),
-        priority=Priority.CHAT,
-        on_text=on_text,
-        drafts=_DRAFTS * settings.drafts,
-    )
     try:
-        generation = await engine.generate(request)
+        generation = await chat.engine.generate(_request(chat, prompt, answer_tokens, on_text))
         text = secrets.revealed(generation.text)
         tell(text)
         if reveal is Reveal.EXACTLY and secrets.has_unknown(generation.text):
@@ -90,6 +82,18 @@ async def generated(
     finally:
         over = True  # a scheduled call of ``tell`` would come after the answer
     return replace(generation, text=text, logprobs=(), ends=())
+
+
+def _request(chat: ChatContext, prompt: Prompt, tokens: int, on_text: OnText) -> Request:
+    settings = chat.settings
+    return Request(
+        prompt=prompt,
+        max_tokens=tokens,
+        sampling=Sampling(temperature=settings.chat_temperature, seed=settings.seed),
+        priority=Priority.CHAT,
+        on_text=on_text,
+        drafts=_DRAFTS * settings.drafts,
+    )
 
 
 def _prompt(chat: ChatContext, messages: Sequence[Message], tokens: int, begun: str) -> tuple[Prompt, Hidden]:
