@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from codegemma_lsp.engines.protocol import EngineError, Finish, Generation, Request, Usage
 from codegemma_lsp.prompt import CODEGEMMA, Prompt, Special
 
@@ -67,3 +69,14 @@ class ScriptedEngine:
         return prompt.tokens
 
     def close(self) -> None: ...
+
+
+def noted(texts: list[str], longest: int) -> Callable[[str], bool]:
+    """Returns an ``OnText`` that notes each text, and ends the generation once one has more than ``longest``
+    characters."""
+
+    def on_text(text: str) -> bool:
+        texts.append(text)
+        return len(text) > longest
+
+    return on_text

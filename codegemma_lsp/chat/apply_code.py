@@ -4,18 +4,18 @@ same name. No model is asked. What is not clear, or would lose something, is ref
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from codegemma_lsp.chat.code import LONGEST_PARSED, NO_TEXT, dedented, fitted, indent_unit
-from codegemma_lsp.chat.diff import minimal_edits
+from codegemma_lsp.chat.diff import apply, minimal_edits
 from codegemma_lsp.chat.edit import EditContext, check_edits, edit_context, in_document, proposal
 from codegemma_lsp.chat.imports import imports_apart
 from codegemma_lsp.chat.types import Proposal, RequestRefused, Target
 from codegemma_lsp.document import Document, Edit, Span
 from codegemma_lsp.syntax import NamedPart, Syntax, named_parts, parse, statements
-from codegemma_lsp.text import line_start
+from codegemma_lsp.text import line_end, line_start
 
 LABEL = "Apply code"
 _LEFT_OUT = re.compile(
@@ -74,9 +74,8 @@ def _edits_by_name(syntax: Syntax, code: str) -> tuple[list[Edit], Edit]:
     places = [_place(part.named, there) for part in parts]
     if not any(places):
         raise _Unclear("The file has nothing of these names.")
-    edits = [*_replacements(syntax, parts, places), *_additions(syntax, parts, places)]
-    edits.sort(key=lambda edit: (edit.span.start, edit.span.end))
-    if any(one.span.end > other.span.start for one, other in pairwise(edits)):
+    edits = _in_order([*_replacements(syntax, parts, places), *_additions(syntax, parts, places)])
+    if _overlap(edits):
         raise _Unclear("The code has several texts for one place.")
     return edits, imports
 
@@ -158,7 +157,7 @@ def _additions(syntax: Syntax, parts: Sequence[_Part], places: Sequence[NamedPar
         new = fitted(part.above + part.text, syntax.text[start : region.end] if is_method else "", unit)
         gap = _gap(syntax, is_method=is_method)
         if above is not None:
-            end = _line_end(syntax.text, region.end)
+            end = line_end(syntax.text, region.end)
             waiting[Span(end, end)] = waiting.get(Span(end, end), "") + gap + new
         else:
             at = _with_comments(syntax, beside, start)
@@ -177,16 +176,10 @@ def _gap(syntax: Syntax, *, is_method: bool) -> str:
     return "\n\n\n" if syntax.language_name == "python" and not is_method else "\n\n"
 
 
-def _line_end(text: str, offset: int) -> int:
-    end = text.find("\n", offset)
-    return len(text) if end < 0 else end
-
-
 def _proposed(document: Document, context: EditContext, edits: Sequence[Edit], imports: Edit) -> Proposal:
     adds = [imports] if imports.text else []
-    # An insertion at the start of what is replaced comes first.
-    together = sorted([*adds, *edits], key=lambda edit: (edit.span.start, edit.span.end))
-    if any(one.span.end > other.span.start for one, other in pairwise(together)):
+    together = _in_order([*adds, *edits])
+    if _overlap(together):
         raise RequestRefused("The imports of the code belong where it replaces something; add them by hand.")
     check_edits(context.syntax, together)
     found: list[Edit] = []
@@ -195,26 +188,24 @@ def _proposed(document: Document, context: EditContext, edits: Sequence[Edit], i
         is_new = not len(edit.span)
         found += [here] if is_new else minimal_edits(document.text, here.span, edit.text, context.newline)
     added = in_document(imports, document, context.newline) if adds else None
-    everything = tuple(
-        sorted([*([added] if added is not None else []), *found], key=lambda edit: (edit.span.start, edit.span.end))
-    )
+    everything = tuple(_in_order([*([added] if added is not None else []), *found]))
     if not everything:
         raise RequestRefused("The file has this code already.")
-    region = Span(everything[0].span.start, everything[-1].span.end)
+    region, text = Span(everything[0].span.start, everything[-1].span.end), apply(document.text, everything)
     return Proposal(
         document=document,
         region=region,
-        text=_after(document.text, region, everything),
+        text=text[region.start : region.end + len(text) - len(document.text)],
         edits=everything,
         label=LABEL,
         imports=added,
     )
 
 
-def _after(text: str, region: Span, edits: Sequence[Edit]) -> str:
-    """Returns what a region reads after edits within it."""
-    parts, at = [], region.start
-    for edit in edits:
-        parts += [text[at : edit.span.start], edit.text]
-        at = edit.span.end
-    return "".join([*parts, text[at : region.end]])
+def _in_order(edits: Iterable[Edit]) -> list[Edit]:
+    """Returns edits in ascending order. An insertion at the start of what is replaced comes first."""
+    return sorted(edits, key=lambda edit: (edit.span.start, edit.span.end))
+
+
+def _overlap(edits: Sequence[Edit]) -> bool:
+    return any(one.span.end > other.span.start for one, other in pairwise(edits))

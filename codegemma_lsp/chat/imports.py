@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from codegemma_lsp.chat.code import LONGEST_PARSED
 from codegemma_lsp.document import Edit, Span
 from codegemma_lsp.syntax import Imported, Statement, Syntax, head_end, imported, parse, statements
+from codegemma_lsp.text import line_end
 
 _PACKAGE = re.compile(r"package\b")
 """Matches the line that says which package a file is of, which grammars' imports include."""
@@ -87,8 +88,7 @@ def _added(old: Syntax, lines: Sequence[str]) -> Edit:
         return Edit(Span(there[0].span.start, there[0].span.start), "".join(f"{line}\n" for line in [*future, *others]))
     new = "\n".join([*future, *others])
     if there:
-        end = text.find("\n", there[-1].span.end)
-        end = len(text) if end < 0 else end
+        end = line_end(text, there[-1].span.end)
         return Edit(Span(end, end), f"\n{new}")
     at = head_end(old)
     before = "\n" if at else ""

@@ -79,6 +79,11 @@ def plain_console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
     return Console(stderr=stderr, soft_wrap=soft_wrap, highlight=False, markup=False, emoji=False)
 
 
+def gigabytes(size: int) -> str:
+    """Returns a number of bytes as people write it."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
 def say(message: str) -> None:
     """Prints a sentence on stderr."""
     plain_console(stderr=True, soft_wrap=True).print(f"codegemma-lsp: {shortened(message, _LONGEST)}")

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from codegemma_lsp import engines
-from codegemma_lsp.cli.common import Settings_, plain_console, read_settings, say
+from codegemma_lsp.cli.common import Settings_, gigabytes, plain_console, read_settings, say
 from codegemma_lsp.engines.protocol import EngineError
 from codegemma_lsp.models.fit import Fit, Rate, fit
 from codegemma_lsp.models.listing import Row, list_models
@@ -84,10 +84,10 @@ def _table(found: Sequence[Fit]) -> Table:
 
 
 def _size(size: int) -> str:
-    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB" if size else ""
+    return gigabytes(size) if size else ""
 
 
 def _rate(rate: float | None, *, is_measured: bool) -> str:
     if not rate:
         return ""
-    return f"{'' if is_measured else '~'}{rate:,.0f}" if rate >= 10 else f"{'' if is_measured else '~'}{rate:.1f}"
+    return f"{'' if is_measured else '~'}{rate:,.{0 if rate >= 10 else 1}f}"

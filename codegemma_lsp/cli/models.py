@@ -13,7 +13,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from codegemma_lsp.cli.common import Failure, Usage, plain_console, read_settings
+from codegemma_lsp.cli.common import Failure, Usage, gigabytes, plain_console, read_settings
 from codegemma_lsp.cli.suggestions import model_names
 from codegemma_lsp.files import is_regular
 from codegemma_lsp.models import AUTO, BUNDLED, CATALOGUE, is_url
@@ -48,8 +48,8 @@ def list_models(
     table.add_column("what for", min_width=17)
     for row in rows:
         purpose = f"{row.in_use}: {row.about}" if row.in_use else row.about
-        memory = f"{_gigabytes(row.memory)}{'' if row.fits else ' !'}" if row.memory else ""
-        size = f"{'' if row.size_is_exact else '~'}{_gigabytes(row.size)}"
+        memory = f"{gigabytes(row.memory)}{'' if row.fits else ' !'}" if row.memory else ""
+        size = f"{'' if row.size_is_exact else '~'}{gigabytes(row.size)}"
         mark = "*" if row.in_use else "+" if row.here else ""
         table.add_row(mark, row.name, size, memory, row.licence, purpose, style=None if row.fits else "dim")
     console = plain_console()
@@ -181,7 +181,7 @@ def remove(name: Name) -> None:
         size = kept.remove(name)
     except OSError as error:
         raise Failure(f"{name} cannot be deleted ({error.strerror}).") from None
-    typer.echo(f"{name} is deleted: {_gigabytes(size)} are free again.")
+    typer.echo(f"{name} is deleted: {gigabytes(size)} are free again.")
     below, _ = sources.below()
     for setting, value in (("model", below.get("model")), ("chatModel", below.get("chat_model"))):
         if value == name:
@@ -190,7 +190,3 @@ def remove(name: Name) -> None:
             except sources.NotSaved as error:
                 raise Failure(str(error)) from None
             typer.echo(f"{setting} is auto again.")
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

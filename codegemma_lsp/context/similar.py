@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from codegemma_lsp.context.pieces import CursorInFile, Files, Kind, Piece, Source
 from codegemma_lsp.syntax import language_name
@@ -60,9 +61,11 @@ def similar_code(search: Search) -> Source:
             return
         hits = [hit for hit in search(names, 4 * _CANDIDATES) if _may_help(hit, cursor)][:_CANDIDATES]
         pieces = [piece for hit in hits if (piece := _piece(hit, names, files))]
+        if not pieces:
+            return
         own = frozenset(map(str.strip, cursor.text.split("\n")))
-        pieces = [piece for piece in pieces if not _is_duplicate(piece, own)]
-        yield from sorted(pieces, key=lambda piece: -piece.value)[:1]
+        best = sorted(pieces, key=lambda piece: -piece.value)
+        yield from islice((piece for piece in best if not _is_duplicate(piece, own)), 1)
 
     return similar
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tree_sitter
 
+from codegemma_lsp.syntax.regions import is_text_alone
 from codegemma_lsp.syntax.tree import Syntax
 
 _HEAD = frozenset({"package_clause", "package_declaration", "inner_attribute_item", "hash_bang_line", "php_tag"})
@@ -25,7 +26,7 @@ def head_end(syntax: Syntax) -> int:
         is_comment = syntax.language is not None and child.type in syntax.language.comments
         if is_comment and not _stands_alone(syntax, child, following):
             break
-        if not (is_comment or child.type in _HEAD or _is_directive(child)):
+        if not (is_comment or child.type in _HEAD or is_text_alone(child)):
             break
         end = child.end_byte
     at = syntax.char(end)
@@ -43,12 +44,6 @@ def _stands_alone(syntax: Syntax, comment: tree_sitter.Node, following: tree_sit
         return True
     last = comment.end_point[0] - (1 if comment.end_point[1] == 0 else 0)
     is_near = following.start_point[0] <= last + 1
-    is_head = following.type in _HEAD or _is_directive(following)
+    is_head = following.type in _HEAD or is_text_alone(following)
     is_comment = syntax.language is not None and following.type in syntax.language.comments
     return not is_near or is_head or (is_comment and _stands_alone(syntax, following, following.next_named_sibling))
-
-
-def _is_directive(node: tree_sitter.Node) -> bool:
-    """Returns whether a statement is a text alone, such as a docstring or ``"use strict"``."""
-    children = node.named_children
-    return node.type == "expression_statement" and len(children) == 1 and children[0].type == "string"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import tree_sitter
 
 from codegemma_lsp.document import Span
-from codegemma_lsp.syntax.regions import WRAPPERS, comments_above, definition_name
+from codegemma_lsp.syntax.regions import WRAPPERS, comments_above, definition_name, is_text_alone, nodes_span
 from codegemma_lsp.syntax.scope import body_of
 from codegemma_lsp.syntax.tree import Syntax
 
@@ -18,7 +18,6 @@ _SELF = re.compile(r"\(\s*(?:self|cls)\b")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _DECLARATIONS = frozenset({"lexical_declaration", "variable_declaration"})
 _NOT_MEMBERS = frozenset({"comment", "line_comment", "block_comment"})
-_QUOTED = "string"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +82,9 @@ def _part(syntax: Syntax, node: tree_sitter.Node, top: tree_sitter.Node, owner: 
         kind=node.type,
         owner=_receiver(node) or owner,
         takes_self=_SELF.search(head) is not None,
-        layers=tuple((layer.type, _span(syntax, layer, layer)) for layer in layers),
-        statement=_span(syntax, top, top),
-        above=_span(syntax, *above) if above is not None else None,
+        layers=tuple((layer.type, nodes_span(syntax, layer, layer)) for layer in layers),
+        statement=nodes_span(syntax, top, top),
+        above=nodes_span(syntax, *above) if above is not None else None,
         members=frozenset(_members(node)) if is_class else frozenset(),
     )
 
@@ -118,7 +117,7 @@ def _members(node: tree_sitter.Node) -> Iterator[str]:
     body = body_of(node)
     for child in body.named_children if body is not None else []:
         names = _IDENTIFIER.findall(_text(child).split("\n", 1)[0])
-        if child.type in _NOT_MEMBERS or not names or _is_text(child):
+        if child.type in _NOT_MEMBERS or not names or is_text_alone(child):
             continue
         fields = (child.child_by_field_name(field) for field in ("name", "declarator", "definition"))
         named = next((one for one in fields if one is not None), None)
@@ -126,17 +125,5 @@ def _members(node: tree_sitter.Node) -> Iterator[str]:
         yield _text(inner) if inner is not None else names[0]
 
 
-def _is_text(node: tree_sitter.Node) -> bool:
-    children = node.named_children
-    return node.type == "expression_statement" and len(children) == 1 and children[0].type == _QUOTED
-
-
 def _text(node: tree_sitter.Node) -> str:
     return (node.text or b"").decode(errors="replace")
-
-
-def _span(syntax: Syntax, first: tree_sitter.Node, last: tree_sitter.Node) -> Span:
-    end = last.end_byte
-    while end > first.start_byte and syntax.source[end - 1 : end].isspace():
-        end -= 1
-    return Span(syntax.char(first.start_byte), syntax.char(end))

@@ -149,10 +149,16 @@ def _definition(syntax: Syntax, node: tree_sitter.Node) -> Definition:
         name=definition_name(node, outer),
         is_class=node.type in syntax.language.classes,
         span=Span(syntax.char(top.start_byte), syntax.char(outer.end_byte)),
-        body=_chars(syntax, statements[0], statements[-1]) if statements else None,
+        body=nodes_span(syntax, statements[0], statements[-1]) if statements else None,
         head=syntax.char(line.start_byte),
-        documentation=_chars(syntax, *documentation) if documentation is not None else None,
+        documentation=nodes_span(syntax, *documentation) if documentation is not None else None,
     )
+
+
+def is_text_alone(node: tree_sitter.Node) -> bool:
+    """Returns whether a statement is a text alone, such as a docstring or ``"use strict"``."""
+    children = node.named_children
+    return node.type == "expression_statement" and len(children) == 1 and children[0].type == "string"
 
 
 def definition_name(node: tree_sitter.Node, outer: tree_sitter.Node) -> str:
@@ -201,7 +207,8 @@ def comments_above(syntax: Syntax, node: tree_sitter.Node) -> tuple[tree_sitter.
     return (first, last) if first is not None and last is not None else None
 
 
-def _chars(syntax: Syntax, first: tree_sitter.Node, last: tree_sitter.Node) -> Span:
+def nodes_span(syntax: Syntax, first: tree_sitter.Node, last: tree_sitter.Node) -> Span:
+    """Returns the span from a node to another one, without blanks at its end."""
     end = last.end_byte
     while end > first.start_byte and syntax.source[end - 1 : end].isspace():
         end -= 1

@@ -9,7 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -36,6 +36,7 @@ from codegemma_lsp.engines.worker.client import EngineProcess
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import Prompt, Special, Text
 from codegemma_lsp.settings import Settings
+from tests.scripted import noted
 
 MODEL = model_path(BUNDLED)
 SETTINGS = Settings(model=str(MODEL), threads=1, context_tokens=1024, slots=2)
@@ -85,16 +86,9 @@ async def test_it_answers_as_an_engine_in_this_process_does(
 ) -> None:
     seen: dict[str, list[str]] = {}
 
-    def told(texts: list[str]) -> Callable[[str], bool]:
-        def on_text(text: str) -> bool:
-            texts.append(text)
-            return len(text) > 40
-
-        return on_text
-
     answers = {}
     for name, engine in (("near", near), ("far", far)):
-        asked = {"max_tokens": 24, "on_text": told(seen.setdefault(name, [])), "given_up": lambda: False, **more}
+        asked = {"max_tokens": 24, "on_text": noted(seen.setdefault(name, []), 40), "given_up": lambda: False, **more}
         answers[name] = await engine.generate(Request(prompt=prompt(engine, forced=forced), **asked))  # type: ignore[arg-type]
     near_, far_ = answers["near"], answers["far"]
     assert (far_.text, far_.finish, far_.ends) == (near_.text, near_.finish, near_.ends)

@@ -50,6 +50,7 @@ from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.prompt import Prompt, Special, Text
 from codegemma_lsp.settings import Settings
 from tests.client import Client, serving
+from tests.scripted import noted
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 MODEL = model_path(BUNDLED)
@@ -117,18 +118,11 @@ async def test_it_answers_as_an_engine_in_this_process_does() -> None:
     asked: dict[str, object] = {"max_tokens": 24, "drafts": 6, "hint": "urn a - b\n", "given_up": lambda: False}
     seen: dict[Engine, list[str]] = {}
 
-    def told(texts: list[str]) -> Callable[[str], bool]:
-        def on_text(text: str) -> bool:
-            texts.append(text)
-            return len(text) > 40
-
-        return on_text
-
     near = LlamaEngine(MODEL, Options(threads=1, context_tokens=1024, slots=2))
     far = load(window())
     answers = []
     for engine in (near, far):
-        on_text = told(seen.setdefault(engine, []))
+        on_text = noted(seen.setdefault(engine, []), 40)
         answers.append(await engine.generate(Request(prompt=prompt(engine), on_text=on_text, **asked)))  # type: ignore[arg-type]
         engine.close()
     assert (answers[0].text, answers[0].finish, answers[0].ends) == (

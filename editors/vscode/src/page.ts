@@ -84,7 +84,7 @@ function frame(code: HTMLPreElement, scrolled: number): void {
   const name = /language-(\S+)/.exec(code.querySelector("code")?.className ?? "")?.[1] ?? "";
   language.textContent = name;
   head.append(language);
-  const isCommand = SHELLS.has(name) && !code.innerText.trim().includes("\n");
+  const isCommand = SHELLS.has(name) && !(code.textContent ?? "").trim().includes("\n");
   for (const [label, type, hint] of isCommand ? [COPY, INSERT, TERMINAL] : [COPY, INSERT, APPLY, NEW_FILE]) {
     const button = document.createElement("button");
     button.type = "button";
