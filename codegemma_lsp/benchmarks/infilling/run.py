@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from codegemma_lsp.benchmarks.infilling import sandbox
 from codegemma_lsp.benchmarks.infilling.answers import Answer, Mode, answer
 from codegemma_lsp.benchmarks.infilling.measures import (
     breaks_syntax,
@@ -21,6 +20,7 @@ from codegemma_lsp.benchmarks.infilling.measures import (
     identifier_f1,
 )
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Task
+from codegemma_lsp.benchmarks.sandbox import judging
 from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.models import model_files
 from codegemma_lsp.settings import Settings
@@ -175,7 +175,7 @@ async def _run(tasks: Sequence[Task], engine: Engine, settings: Settings, mode: 
 
 def judge(task: Task, given: Answer) -> Result:
     """Runs the task's tests on the answer, if it has any, and measures the answer."""
-    verdict = sandbox.run(f"{given.applied(task)}\n{task.test}") if task.test else None
+    verdict = judging.run(given.applied(task), task.test) if task.test else None
     usage = given.usage
     return Result(
         id=task.id,
