@@ -90,7 +90,7 @@ class Session:
 
     def take_folders(self, folders: tuple[Path, ...]) -> None:
         """Replaces the folders of the workspace."""
-        self.conversations.folders = folders
+        self.conversations.folders = self._configuration.folders = folders
         self.completions.other_files.forget_all()
         self._recent_edits.forget_all()
 
