@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel, to_snake
 
 from codegemma_lsp.models import AUTO, CATALOGUE
 
-GUARDED = ("model", "chat_model", "allow_plain_http", "share_model")
+GUARDED = ("model", "chat_model", "adapter", "adapters", "allow_plain_http", "share_model")
 """The settings that only a user may set: what is loaded, and where prompts go."""
 _FILES = (
     ".vscode/settings.json",
@@ -62,7 +62,9 @@ def without_workspace_settings(
 
 
 def _matters(value: object) -> bool:
-    return value is True or (isinstance(value, str) and value != AUTO and value not in CATALOGUE)
+    if isinstance(value, str):
+        return value not in ("", AUTO) and value not in CATALOGUE
+    return value is True or isinstance(value, Mapping)
 
 
 def _texts(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -81,5 +83,5 @@ def _sets(text: str, key: str, value: object) -> bool:
     """Returns whether a text of any format has the setting's name and its value."""
     if to_camel(key) not in text and to_snake(key) not in text:
         return False
-    shown = str(value) if isinstance(value, str) else "true"
-    return shown in text or json.dumps(shown)[1:-1] in text
+    parts = map(str, value.values()) if isinstance(value, Mapping) else [value if isinstance(value, str) else "true"]
+    return any(part in text or json.dumps(part)[1:-1] in text for part in parts)

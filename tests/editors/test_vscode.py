@@ -32,7 +32,16 @@ def test_the_extensions_settings_are_the_servers() -> None:
     assert groups == configuration(), "run python scripts/vscode_settings.py"
     written = properties(groups)
     assert package["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"] == list(written)
-    of_machine = ("serverPath", "installSource", "model", "chatModel", "allowPlainHttp", "shareModel")
+    of_machine = (
+        "serverPath",
+        "installSource",
+        "model",
+        "chatModel",
+        "adapter",
+        "adapters",
+        "allowPlainHttp",
+        "shareModel",
+    )
     assert all(written[f"codegemma.{name}"]["scope"] == "machine" for name in of_machine)
 
 
