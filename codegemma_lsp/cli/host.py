@@ -48,7 +48,7 @@ def stop_command() -> None:
 def described(status: Status | None) -> str:
     """Returns a sentence about the host."""
     if status is None:
-        return "No host runs; the first window that has shareModel set starts it."
+        return "No host runs; the first window whose model is shared (shareModel) starts it."
     models = ", ".join(f"{model.name} ({model.path}, used {model.users} times)" for model in status.models)
     windows = f"{status.windows} window{'' if status.windows == 1 else 's'} connected"
     return f"process {status.pid}, {windows}, {status.memory / 1e6:.0f} MB of memory, models: {models or 'none'}"

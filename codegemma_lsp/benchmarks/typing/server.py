@@ -22,6 +22,8 @@ from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
 
 SERVER = "codegemma-lsp"
 _READY_S = 300.0
+_ALONE = {"CODEGEMMA_SHARE_MODEL": "false"}
+"""A server has its engines in a process of its own, unless the settings say otherwise."""
 _POLL_S, _IDLE_POLL_S = 0.001, 0.02
 
 
@@ -280,4 +282,4 @@ def _without_user_settings() -> dict[str, str]:
     """Returns the environment without the user's own settings, because measurements must depend only on the command."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CODEGEMMA_")}
     folders = {name: os.environ[name] for name in ("CODEGEMMA_MODELS",) if name in os.environ}
-    return {**kept, **folders, "CODEGEMMA_CONFIG": os.devnull, "CODEGEMMA_USAGE": "false"}
+    return {**kept, **folders, "CODEGEMMA_CONFIG": os.devnull, "CODEGEMMA_USAGE": "false", **_ALONE}

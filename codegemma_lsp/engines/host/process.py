@@ -26,6 +26,7 @@ from codegemma_lsp.engines.host.messages import Hello, Status, time_limit, versi
 from codegemma_lsp.engines.host.place import LOCK, RECORD, HostUnavailable, host_folder, peer, socket_path
 from codegemma_lsp.engines.host.pool import Pool
 from codegemma_lsp.engines.host.record import Record
+from codegemma_lsp.engines.whereabouts import memory_of
 from codegemma_lsp.engines.worker import frames
 from codegemma_lsp.engines.worker.messages import TO_PROCESS, TO_SERVER, ToServer
 from codegemma_lsp.engines.worker.process import SWITCH_S
@@ -152,7 +153,7 @@ class Host:
         status = Status(
             version=version(),
             pid=os.getpid(),
-            memory=_memory(),
+            memory=memory_of(os.getpid()) or 0,
             windows=self._windows,
             loads=pool.loads,
             models=pool.models(),
@@ -193,18 +194,6 @@ class _Sender:
             self._connection.shutdown(socket.SHUT_RDWR)
 
 
-def _memory() -> int:
-    """Returns the bytes of memory that this process holds, or has held at most where the system tells only that."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        import resource  # which Windows does not have
-
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else 1024 * most
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
 def _idle_s() -> float:
     given = os.environ.get(IDLE_VARIABLE, "")
     try:
@@ -233,6 +222,7 @@ def run(on_listening: Callable[[], None]) -> NoReturn:
 
 def _tell_launcher() -> None:
     """Tells whoever started this process that it listens. Whatever a library prints later goes to stderr."""
+    threading.Thread(target=version, daemon=True).start()  # it takes its time, and so does the launcher's end
     sys.stdout.write("listening\n")
     sys.stdout.flush()
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

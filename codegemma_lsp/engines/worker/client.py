@@ -32,6 +32,7 @@ from codegemma_lsp.engines.protocol import (
     Request,
     Usage,
 )
+from codegemma_lsp.engines.whereabouts import Whereabouts, own_process
 from codegemma_lsp.engines.worker import frames
 from codegemma_lsp.engines.worker.messages import (
     TO_PROCESS,
@@ -109,13 +110,18 @@ class Link(Protocol):
         """Waits until the process has ended or the link is cut, and returns a sentence that says how."""
         ...
 
+    def whereabouts(self) -> Whereabouts:
+        """Returns what is known of the process. It may block."""
+        ...
+
 
 class ChildLink:
-    """A process of the server's own."""
+    """A process of the server's own. ``reason`` is a sentence that says why it shares none, or ""."""
 
     is_greeted = False
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
+        self._reason = reason
         # -P: the folder in which the server was started may be a workspace, and is no place to import from.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "codegemma_lsp.engines.worker.process"],
@@ -142,6 +148,9 @@ class ChildLink:
     def failure(self, has_hung: bool) -> EngineFailed:
         code = self._process.wait()
         return EngineFailed(f"The engine's process {HUNG if has_hung else _how(code)}; it starts again.")
+
+    def whereabouts(self) -> Whereabouts:
+        return own_process(self.pid, self._reason)
 
 
 class EngineProcess:
@@ -171,8 +180,18 @@ class EngineProcess:
     @property
     def id(self) -> int | None:
         """Returns the process's id, or None if there is no process."""
+        link = self._link
+        return link.pid if link is not None else None
+
+    def whereabouts(self) -> Whereabouts | None:
+        """Returns where the engines run, or None if there is no process. It may block."""
+        link = self._link
+        return link.whereabouts() if link is not None else None
+
+    @property
+    def _link(self) -> Link | None:
         connection = self._connection
-        return connection.link.pid if connection is not None and connection.end is None else None
+        return connection.link if connection is not None and connection.end is None else None
 
     def _enter(self) -> _Connection:
         with self._door:
