@@ -37,9 +37,12 @@ class CodegemmaServer:
         settings: Mapping[str, Any],
         module: str = "codegemma_lsp",
         grows_suggestions: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Prepares the process. ``module`` runs the server; ``loop_profiler`` also measures its event loop.
-        ``grows_suggestions`` means that the client can draw suggestions that grow, as the plugins can."""
+        ``grows_suggestions`` means that the client can draw suggestions that grow, as the plugins can.
+        ``environment`` has variables for it."""
+        self._environment = {**_without_user_settings(), **(environment or {})}
         self.name, self._settings, self._module = name, dict(settings), module
         self._grows_suggestions = grows_suggestions
         self._grown: tuple[str, str] = ("", "")
@@ -61,7 +64,7 @@ class CodegemmaServer:
         self._client.feature("codegemma/completed")(lambda report: self._on_completed(report))
         self._client.feature("codegemma/suggestionGrew")(lambda params: self._on_grown(params))
         self._client.feature(types.WINDOW_SHOW_MESSAGE)(lambda params: None)
-        await self._client.start_io(sys.executable, "-m", self._module, "serve", env=_without_user_settings())
+        await self._client.start_io(sys.executable, "-m", self._module, "serve", env=self._environment)
         options = {**self._settings, "reportCompletions": True}
         if self._grows_suggestions:
             options["growsSuggestions"] = True
@@ -109,6 +112,11 @@ class CodegemmaServer:
 
     async def _state(self) -> Any:
         return await self._client.protocol.send_request_async("codegemma/state", {})
+
+    async def engine_process(self) -> int:
+        """Returns the id of the process that the model runs in."""
+        found = await self._client.protocol.send_request_async("codegemma/engines", {})
+        return int(found.process)
 
     async def open(self, document: Document, record: Record) -> None:
         self._record, self._uri, self._before = record, document.uri, document

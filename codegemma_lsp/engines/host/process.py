@@ -63,6 +63,7 @@ class Host:
         self._pool = Pool(self._record, idle_s)
         self._windows = 0
         self._numbers = itertools.count(1)
+        self._workers: dict[int, Worker] = {}
         self._door = threading.Lock()
         """Held while windows are counted, so that none is greeted by a host that ends."""
         self._needed_at = time.monotonic()
@@ -140,11 +141,13 @@ class Host:
 
     def _serve_engines(self, connection: socket.socket, reader: BinaryIO) -> None:
         send = _Sender(connection)
-        worker = Worker(send, self._pool, patience_s=_VERDICT_S, number=next(self._numbers))
+        number = next(self._numbers)
+        worker = self._workers[number] = Worker(send, self._pool, patience_s=_VERDICT_S, number=number)
         try:
             while (frame := frames.read(reader)) is not None:
                 worker.take(TO_PROCESS.validate_json(frame))
         finally:
+            del self._workers[number]
             worker.close()
             send.close()
 
@@ -156,6 +159,7 @@ class Host:
             memory=memory_of(os.getpid()) or 0,
             windows=self._windows,
             loads=pool.loads,
+            engine_ms=tuple(worker.engine_ms for worker in list(self._workers.values())),
             models=pool.models(),
         )
         connection.sendall(frames.framed(status.model_dump_json().encode()))
