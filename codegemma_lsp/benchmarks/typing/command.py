@@ -144,7 +144,9 @@ async def _measure(options: BenchOptions, found: report.Findings, on_progress: O
         "kernels": kernels,
     }
     if options.windows is not None:
-        found.windows = await measure_windows(settings, options.windows, options.seed, options.keys, on_progress)
+        unfixed = options.settings.threads == 0  # several processes at once need other numbers than one
+        chosen = settings.model_copy(update={"threads": 0}) if unfixed else settings
+        found.windows = await measure_windows(chosen, options.windows, options.seed, options.keys, on_progress)
         return
     if options.typist:
         found.typist = TypistFindings()

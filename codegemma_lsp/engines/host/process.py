@@ -16,9 +16,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from filelock import FileLock, Timeout
 
@@ -31,6 +31,9 @@ from codegemma_lsp.engines.worker import frames
 from codegemma_lsp.engines.worker.messages import TO_PROCESS, TO_SERVER, ToServer
 from codegemma_lsp.engines.worker.process import SWITCH_S
 from codegemma_lsp.engines.worker.service import Worker
+
+if TYPE_CHECKING:
+    from codegemma_lsp.engines.host.door.listening import OpenDoor
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,9 @@ _LOCK_S = 5.0
 class Host:
     """Listens in a folder and serves each connection in a thread of its own."""
 
-    def __init__(self, folder: Path, idle_s: float) -> None:
+    def __init__(self, folder: Path, idle_s: float, open_door: OpenDoor | None = None) -> None:
+        """With ``open_door``, it serves HTTP too, and does not end by itself."""
+        self._open_door = open_door
         self._path, self._linger_s = socket_path(folder), max(_LEAST_LINGER_S, min(_LINGER_S, idle_s))
         self._record = Record(folder / RECORD)
         self._pool = Pool(self._record, idle_s)
@@ -78,10 +83,11 @@ class Host:
             self._path.chmod(0o600)
             listener.listen(64)
             listener.settimeout(_LOOK_S)
-            on_listening()
             try:
-                while self._is_needed():
-                    self._accept(listener)
+                with self._open_door.serving(self._pool, lambda: self._windows) if self._open_door else nullcontext():
+                    on_listening()
+                    while self._is_needed():
+                        self._accept(listener)
             finally:
                 self._path.unlink(missing_ok=True)
                 self._record.leave()
@@ -95,7 +101,7 @@ class Host:
 
     def _is_needed(self) -> bool:
         with self._door:
-            if self._windows or not self._pool.is_empty:
+            if self._windows or self._open_door or not self._pool.is_empty:
                 self._needed_at = time.monotonic()
             self._has_ended = time.monotonic() - self._needed_at >= self._linger_s
             return not self._has_ended
@@ -198,7 +204,8 @@ class _Sender:
             self._connection.shutdown(socket.SHUT_RDWR)
 
 
-def _idle_s() -> float:
+def idle_s() -> float:
+    """Returns the number of seconds for which a model is kept that nobody uses."""
     given = os.environ.get(IDLE_VARIABLE, "")
     try:
         return 60 * float(given or _IDLE_MINUTES)
@@ -207,14 +214,14 @@ def _idle_s() -> float:
         return 60 * _IDLE_MINUTES
 
 
-def run(on_listening: Callable[[], None]) -> NoReturn:
+def run(on_listening: Callable[[], None], open_door: OpenDoor | None = None) -> NoReturn:
     """Runs the host until it is not needed any more, or is told to end, and exits. Raises ``HostUnavailable``."""
     folder, code = host_folder(), 0
     sys.setswitchinterval(SWITCH_S)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
         with FileLock(folder / LOCK, timeout=_LOCK_S):
-            Host(folder, _idle_s()).serve(on_listening)
+            Host(folder, idle_s(), open_door).serve(on_listening)
     except Timeout:
         raise HostUnavailable("Another host runs already.") from None
     except OSError as error:
