@@ -397,6 +397,7 @@ def test_bad_usage_is_a_sentence(options: list[str], said: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 def test_windows_share_a_host_of_the_benchs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "select_chat", without_chat)
+    monkeypatch.setattr(windows, "_READS_S", 0.1)
     summary = tmp_path / "bench.json"
     result = CliRunner().invoke(
         app, ["bench", "--windows", "2", "--keys", "6", "-s", "threads=1", "--json", str(summary)]

@@ -36,6 +36,17 @@ KEYS = 90
 _AT_ONCE = 2
 """About how many windows are typed in at any time. Their people do not type all the time."""
 _MOST_CHARACTERS = 20_000
+_READS_S = 3.0
+"""The number of seconds for which a person looks at a file before typing. What opening a file costs, ``openings``
+measures."""
+
+
+class Window(CodegemmaServer):
+    """A window whose person reads first."""
+
+    async def open(self, document: Document, record: Record) -> None:
+        await super().open(document, record)
+        await asyncio.sleep(_READS_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +115,8 @@ async def measure(settings: Settings, count: int, seed: int, keys: int | None, o
     """Returns the figures of ``count`` windows. Raises ``RuntimeError``, and what engines raise."""
     played, options = sessions_of(count, seed, keys or KEYS), as_options(settings)
 
-    def windows(number: int, environment: dict[str, str] | None = None) -> list[CodegemmaServer]:
-        return [CodegemmaServer(f"window {at + 1}", options, environment=environment) for at in range(number)]
+    def windows(number: int, environment: dict[str, str] | None = None) -> list[Window]:
+        return [Window(f"window {at + 1}", options, environment=environment) for at in range(number)]
 
     on_progress("one window with a process of its own")
     lone_own = await _alone(windows(1)[0], played)
@@ -175,7 +186,7 @@ async def _beside_chat(
         return None, None
     options = as_options(settings)
     with own_host() as environment:
-        typing = CodegemmaServer("typing", options, environment=environment)
+        typing = Window("typing", options, environment=environment)
         chatting = ChattingServer("chatting", options, environment)
         async with _running([typing, chatting]):
             on_progress("a window before another one chats")

@@ -177,24 +177,41 @@ class _Sender:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._unsent: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._waiting = 0
+        """The number of messages that the thread has not sent yet. Nothing overtakes them."""
+        self._door = threading.Lock()
         # A time limit of Python's would hold for reading, too.
         limit = struct.pack("ll", int(_SEND_S), int(1_000_000 * (_SEND_S % 1)))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         threading.Thread(target=self._write, name="codegemma-send", daemon=True).start()
 
     def __call__(self, message: ToServer) -> None:
-        if self._unsent.qsize() > _MOST_UNSENT:
-            self._leave()
-        else:
-            self._unsent.put(TO_SERVER.dump_json(message))
+        data = frames.framed(TO_SERVER.dump_json(message))
+        with self._door:
+            left = data if self._waiting else self._without_what_goes_now(data)
+            if left and self._waiting <= _MOST_UNSENT:
+                self._waiting += 1
+                self._unsent.put(left)
+            elif left:
+                self._leave()
+
+    def _without_what_goes_now(self, data: bytes) -> bytes:
+        """Sends what the system takes at once. Handing it to the thread would cost a message the time in which a busy
+        machine schedules it."""
+        try:
+            return data[self._connection.send(data, socket.MSG_DONTWAIT) :]
+        except OSError:  # it takes nothing now, or has left, which the thread finds out
+            return data
 
     def close(self) -> None:
         self._unsent.put(None)
 
     def _write(self) -> None:
         try:
-            while (message := self._unsent.get()) is not None:
-                self._connection.sendall(frames.framed(message))
+            while (data := self._unsent.get()) is not None:
+                self._connection.sendall(data)
+                with self._door:
+                    self._waiting -= 1
         except OSError as error:
             log.info("a window has left, or takes nothing (%s)", type(error).__name__)
         self._leave()
@@ -223,7 +240,7 @@ def run(on_listening: Callable[[], None], open_door: OpenDoor | None = None) -> 
         with FileLock(folder / LOCK, timeout=_LOCK_S):
             Host(folder, idle_s(), open_door).serve(on_listening)
     except Timeout:
-        raise HostUnavailable("Another host runs already.") from None
+        raise HostUnavailable("Another host runs already; codegemma-lsp host stop ends it.") from None
     except OSError as error:
         raise HostUnavailable(f"The host cannot listen in {folder} ({error.strerror}).") from None
     except (KeyboardInterrupt, SystemExit) as end:

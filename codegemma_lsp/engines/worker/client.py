@@ -225,6 +225,7 @@ class _Connection:
         self.on_failure: dict[int, OnFailure] = {}
         """Called when the process ends, by the engines that are loaded in it."""
         self._door = threading.Lock()
+        self._writing = threading.Lock()
         self._outgoing: queue.SimpleQueue[ToProcess | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._has_begun = threading.Event()
@@ -259,6 +260,12 @@ class _Connection:
         """Sends without waiting."""
         self._outgoing.put(message)
 
+    def send_now(self, message: ToProcess) -> None:
+        """Sends in the calling thread, which may have to wait. It may overtake what was sent without waiting."""
+        data = TO_PROCESS.dump_json(message)
+        with self._writing, suppress(OSError, ValueError):  # the process has left, which the reading thread notices
+            frames.write(self.link.to_process, data)
+
     def load(self, settings: Settings, on_progress: OnProgress) -> tuple[int, Loaded]:
         number, answer = self.call(lambda call: Load(call=call, settings=settings.model_dump(mode="json")))
         while True:
@@ -291,8 +298,10 @@ class _Connection:
     def _write(self) -> None:
         with suppress(OSError, ValueError):
             while (message := self._outgoing.get()) is not None:
-                frames.write(self.link.to_process, TO_PROCESS.dump_json(message))
-        with suppress(OSError):
+                data = TO_PROCESS.dump_json(message)
+                with self._writing:
+                    frames.write(self.link.to_process, data)
+        with self._writing, suppress(OSError):
             self.link.hang_up()
 
     def _read(self) -> None:
@@ -501,7 +510,7 @@ class ProcessEngine:
                 stop = True
             if stop and asked.given_up:
                 self._given_up.add(id(progress))
-            self._connection.send(Verdict(call=asked.call, stop=stop))
+            self._connection.send_now(Verdict(call=asked.call, stop=stop))
 
     def close(self) -> None:
         if self._is_closed:
