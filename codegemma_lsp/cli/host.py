@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codegemma_lsp.cli.common import Failure, remark
+from codegemma_lsp.cli.common import Failure, Usage, remark
 from codegemma_lsp.engines.host import client
 from codegemma_lsp.engines.host.door.address import DoorRefused, parse_listen
 from codegemma_lsp.engines.host.messages import Status
@@ -48,8 +48,20 @@ def host_command(
         from codegemma_lsp.engines.host.process import run
 
         logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        door = None if listen is None else _door(listen, tls_cert, tls_key, allow_plain_http)
-        run(lambda: _tell(door), door)
+        if listen is None:
+            if tls_cert or tls_key or allow_plain_http:
+                raise Usage("--tls-cert, --tls-key and --allow-plain-http belong to --listen.")
+            run(_tell)
+        door = _door(listen, tls_cert, tls_key, allow_plain_http)
+        ended, release = client.take_over()
+        if ended is not None:
+            remark(f"The host that ran, process {ended.pid}, is replaced; its windows connect to this one.")
+
+        def tell() -> None:
+            release()
+            _tell(door)
+
+        run(tell, door)
 
 
 def _door(listen: str, tls_cert: Path | None, tls_key: Path | None, allow_plain_http: bool) -> OpenDoor:
@@ -70,7 +82,7 @@ def _door(listen: str, tls_cert: Path | None, tls_key: Path | None, allow_plain_
         raise Failure(str(error)) from None
 
 
-def _tell(door: OpenDoor | None) -> None:
+def _tell(door: OpenDoor | None = None) -> None:
     remark(f"The host listens in {host_folder()}; press Ctrl+C to end it.")
     if door is not None:
         remark(f"It serves HTTP at {door.url}; the key is in {door.key_path}")

@@ -32,6 +32,8 @@ from codegemma_lsp.engines.host.door.listening import Options, check
 from codegemma_lsp.engines.host.door.running import held_back
 from codegemma_lsp.engines.host.place import FOLDER_VARIABLE
 from codegemma_lsp.engines.protocol import ModelNotFound, Priority, Progress, Request
+from codegemma_lsp.engines.worker.client import EngineProcess
+from codegemma_lsp.models import model_path
 from codegemma_lsp.prompt import Prompt, Special, Text
 from codegemma_lsp.settings import Settings
 
@@ -313,8 +315,6 @@ def test_only_a_models_name_of_the_catalogue_is_served(door: Door, model: str) -
 
 
 def test_the_path_of_a_model_is_refused(door: Door, engine: LlamaEngine) -> None:
-    from codegemma_lsp.models import model_path
-
     assert model_path(NAME).is_file()
     assert door.post("/v1/completions", prompt="x", model=str(model_path(NAME))).status_code == 404
 
@@ -456,7 +456,31 @@ def test_the_command_says_why_it_does_not_open(door: Door, tmp_path: Path) -> No
     assert "Nothing can listen at" in refused(
         tmp_path / "host", "--listen", door.url.removeprefix("http://"), "--allow-plain-http"
     )
-    assert "Another host runs already" in refused(door.folder, "--listen", "127.0.0.1:0")
+    with_usage = subprocess.run(
+        [sys.executable, "-m", "codegemma_lsp", "host", "--allow-plain-http"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert with_usage.returncode == 2
+    assert "belong to --listen" in " ".join(with_usage.stderr.split())
+
+
+def test_it_replaces_the_host_of_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "host"))
+    window = EngineProcess(client.connect)
+    settings = Settings(model=str(model_path(NAME)), threads=1)
+    with closing(engines.load(settings, process=window)):
+        first = client.status()
+        with opened(tmp_path / "host", "--listen", "127.0.0.1:0") as door:
+            until(lambda: window.id is None)
+            with closing(engines.load(settings, process=window)):
+                now = client.status()
+                assert first is not None
+                assert now is not None
+                assert now.pid == door.pid != first.pid
+                assert now.windows == 1
 
 
 _CERTIFY = (

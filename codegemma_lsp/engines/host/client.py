@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -133,6 +134,23 @@ def stop() -> Status | None:
         while connection.recv(4096):
             pass
     return said
+
+
+def take_over() -> tuple[Status | None, Callable[[], None]]:
+    """Ends the host that runs, if one does, and keeps windows from starting another until the function returned is
+    called in the same thread. Raises ``HostUnavailable``."""
+    lock = FileLock(host_folder() / START_LOCK, timeout=_START_S)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise HostUnavailable("A window is still starting the host.") from None
+    except OSError as error:
+        raise HostUnavailable(f"The host's folder cannot be used ({error.strerror}).") from None
+    try:
+        return stop(), lock.release
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _connected(folder: Path) -> HostLink | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,7 +64,6 @@ class Guard:
 
     def __init__(self, app: ASGIApp, key: str, names: frozenset[str], metrics: Metrics) -> None:
         self._app, self._key, self._names, self._metrics = app, key, names, metrics
-        self.entered_at = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["path"] in _KNOWN else "other"
@@ -77,7 +75,6 @@ class Guard:
 
         refusal = refusal_of(scope["headers"], self._key, self._names)
         if refusal is None:
-            self.entered_at = time.monotonic()
             await self._app(scope, receive, counted)
             return
         headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
