@@ -52,9 +52,13 @@ def commands_reference() -> str:
 
 
 def _sections(command: Any, name: str) -> list[str]:
-    """A section for a command, or one for each command of a group."""
-    if hasattr(command, "commands"):
-        return [section for inner in sorted(command.commands) for section in _section_of(command, inner, name)]
+    """A section for a command, or one for each command of a group, and one for a group that is a command itself."""
+    inner = [one for sub in sorted(getattr(command, "commands", ())) for one in _section_of(command, sub, name)]
+    is_command = not inner or command.invoke_without_command
+    return [*(_own_section(command, name) if is_command else ()), *inner]
+
+
+def _own_section(command: Any, name: str) -> list[str]:
     context = command.make_context(name, [], resilient_parsing=True)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     records = [record for parameter in command.params if (record := parameter.get_help_record(context))]

@@ -48,6 +48,7 @@ def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("CODEGEMMA_STATE", str(folder / "state"))
         patch.setenv("CODEGEMMA_CACHE", str(folder / "cache"))
         patch.setenv("CODEGEMMA_HOST", str(folder / "host"))
+        patch.setenv("CODEGEMMA_SHARE_MODEL", "false")  # no test finds what another has loaded, or leaves a process
         patch.setenv("HF_HOME", str(folder / "hub"))
         yield
 

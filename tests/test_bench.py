@@ -7,6 +7,7 @@ import asyncio
 import importlib.util
 import json
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from codegemma_lsp.benchmarks.statistics import percentile
-from codegemma_lsp.benchmarks.typing import baseline, report
+from codegemma_lsp.benchmarks.typing import baseline, report, windows
 from codegemma_lsp.benchmarks.typing.baseline import LlamaVim
 from codegemma_lsp.benchmarks.typing.lengths import measure
 from codegemma_lsp.benchmarks.typing.replay import Answer, Counters, Pressed, Record, play
@@ -25,6 +26,8 @@ from codegemma_lsp.benchmarks.typing.sessions import Act, Key, Rhythm, Session, 
 from codegemma_lsp.benchmarks.typing.summary import Measured, summarize
 from codegemma_lsp.cli.app import app
 from codegemma_lsp.document import Document, Edit, Span
+from codegemma_lsp.engines.host import client
+from codegemma_lsp.engines.protocol import ModelNotFound
 from codegemma_lsp.settings import Settings, parse
 
 has_baseline = pytest.mark.skipif(
@@ -389,3 +392,33 @@ def test_bad_usage_is_a_sentence(options: list[str], said: str) -> None:
     result = CliRunner().invoke(app, ["bench", "--keys", "4", *options])
     assert result.exit_code != 0
     assert said in str(result.exception)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+def test_windows_share_a_host_of_the_benchs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "select_chat", without_chat)
+    monkeypatch.setattr(windows, "_READS_S", 0.1)
+    summary = tmp_path / "bench.json"
+    result = CliRunner().invoke(
+        app, ["bench", "--windows", "2", "--keys", "6", "-s", "threads=1", "--json", str(summary)]
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads(summary.read_text())["windows"]
+    assert [found[name]["keys"] > 0 for name in ("lone_own", "lone_shared", "own", "shared")] == [True] * 4
+    assert found["shared"]["memory_mb"] < 0.75 * found["own"]["memory_mb"]
+    assert len(found["shared"]["engine_shares"]) == 2
+    assert sum(found["shared"]["engine_shares"]) == pytest.approx(1)
+    assert found["beside_chat"] is None
+    assert "2, through the host" in result.output
+    assert client.status() is None, "nobody else's host was asked"
+
+
+def without_chat(_: Settings) -> None:
+    raise ModelNotFound("There is none.")
+
+
+def test_each_window_has_a_file_of_its_own() -> None:
+    played = windows.sessions_of(5, seed=3, keys=40)
+    assert len({one.name for one in played}) == 5
+    assert played == windows.sessions_of(5, seed=3, keys=40)
+    assert all(len(one.keys) == 40 for one in played)

@@ -192,7 +192,7 @@ def check(arguments: list[str]) -> None:
 
 RUNNABLE = {"-V", "complete", "config", "doctor", "help", "host", "index", "models", "stats"}
 """Of the commands in examples, those that end by themselves and need neither a network nor a large model."""
-UNATTENDED = {"edit", "pull", "quantize", "remove", "import", "-"}
+UNATTENDED = {"edit", "pull", "quantize", "remove", "import", "--listen", "-"}
 SAMPLE = ROOT / "tests" / "data" / "shapes.py"
 
 
@@ -244,6 +244,7 @@ NOT_RUN = {
     ("bench",): "it takes minutes",
     ("chat",): "its model answers for seconds, as the tests of chat do",
     ("complete", "-"): "its input is piped in; test_piped_examples_run runs those",
+    ("host", "--listen"): "it runs until it is ended",
     ("edit",): "its model answers for seconds, as the tests of edits do",
     ("eval",): "it takes minutes or hours",
     ("models", "import"): "the file is the reader's own",

@@ -76,6 +76,7 @@ def test_no_input_raises_and_each_problem_is_one_line(raw: object) -> None:
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("CODEGEMMA_SHARE_MODEL")
     monkeypatch.setenv("CODEGEMMA_CONFIG", str(tmp_path / "config.toml"))
     return tmp_path / "config.toml"
 

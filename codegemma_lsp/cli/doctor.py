@@ -20,7 +20,7 @@ from codegemma_lsp.cli.user_data import data_folder
 from codegemma_lsp.completion import DocumentState, Query, complete
 from codegemma_lsp.document import Document
 from codegemma_lsp.engines.host import client
-from codegemma_lsp.engines.host.place import HostUnavailable
+from codegemma_lsp.engines.host.place import HostUnavailable, HostUnsupported
 from codegemma_lsp.engines.protocol import Engine, EngineError
 from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.models import Choice, is_url, model_files, store
@@ -110,11 +110,15 @@ def _processor(settings: Settings) -> Check:
 
 
 def _host(settings: Settings) -> Check:
-    """Returns what the process says that windows share. That it cannot be used fails only if the settings want it."""
+    """Returns what the process says that windows share. That it cannot be used fails only if the settings want it, and
+    if this system could have one."""
+    own = "" if settings.share_model else "shareModel is off, so each window has a process of its own; "
     try:
-        return Check(name="host", ok=True, detail=described(client.status()))
+        return Check(name="host", ok=True, detail=own + described(client.status()))
+    except HostUnsupported as error:
+        return Check(name="host", ok=True, detail=str(error))
     except HostUnavailable as error:
-        return Check(name="host", ok=not settings.share_model, detail=str(error))
+        return Check(name="host", ok=not settings.share_model, detail=own + str(error))
 
 
 def _grammars() -> Check:

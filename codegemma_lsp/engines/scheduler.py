@@ -108,6 +108,11 @@ class ScheduledEngine:
         return len(tokens) - self._slots.known(tokens)
 
     @property
+    def is_waited_for(self) -> bool:
+        """Whether a request waits for the one that runs."""
+        return not self._jobs.empty()
+
+    @property
     def idle(self) -> bool:
         return self._running is None and self._jobs.empty()
 

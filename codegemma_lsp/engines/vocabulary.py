@@ -90,7 +90,7 @@ class Vocabulary:
     def tokens(self, prompt: Prompt) -> list[int]:
         """Returns the prompt's ids. Raises ``ModelUnusable`` if the prompt needs a special token that the model
         lacks."""
-        return prompt_tokens(prompt, self)
+        return list(prompt.ids) or prompt_tokens(prompt, self)
 
     def special(self, special: Special) -> int:
         try:

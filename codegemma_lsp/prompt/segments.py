@@ -142,12 +142,14 @@ class Prompt:
 
     ``forced_prefix`` are the bytes at the end of the text before the cursor that were left out, and that generation
     must begin with (token healing). It is empty if generation is free. ``tokens`` is the exact count of the encoded
-    segments.
+    segments. ``ids``, if there are any, are the prompt's token ids in place of the segments; only engines in the same
+    process take them.
     """
 
     segments: tuple[Segment, ...]
     tokens: int
     forced_prefix: bytes = b""
+    ids: tuple[int, ...] = ()
 
 
 def count_tokens(segments: Sequence[Segment], tokenizer: Tokenizer) -> int:

@@ -18,6 +18,7 @@ from codegemma_lsp import __version__, engines
 from codegemma_lsp.context import DefinitionPlace
 from codegemma_lsp.document import Document, display_path, file_path
 from codegemma_lsp.engines.host.client import shared_or_own
+from codegemma_lsp.engines.whereabouts import Whereabouts
 from codegemma_lsp.engines.worker.client import EngineProcess
 from codegemma_lsp.server.definitions import ask_definitions
 from codegemma_lsp.server.errors import LONGEST_MESSAGE
@@ -56,7 +57,7 @@ class Server(LanguageServer):
         self._chat_loading = LoadProgress(self, self.spawn, "codegemma-load-chat")
         growth = GrowthNotifier(self.protocol.notify)
         self.protocol.on_inline_completion_sent = growth.answered
-        own, shared = EngineProcess(), EngineProcess(shared_or_own)
+        self._own, self._shared = own, shared = EngineProcess(), EngineProcess(shared_or_own)
         self.session = Session(
             self._publish_status,
             self._chat_loading.follow,
@@ -140,6 +141,12 @@ class Server(LanguageServer):
         self, document: Document, offsets: Sequence[int]
     ) -> list[tuple[DefinitionPlace, ...]] | None:
         return await ask_definitions(self.protocol, document, offsets, self.session.encoding)
+
+    def whereabouts(self) -> Whereabouts | None:
+        """Returns where the engines run, or None if none is loaded in a process. It may block. While the setting
+        changes, both processes may be there for a moment; the one that is asked for counts."""
+        wanted = self._shared if self.session.settings.share_model else self._own
+        return wanted.whereabouts() or self._shared.whereabouts() or self._own.whereabouts()
 
     def take_folders(self) -> None:
         """Tells the session which folders the workspace has now."""

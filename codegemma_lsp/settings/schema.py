@@ -73,10 +73,10 @@ class Settings(BaseModel):
         " begins with `http://`.",
     )
     share_model: bool = Field(
-        False,
+        True,
         description="Load each model once for all windows of yours on this machine, in one process that they share."
         " The process is started by the first window, and frees a model five minutes after the last window that uses"
-        " it has left. On Windows, each window has its own.",
+        " it has left. If it is false, and on Windows, each window has its own.",
     )
     context_tokens: int = Field(
         2048,

@@ -162,7 +162,7 @@ async def started(folder: Path) -> Server:
         process = await asyncio.create_subprocess_exec(
             *COMMAND,
             cwd=folder,
-            env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+            env={**os.environ, "PYTHONFAULTHANDLER": "1", "CODEGEMMA_SHARE_MODEL": "false"},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,

@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import psutil
 import pytest
 
 from codegemma_lsp import engines
+from codegemma_lsp.cli import doctor
+from codegemma_lsp.engines import whereabouts
 from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 from codegemma_lsp.engines.host import client
 from codegemma_lsp.engines.host import process as host_process
@@ -666,6 +668,72 @@ async def test_two_servers_have_one_host_and_survive_its_end() -> None:
         assert (after.windows, after.loads) == (2, 1)
         assert after.pid != before.pid
     await asyncio.to_thread(until, lambda: status().windows == 0)
+
+
+async def where(editor: Client) -> Any:
+    return await editor.protocol.send_request_async("codegemma/engines", {})
+
+
+async def test_windows_share_by_default_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CODEGEMMA_SHARE_MODEL")
+    given = {name: value for name, value in OPTIONS.items() if name != "shareModel"}
+    async with serving(given) as one:
+        alone = await where(one)
+        async with serving(given) as other:
+            both = [await where(editor) for editor in (one, other)]
+        now = await asyncio.to_thread(status)
+    runs = f"The model runs in process {now.pid}, which"
+    assert alone.message.startswith(f"{runs} windows share, now this one alone, and holds ")
+    for said_ in both:
+        assert said_.message.startswith(f"{runs} 2 windows share and holds ")
+        assert (said_.process, said_.windows) == (now.pid, 2)
+        assert said_.memory > MODEL.stat().st_size
+
+
+async def test_a_window_of_its_own_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened_to_all(folder, monkeypatch)
+    async with serving(OPTIONS) as editor:
+        found = await where(editor)
+    assert found.windows == 0
+    assert "of this window and holds" in found.message
+    assert found.message.endswith(f"run: chmod 700 {folder}")
+
+
+async def test_where_there_can_be_no_host_nothing_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(socket, "AF_UNIX")
+    process = EngineProcess(client.shared_or_own)
+    with closing(load(process)) as engine:
+        assert await said(engine)
+        found = process.whereabouts()
+    assert caplog.text == ""
+    assert found is not None
+    assert "cannot share a model" in found.sentence
+    check = doctor._host(SETTINGS)
+    assert (check.ok, check.detail) == (True, found.reason)
+
+
+def test_doctor_says_what_the_host_has(folder: Path) -> None:
+    with closing(load(window())):
+        assert f"{MODEL}, used 1 times" in doctor._host(SETTINGS).detail
+        alone = doctor._host(SETTINGS.model_copy(update={"share_model": False}))
+        assert alone.ok
+        assert alone.detail.startswith("shareModel is off, so each window has a process of its own; process")
+        client.stop()
+        folder.chmod(0o755)
+        assert not doctor._host(SETTINGS).ok
+        folder.chmod(0o700)
+
+
+def test_memory_is_told_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = whereabouts.memory_of(os.getpid())
+    assert known is not None
+    monkeypatch.setattr(whereabouts, "Path", lambda _: Path(os.devnull))
+    asked = whereabouts.memory_of(os.getpid())
+    assert asked is not None
+    assert 0.5 < asked / known < 2
+    assert whereabouts.memory_of(2**30) is None
 
 
 async def test_without_the_setting_no_host_is_started() -> None:

@@ -66,8 +66,8 @@ class Drafted:
 class ChattingServer(CodegemmaServer):
     """The server with a chat that continues while a session is played."""
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        super().__init__(name, settings)
+    def __init__(self, name: str, settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> None:
+        super().__init__(name, settings, environment=environment)
         self._chat: asyncio.Task[None] | None = None
         self._talking = ""
         """The id of the running chat request, or "" if no other one must follow."""

@@ -24,6 +24,7 @@ from codegemma_lsp.benchmarks.typing.typed_files import SOURCES
 from codegemma_lsp.benchmarks.typing.typist_plot import plot_typist
 from codegemma_lsp.benchmarks.typing.typist_report import typist_table
 from codegemma_lsp.benchmarks.typing.typist_run import KEYS, TypistFindings, TypistRequest, run_typist
+from codegemma_lsp.benchmarks.typing.windows import measure as measure_windows
 from codegemma_lsp.engines.backends.llama_cpp import kernels
 from codegemma_lsp.engines.protocol import ModelNotFound
 from codegemma_lsp.engines.threads import processors
@@ -45,7 +46,8 @@ class BenchOptions:
 
     ``typist`` and ``replay`` say what is measured, and ``throughput`` that nothing else is. ``sessions`` is the number
     of sessions that are typed or played. ``keys`` is about how many keys are typed in each, and the maximum number that
-    is played. ``languages`` are the typist's. ``mechanics``, ``lengths`` and ``chats`` belong to the replay.
+    is played. ``languages`` are the typist's. ``windows`` is in how many windows is typed; if it is set, nothing else
+    is measured. ``mechanics``, ``lengths`` and ``chats`` belong to the replay.
     """
 
     settings: Settings
@@ -61,6 +63,7 @@ class BenchOptions:
     lengths: bool
     chats: bool
     throughput: bool
+    windows: int | None
     summary: Path | None
     picture: Path | None
 
@@ -116,6 +119,8 @@ def _tables(found: report.Findings) -> Iterator[Table]:
         yield report.mechanics_table(found.switches)
     if found.lengths:
         yield report.lengths_table(found.lengths)
+    if found.windows is not None:
+        yield report.windows_table(found.windows)
     if found.chats is not None:
         yield report.chats_table(found.chats)
 
@@ -138,6 +143,11 @@ async def _measure(options: BenchOptions, found: report.Findings, on_progress: O
         "processors": processors(),
         "kernels": kernels,
     }
+    if options.windows is not None:
+        unfixed = options.settings.threads == 0  # several processes at once need other numbers than one
+        chosen = settings.model_copy(update={"threads": 0}) if unfixed else settings
+        found.windows = await measure_windows(chosen, options.windows, options.seed, options.keys, on_progress)
+        return
     if options.typist:
         found.typist = TypistFindings()
         keys = KEYS if options.keys is None else options.keys

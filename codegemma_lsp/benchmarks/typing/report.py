@@ -17,6 +17,7 @@ from codegemma_lsp.benchmarks.typing.summary import Measured, Summary, asked_of_
 from codegemma_lsp.benchmarks.typing.throughput import BASELINE, READ, WRITTEN
 from codegemma_lsp.benchmarks.typing.throughput import ratios as speed_ratios
 from codegemma_lsp.benchmarks.typing.typist_run import TypistFindings
+from codegemma_lsp.benchmarks.typing.windows import Typed, Windows
 from codegemma_lsp.engines.speed import Speed
 
 
@@ -30,6 +31,7 @@ class Findings:
     chats: Chats | None = None
     throughput: dict[str, Speed] = field(default_factory=dict)
     typist: TypistFindings | None = None
+    windows: Windows | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -70,6 +72,7 @@ def as_json(found: Findings) -> dict[str, Any]:
         "chats": asdict(found.chats) if found.chats is not None else None,
         "throughput": {name: asdict(speed) for name, speed in found.throughput.items()},
         "typist": found.typist.as_json() if found.typist is not None else None,
+        "windows": asdict(found.windows) if found.windows is not None else None,
         "about": found.about,
     }
 
@@ -164,4 +167,37 @@ def chats_table(chats: Chats) -> Table:
         table.add_row(
             f"edits with drafts, {name}", f"{share}; {one.equal} of {one.edits} the same", f"{one.speedup:.2f}"
         )
+    return table
+
+
+def windows_table(found: Windows) -> Table:
+    """Returns a table with a row for each way in which windows have their model, and what that is against one."""
+    table = Table(title=f"{found.count} windows", box=SIMPLE_HEAD, title_justify="left")
+    for name in ("", "p50 ms", "p95 ms", "p95 ratio", "memory MB", "memory ratio"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+
+    def row(name: str, typed: Typed, alone: Typed) -> None:
+        ratios = (typed.p95_ms / alone.p95_ms, typed.memory_mb / alone.memory_mb)
+        table.add_row(
+            name,
+            f"{typed.p50_ms:.1f}",
+            f"{typed.p95_ms:.1f}",
+            f"{ratios[0]:.2f}",
+            f"{typed.memory_mb:.0f}",
+            f"{ratios[1]:.2f}",
+        )
+
+    row("one, a process of its own", found.lone_own, found.lone_own)
+    row("one, through the host", found.lone_shared, found.lone_own)
+    row(f"{found.count}, a process each", found.own, found.lone_own)
+    row(f"{found.count}, through the host", found.shared, found.lone_shared)
+    if found.before_chat is not None and found.beside_chat is not None:
+        row("one, before another chats", found.before_chat, found.before_chat)
+        row("one, while another chats", found.beside_chat, found.before_chat)
+    near, far = found.key_ms
+    table.add_row("a key, in process", f"{near:.1f}", "", "", "", "")
+    table.add_row("a key, through the host", f"{far:.1f}", "", "", "", "")
+    shares = ", ".join(f"{100 * share:.0f}%" for share in found.shared.engine_shares)
+    table.caption = f"Each window's share of the engine's time: {shares}. A key costs {found.key_more_ms:.1f} ms more."
+    table.caption_justify = "left"
     return table

@@ -22,6 +22,8 @@ from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
 
 SERVER = "codegemma-lsp"
 _READY_S = 300.0
+_ALONE = {"CODEGEMMA_SHARE_MODEL": "false"}
+"""A server has its engines in a process of its own, unless the settings say otherwise."""
 _POLL_S, _IDLE_POLL_S = 0.001, 0.02
 
 
@@ -35,9 +37,12 @@ class CodegemmaServer:
         settings: Mapping[str, Any],
         module: str = "codegemma_lsp",
         grows_suggestions: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Prepares the process. ``module`` runs the server; ``loop_profiler`` also measures its event loop.
-        ``grows_suggestions`` means that the client can draw suggestions that grow, as the plugins can."""
+        ``grows_suggestions`` means that the client can draw suggestions that grow, as the plugins can.
+        ``environment`` has variables for it."""
+        self._environment = {**_without_user_settings(), **(environment or {})}
         self.name, self._settings, self._module = name, dict(settings), module
         self._grows_suggestions = grows_suggestions
         self._grown: tuple[str, str] = ("", "")
@@ -59,7 +64,7 @@ class CodegemmaServer:
         self._client.feature("codegemma/completed")(lambda report: self._on_completed(report))
         self._client.feature("codegemma/suggestionGrew")(lambda params: self._on_grown(params))
         self._client.feature(types.WINDOW_SHOW_MESSAGE)(lambda params: None)
-        await self._client.start_io(sys.executable, "-m", self._module, "serve", env=_without_user_settings())
+        await self._client.start_io(sys.executable, "-m", self._module, "serve", env=self._environment)
         options = {**self._settings, "reportCompletions": True}
         if self._grows_suggestions:
             options["growsSuggestions"] = True
@@ -107,6 +112,11 @@ class CodegemmaServer:
 
     async def _state(self) -> Any:
         return await self._client.protocol.send_request_async("codegemma/state", {})
+
+    async def engine_process(self) -> int:
+        """Returns the id of the process that the model runs in."""
+        found = await self._client.protocol.send_request_async("codegemma/engines", {})
+        return int(found.process)
 
     async def open(self, document: Document, record: Record) -> None:
         self._record, self._uri, self._before = record, document.uri, document
@@ -280,4 +290,4 @@ def _without_user_settings() -> dict[str, str]:
     """Returns the environment without the user's own settings, because measurements must depend only on the command."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CODEGEMMA_")}
     folders = {name: os.environ[name] for name in ("CODEGEMMA_MODELS",) if name in os.environ}
-    return {**kept, **folders, "CODEGEMMA_CONFIG": os.devnull, "CODEGEMMA_USAGE": "false"}
+    return {**kept, **folders, "CODEGEMMA_CONFIG": os.devnull, "CODEGEMMA_USAGE": "false", **_ALONE}

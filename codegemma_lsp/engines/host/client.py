@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -20,11 +21,13 @@ from codegemma_lsp.engines.host.place import (
     LOG,
     START_LOCK,
     HostUnavailable,
+    HostUnsupported,
     host_folder,
     peer,
     socket_path,
 )
 from codegemma_lsp.engines.protocol import SharedProcessEnded
+from codegemma_lsp.engines.whereabouts import Whereabouts, memory_of
 from codegemma_lsp.engines.worker import frames
 from codegemma_lsp.engines.worker.client import HUNG, ChildLink, Link
 
@@ -34,6 +37,7 @@ _SILENT_S = 15.0
 """The number of seconds after which a host that does not greet counts as hung."""
 _START_S = 60.0
 """The number of seconds that a host has to start."""
+_HOST = "codegemma_lsp.engines.host.process"
 _LAUNCH = (
     "import subprocess, sys;"
     "host = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, process_group=0);"
@@ -76,15 +80,25 @@ class HostLink:
             os.close(self._handle)
         return SharedProcessEnded(f"The engine's process {HUNG if has_hung else 'has ended'}; it starts again.")
 
+    def whereabouts(self) -> Whereabouts:
+        try:
+            said = status()
+        except HostUnavailable:
+            said = None
+        if said is None or said.pid != self.pid:
+            return Whereabouts(process=self.pid, memory=memory_of(self.pid), windows=1)
+        return Whereabouts(process=said.pid, memory=said.memory, windows=said.windows)
+
 
 def shared_or_own() -> Link:
     """Connects to the host, which is started if there is none, or starts a process of the server's own if there can be
-    none. It blocks, so call it in a thread."""
+    none. It blocks, so call it in a thread. That a system can have no host is no news, so it is not logged."""
     try:
         return connect()
     except HostUnavailable as error:
-        log.warning("the model is not shared with other windows: %s", error)
-        return ChildLink()
+        level = logging.DEBUG if isinstance(error, HostUnsupported) else logging.WARNING
+        log.log(level, "the model is not shared with other windows: %s", error)
+        return ChildLink(str(error))
 
 
 def connect() -> HostLink:
@@ -120,6 +134,23 @@ def stop() -> Status | None:
         while connection.recv(4096):
             pass
     return said
+
+
+def take_over() -> tuple[Status | None, Callable[[], None]]:
+    """Ends the host that runs, if one does, and keeps windows from starting another until the function returned is
+    called in the same thread. Raises ``HostUnavailable``."""
+    lock = FileLock(host_folder() / START_LOCK, timeout=_START_S)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise HostUnavailable("A window is still starting the host.") from None
+    except OSError as error:
+        raise HostUnavailable(f"The host's folder cannot be used ({error.strerror}).") from None
+    try:
+        return stop(), lock.release
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _connected(folder: Path) -> HostLink | None:
@@ -181,19 +212,31 @@ def _started(folder: Path) -> HostLink:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(folder / LOG, flags, 0o600), "wb") as log_file:
         try:
-            done = subprocess.run(
-                [sys.executable, "-I", "-c", _LAUNCH, sys.executable, "-P", "-m", "codegemma_lsp.engines.host.process"],
+            launcher = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    "-c",
+                    _LAUNCH,
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "codegemma_lsp.engines.host.process",
+                ],
                 stdin=subprocess.DEVNULL,
                 stderr=log_file,
                 cwd=folder,
                 env={**os.environ, FOLDER_VARIABLE: str(folder), "GGML_NO_BACKTRACE": "1"},
-                timeout=_START_S,
-                check=False,
             )
+            version()  # which takes its time, while the host starts
+            code = launcher.wait(_START_S)
         except subprocess.TimeoutExpired:
+            launcher.kill()
+            launcher.wait()
             raise HostUnavailable(f"The host did not begin within {_START_S:.0f} seconds.") from None
     if (link := _connected(folder)) is None:
-        raise HostUnavailable(f"The host ended with code {done.returncode}; see {folder / LOG}.")
+        raise HostUnavailable(f"The host ended with code {code}; see {folder / LOG}.")
     return link
 
 

@@ -41,7 +41,8 @@ class SharedModel(BaseModel):
 
 class Status(BaseModel):
     """The host's answer to a ``Hello``. ``memory`` is in bytes. ``loads`` counts models that were loaded from a file,
-    and ``windows`` the connections that want engines."""
+    ``windows`` the connections that want engines, and ``engine_ms`` the milliseconds for which engines have worked for
+    each of these."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,6 +51,7 @@ class Status(BaseModel):
     memory: int
     windows: int
     loads: int
+    engine_ms: tuple[float, ...] = ()
     models: tuple[SharedModel, ...]
 
 

@@ -22,10 +22,15 @@ class HostUnavailable(Exception):
     """No host can be used. ``str()`` is one sentence that says why."""
 
 
+class HostUnsupported(HostUnavailable):
+    """This system can have no host."""
+
+
 def host_folder() -> Path:
-    """Returns the folder of the host, which is created if it is missing. Raises ``HostUnavailable``."""
+    """Returns the folder of the host, which is created if it is missing. Raises ``HostUnavailable``, and of that
+    ``HostUnsupported`` if this system can have none."""
     if not hasattr(socket, "AF_UNIX") or not hasattr(os, "getuid"):
-        raise HostUnavailable("Windows of this system cannot share a model, because Python has no Unix sockets there.")
+        raise HostUnsupported("Windows of this system cannot share a model, because Python has no Unix sockets there.")
     given = os.environ.get(FOLDER_VARIABLE)
     folder = (
         Path(given).expanduser().absolute() if given else user_runtime_path("codegemma-lsp", appauthor=False) / "host"

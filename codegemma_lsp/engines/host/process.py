@@ -16,9 +16,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from filelock import FileLock, Timeout
 
@@ -26,10 +26,14 @@ from codegemma_lsp.engines.host.messages import Hello, Status, time_limit, versi
 from codegemma_lsp.engines.host.place import LOCK, RECORD, HostUnavailable, host_folder, peer, socket_path
 from codegemma_lsp.engines.host.pool import Pool
 from codegemma_lsp.engines.host.record import Record
+from codegemma_lsp.engines.whereabouts import memory_of
 from codegemma_lsp.engines.worker import frames
 from codegemma_lsp.engines.worker.messages import TO_PROCESS, TO_SERVER, ToServer
 from codegemma_lsp.engines.worker.process import SWITCH_S
 from codegemma_lsp.engines.worker.service import Worker
+
+if TYPE_CHECKING:
+    from codegemma_lsp.engines.host.door.listening import OpenDoor
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +60,15 @@ _LOCK_S = 5.0
 class Host:
     """Listens in a folder and serves each connection in a thread of its own."""
 
-    def __init__(self, folder: Path, idle_s: float) -> None:
+    def __init__(self, folder: Path, idle_s: float, open_door: OpenDoor | None = None) -> None:
+        """With ``open_door``, it serves HTTP too, and does not end by itself."""
+        self._open_door = open_door
         self._path, self._linger_s = socket_path(folder), max(_LEAST_LINGER_S, min(_LINGER_S, idle_s))
         self._record = Record(folder / RECORD)
         self._pool = Pool(self._record, idle_s)
         self._windows = 0
         self._numbers = itertools.count(1)
+        self._workers: dict[int, Worker] = {}
         self._door = threading.Lock()
         """Held while windows are counted, so that none is greeted by a host that ends."""
         self._needed_at = time.monotonic()
@@ -76,10 +83,11 @@ class Host:
             self._path.chmod(0o600)
             listener.listen(64)
             listener.settimeout(_LOOK_S)
-            on_listening()
             try:
-                while self._is_needed():
-                    self._accept(listener)
+                with self._open_door.serving(self._pool, lambda: self._windows) if self._open_door else nullcontext():
+                    on_listening()
+                    while self._is_needed():
+                        self._accept(listener)
             finally:
                 self._path.unlink(missing_ok=True)
                 self._record.leave()
@@ -93,7 +101,7 @@ class Host:
 
     def _is_needed(self) -> bool:
         with self._door:
-            if self._windows or not self._pool.is_empty:
+            if self._windows or self._open_door or not self._pool.is_empty:
                 self._needed_at = time.monotonic()
             self._has_ended = time.monotonic() - self._needed_at >= self._linger_s
             return not self._has_ended
@@ -139,11 +147,13 @@ class Host:
 
     def _serve_engines(self, connection: socket.socket, reader: BinaryIO) -> None:
         send = _Sender(connection)
-        worker = Worker(send, self._pool, patience_s=_VERDICT_S, number=next(self._numbers))
+        number = next(self._numbers)
+        worker = self._workers[number] = Worker(send, self._pool, patience_s=_VERDICT_S, number=number)
         try:
             while (frame := frames.read(reader)) is not None:
                 worker.take(TO_PROCESS.validate_json(frame))
         finally:
+            del self._workers[number]
             worker.close()
             send.close()
 
@@ -152,9 +162,10 @@ class Host:
         status = Status(
             version=version(),
             pid=os.getpid(),
-            memory=_memory(),
+            memory=memory_of(os.getpid()) or 0,
             windows=self._windows,
             loads=pool.loads,
+            engine_ms=tuple(worker.engine_ms for worker in list(self._workers.values())),
             models=pool.models(),
         )
         connection.sendall(frames.framed(status.model_dump_json().encode()))
@@ -166,24 +177,41 @@ class _Sender:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._unsent: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._waiting = 0
+        """The number of messages that the thread has not sent yet. Nothing overtakes them."""
+        self._door = threading.Lock()
         # A time limit of Python's would hold for reading, too.
         limit = struct.pack("ll", int(_SEND_S), int(1_000_000 * (_SEND_S % 1)))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         threading.Thread(target=self._write, name="codegemma-send", daemon=True).start()
 
     def __call__(self, message: ToServer) -> None:
-        if self._unsent.qsize() > _MOST_UNSENT:
-            self._leave()
-        else:
-            self._unsent.put(TO_SERVER.dump_json(message))
+        data = frames.framed(TO_SERVER.dump_json(message))
+        with self._door:
+            left = data if self._waiting else self._without_what_goes_now(data)
+            if left and self._waiting <= _MOST_UNSENT:
+                self._waiting += 1
+                self._unsent.put(left)
+            elif left:
+                self._leave()
+
+    def _without_what_goes_now(self, data: bytes) -> bytes:
+        """Sends what the system takes at once. Handing it to the thread would cost a message the time in which a busy
+        machine schedules it."""
+        try:
+            return data[self._connection.send(data, socket.MSG_DONTWAIT) :]
+        except OSError:  # it takes nothing now, or has left, which the thread finds out
+            return data
 
     def close(self) -> None:
         self._unsent.put(None)
 
     def _write(self) -> None:
         try:
-            while (message := self._unsent.get()) is not None:
-                self._connection.sendall(frames.framed(message))
+            while (data := self._unsent.get()) is not None:
+                self._connection.sendall(data)
+                with self._door:
+                    self._waiting -= 1
         except OSError as error:
             log.info("a window has left, or takes nothing (%s)", type(error).__name__)
         self._leave()
@@ -193,19 +221,8 @@ class _Sender:
             self._connection.shutdown(socket.SHUT_RDWR)
 
 
-def _memory() -> int:
-    """Returns the bytes of memory that this process holds, or has held at most where the system tells only that."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        import resource  # which Windows does not have
-
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else 1024 * most
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _idle_s() -> float:
+def idle_s() -> float:
+    """Returns the number of seconds for which a model is kept that nobody uses."""
     given = os.environ.get(IDLE_VARIABLE, "")
     try:
         return 60 * float(given or _IDLE_MINUTES)
@@ -214,16 +231,16 @@ def _idle_s() -> float:
         return 60 * _IDLE_MINUTES
 
 
-def run(on_listening: Callable[[], None]) -> NoReturn:
+def run(on_listening: Callable[[], None], open_door: OpenDoor | None = None) -> NoReturn:
     """Runs the host until it is not needed any more, or is told to end, and exits. Raises ``HostUnavailable``."""
     folder, code = host_folder(), 0
     sys.setswitchinterval(SWITCH_S)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
         with FileLock(folder / LOCK, timeout=_LOCK_S):
-            Host(folder, _idle_s()).serve(on_listening)
+            Host(folder, idle_s(), open_door).serve(on_listening)
     except Timeout:
-        raise HostUnavailable("Another host runs already.") from None
+        raise HostUnavailable("Another host runs already; codegemma-lsp host stop ends it.") from None
     except OSError as error:
         raise HostUnavailable(f"The host cannot listen in {folder} ({error.strerror}).") from None
     except (KeyboardInterrupt, SystemExit) as end:
@@ -233,6 +250,7 @@ def run(on_listening: Callable[[], None]) -> NoReturn:
 
 def _tell_launcher() -> None:
     """Tells whoever started this process that it listens. Whatever a library prints later goes to stderr."""
+    threading.Thread(target=version, daemon=True).start()  # it takes its time, and so does the launcher's end
     sys.stdout.write("listening\n")
     sys.stdout.flush()
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -32,6 +32,7 @@ from codegemma_lsp.engines.protocol import (
     Request,
     Usage,
 )
+from codegemma_lsp.engines.whereabouts import Whereabouts, own_process
 from codegemma_lsp.engines.worker import frames
 from codegemma_lsp.engines.worker.messages import (
     TO_PROCESS,
@@ -109,13 +110,18 @@ class Link(Protocol):
         """Waits until the process has ended or the link is cut, and returns a sentence that says how."""
         ...
 
+    def whereabouts(self) -> Whereabouts:
+        """Returns what is known of the process. It may block."""
+        ...
+
 
 class ChildLink:
-    """A process of the server's own."""
+    """A process of the server's own. ``reason`` is a sentence that says why it shares none, or ""."""
 
     is_greeted = False
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
+        self._reason = reason
         # -P: the folder in which the server was started may be a workspace, and is no place to import from.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "codegemma_lsp.engines.worker.process"],
@@ -142,6 +148,9 @@ class ChildLink:
     def failure(self, has_hung: bool) -> EngineFailed:
         code = self._process.wait()
         return EngineFailed(f"The engine's process {HUNG if has_hung else _how(code)}; it starts again.")
+
+    def whereabouts(self) -> Whereabouts:
+        return own_process(self.pid, self._reason)
 
 
 class EngineProcess:
@@ -171,8 +180,18 @@ class EngineProcess:
     @property
     def id(self) -> int | None:
         """Returns the process's id, or None if there is no process."""
+        link = self._link
+        return link.pid if link is not None else None
+
+    def whereabouts(self) -> Whereabouts | None:
+        """Returns where the engines run, or None if there is no process. It may block."""
+        link = self._link
+        return link.whereabouts() if link is not None else None
+
+    @property
+    def _link(self) -> Link | None:
         connection = self._connection
-        return connection.link.pid if connection is not None and connection.end is None else None
+        return connection.link if connection is not None and connection.end is None else None
 
     def _enter(self) -> _Connection:
         with self._door:
@@ -206,6 +225,7 @@ class _Connection:
         self.on_failure: dict[int, OnFailure] = {}
         """Called when the process ends, by the engines that are loaded in it."""
         self._door = threading.Lock()
+        self._writing = threading.Lock()
         self._outgoing: queue.SimpleQueue[ToProcess | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._has_begun = threading.Event()
@@ -240,6 +260,12 @@ class _Connection:
         """Sends without waiting."""
         self._outgoing.put(message)
 
+    def send_now(self, message: ToProcess) -> None:
+        """Sends in the calling thread, which may have to wait. It may overtake what was sent without waiting."""
+        data = TO_PROCESS.dump_json(message)
+        with self._writing, suppress(OSError, ValueError):  # the process has left, which the reading thread notices
+            frames.write(self.link.to_process, data)
+
     def load(self, settings: Settings, on_progress: OnProgress) -> tuple[int, Loaded]:
         number, answer = self.call(lambda call: Load(call=call, settings=settings.model_dump(mode="json")))
         while True:
@@ -272,8 +298,10 @@ class _Connection:
     def _write(self) -> None:
         with suppress(OSError, ValueError):
             while (message := self._outgoing.get()) is not None:
-                frames.write(self.link.to_process, TO_PROCESS.dump_json(message))
-        with suppress(OSError):
+                data = TO_PROCESS.dump_json(message)
+                with self._writing:
+                    frames.write(self.link.to_process, data)
+        with self._writing, suppress(OSError):
             self.link.hang_up()
 
     def _read(self) -> None:
@@ -482,7 +510,7 @@ class ProcessEngine:
                 stop = True
             if stop and asked.given_up:
                 self._given_up.add(id(progress))
-            self._connection.send(Verdict(call=asked.call, stop=stop))
+            self._connection.send_now(Verdict(call=asked.call, stop=stop))
 
     def close(self) -> None:
         if self._is_closed:

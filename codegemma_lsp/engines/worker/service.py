@@ -94,6 +94,8 @@ class Worker:
         self._door = threading.Lock()
         """Held while an engine is kept and while the worker closes, so that each engine is given back."""
         self._is_closed = False
+        self.engine_ms = 0.0
+        """The milliseconds for which engines have worked on its generations."""
         threading.Thread(target=self._count, name="codegemma-tokens", daemon=True).start()
 
     def take(self, message: ToProcess) -> None:
@@ -206,6 +208,8 @@ class Worker:
 
         def done(outcome: Generation | Exception) -> None:
             self._running.pop(call, None)
+            if isinstance(outcome, Generation):
+                self.engine_ms += outcome.usage.prefill_ms + outcome.usage.decode_ms
             self._engines_of.end(engine, outcome)
             if message.engine not in self._engines:
                 outcome = EngineFailed(_CLOSED)

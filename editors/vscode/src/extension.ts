@@ -113,7 +113,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
     if (!program || !isCurrent()) {
       return;
     }
-    const told = (status: ServerStatus): void => (isCurrent() ? bar.show(status) : undefined);
+    const told = (status: ServerStatus): void => {
+      if (isCurrent()) {
+        bar.show(status);
+        void tellWhere();
+      }
+    };
     const own = (client = createClient(program, log, told, intercept, growth, isCurrent));
     own.onDidChangeState(({ newState }) => isCurrent() && chat.serverChanged(newState));
     try {
@@ -125,7 +130,21 @@ export async function activate(context: vscode.ExtensionContext): Promise<Testin
     }
   }
 
+  /** Shows where the model runs. Other windows come and go, so it is asked again when one turns to this window. */
+  async function tellWhere(): Promise<void> {
+    const asked = client;
+    if (bar.status.busy || asked?.state !== State.Running) {
+      bar.showWhere("");
+      return;
+    }
+    const where = await asked.sendRequest<{ message: string } | null>("codegemma/engines").catch(() => null);
+    if (asked === client && !bar.status.busy) {
+      bar.showWhere(where?.message ?? "");
+    }
+  }
+
   context.subscriptions.push(watchRest(current));
+  context.subscriptions.push(vscode.window.onDidChangeWindowState(({ focused }) => focused && void tellWhere()));
 
   /**
    * Asks for a suggestion where somebody typed while the server started: VS Code asks when text changes only. What was

@@ -7,6 +7,7 @@ import { inOwnWords } from "./errors";
 export class StatusBar implements vscode.Disposable {
   private readonly item = vscode.window.createStatusBarItem("codegemma", vscode.StatusBarAlignment.Right, 100);
   private last: ServerStatus = { busy: true, message: "Starting", kind: "Inactive" };
+  private where = "";
 
   constructor() {
     this.item.name = "CodeGemma";
@@ -20,6 +21,12 @@ export class StatusBar implements vscode.Disposable {
     this.draw();
   }
 
+  /** Takes the server's sentence about where the model runs, and how much memory it holds. */
+  showWhere(where: string): void {
+    this.where = where;
+    this.draw();
+  }
+
   get status(): ServerStatus {
     return this.last;
   }
@@ -30,8 +37,8 @@ export class StatusBar implements vscode.Disposable {
     const icon = off ? "circle-slash" : busy ? "loading~spin" : kind === "Error" ? "error" : kind === "Warning" ? "warning" : "sparkle";
     const loading = percentage === undefined ? "" : ` ${percentage} %`;
     this.item.text = `$(${icon}) CodeGemma${off ? " off" : loading}`;
-    const tooltip = new vscode.MarkdownString(`**CodeGemma**\n\n${off ? "Suggestions are off." : inOwnWords(message)}`);
-    this.item.tooltip = tooltip;
+    const parts = ["**CodeGemma**", off ? "Suggestions are off." : inOwnWords(message), ...(this.where ? [this.where] : [])];
+    this.item.tooltip = new vscode.MarkdownString(parts.join("\n\n"));
     this.item.backgroundColor =
       kind === "Error" && !off ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
   }

@@ -136,7 +136,10 @@ local commands = {
   end,
   status = function()
     local reason = server.why_nothing(vim.api.nvim_get_current_buf())
-    say(server.status.message .. (reason and "\n" .. reason or ""))
+    local lines = vim.tbl_filter(function(line)
+      return line ~= false
+    end, { server.status.message, server.where() or false, reason or false })
+    say(table.concat(lines, "\n"))
   end,
 }
 

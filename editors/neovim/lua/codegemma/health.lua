@@ -32,6 +32,10 @@ function M.check()
   local kinds = { Normal = health.ok, Error = health.error }
   local say = kinds[server.status.kind] or health.warn
   say("status: " .. server.status.message)
+  local where = server.where()
+  if where then
+    health.info(where)
+  end
   for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
     if vim.api.nvim_buf_is_loaded(buffer) and vim.bo[buffer].buflisted then
       local path = vim.api.nvim_buf_get_name(buffer)

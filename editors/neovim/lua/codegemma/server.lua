@@ -10,6 +10,8 @@ local NAME = "codegemma"
 local MOST_RESTARTS, CALM_MS = 5, 60000
 --- How long a server may take to end when it is asked to.
 local STOP_MS = 2000
+--- How long a server may take to say where its model runs.
+local WHERE_MS = 1000
 
 local off = false
 local deaths, died_at = 0, 0
@@ -348,6 +350,13 @@ local function send(request, buffer, method, params)
       request.finish(nil, "the server does not take requests; :CodeGemma restart")
     end)
   end
+end
+
+--- The server's sentence about where the model runs and how much memory it holds, or nil.
+function M.where()
+  local client = M.client()
+  local answer = client and compat.call(client, "request_sync", "codegemma/engines", vim.empty_dict(), WHERE_MS, 0)
+  return answer and type(answer.result) == "table" and answer.result.message or nil
 end
 
 --- Sends a request, for which the server is started and the buffer attached where need be, and calls
