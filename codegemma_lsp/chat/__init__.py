@@ -14,6 +14,7 @@ from codegemma_lsp.chat.references import (
     symbol_reference,
     written_in,
 )
+from codegemma_lsp.chat.run_tests import report, run_tests, without_failed
 from codegemma_lsp.chat.types import Action, Answer, ChatContext, OnDelta, Proposal, Reference, RequestRefused, Target
 from codegemma_lsp.chat.write_tests import Project
 
@@ -41,7 +42,10 @@ __all__ = [
     "parse_command",
     "plain_answer",
     "propose",
+    "report",
+    "run_tests",
     "selection_reference",
     "symbol_reference",
+    "without_failed",
     "written_in",
 ]
