@@ -7,6 +7,7 @@ from codegemma_lsp.chat.code import fenced
 from codegemma_lsp.chat.commit import commit_message
 from codegemma_lsp.chat.conversation import EXPLAIN, Conversation, ConversationStore, ask
 from codegemma_lsp.chat.generate import plain_answer
+from codegemma_lsp.chat.proposed_tests import report, run_tests, without_failed
 from codegemma_lsp.chat.references import (
     around_reference,
     file_reference,
@@ -14,7 +15,6 @@ from codegemma_lsp.chat.references import (
     symbol_reference,
     written_in,
 )
-from codegemma_lsp.chat.run_tests import report, run_tests, without_failed
 from codegemma_lsp.chat.types import Action, Answer, ChatContext, OnDelta, Proposal, Reference, RequestRefused, Target
 from codegemma_lsp.chat.write_tests import Project
 

@@ -13,7 +13,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from codegemma_lsp.chat import Proposal, RequestRefused, report, run_tests, without_failed
-from codegemma_lsp.chat.run_tests import TestRun, project_of
+from codegemma_lsp.chat.proposed_tests import TestRun, project_of
 from codegemma_lsp.chat.runners import Outcome, runner_for
 from codegemma_lsp.document import NOT_OPEN, Document, Edit, Span
 
@@ -107,25 +107,44 @@ def test_without_a_test_that_passes_there_is_no_proposal(project: Path) -> None:
     assert "cannot import name 'triple'" in report(run, None)[0]
 
 
-def test_tests_that_do_not_end_are_ended_with_what_they_started(project: Path, tmp_path: Path) -> None:
+STARTS_A_CHILD = """\
+import subprocess, sys, time
+from pathlib import Path
+
+
+def test_a():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path({told!r}).write_text(str(child.pid))
+    {rest}
+"""
+
+
+def test_tests_that_take_too_long_are_ended(project: Path) -> None:
+    slow = proposed(project / "tests" / "test_sums.py", "import time\n\ndef test_a():\n    time.sleep(600)\n")
+    with pytest.raises(RequestRefused, match="pytest took more than 1 seconds, so it was ended"):
+        asyncio.run(run_tests(slow, project, seconds=1))
+
+
+def test_cancelled_tests_are_ended_with_what_they_started(project: Path, tmp_path: Path) -> None:
     told = tmp_path / "pid"
-    text = (
-        "import subprocess, sys, time\n\n\ndef test_a():\n"
-        "    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        f"    open({str(told)!r}, 'w').write(str(child.pid))\n    time.sleep(600)\n"
-    )
-    with pytest.raises(RequestRefused, match="pytest took more than 10 seconds, so it was ended"):
-        asyncio.run(run_tests(proposed(project / "tests" / "test_sums.py", text), project, seconds=10))
+    text = STARTS_A_CHILD.format(told=str(told), rest="time.sleep(600)")
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(run_tests(proposed(project / "tests" / "test_sums.py", text), project))
+        async with asyncio.timeout(60):
+            while not told.exists() or not told.read_text():
+                await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
     _check_ended(int(told.read_text()))
 
 
 def test_a_child_that_outlives_its_test_is_ended(project: Path, tmp_path: Path) -> None:
     told = tmp_path / "pid"
-    text = (
-        "import subprocess, sys\n\n\ndef test_a():\n"
-        "    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        f"    open({str(told)!r}, 'w').write(str(child.pid))\n    child.returncode = 0\n"
-    )
+    text = STARTS_A_CHILD.format(told=str(told), rest="child.returncode = 0")
     run = asyncio.run(run_tests(proposed(project / "tests" / "test_sums.py", text), project))
     assert [one.passed for one in run.outcomes] == [True]
     _check_ended(int(told.read_text()))
@@ -144,6 +163,12 @@ def _check_ended(pid: int) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"process {pid} still runs")
+
+
+def test_a_project_that_is_too_large_is_not_copied(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codegemma_lsp.chat.proposed_tests._MOST_FILES", 2)
+    with pytest.raises(RequestRefused, match="project is too large to be copied for its tests"):
+        asyncio.run(run_tests(proposed(project / "tests" / "test_sums.py", PYTHON), project))
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")

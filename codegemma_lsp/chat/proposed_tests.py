@@ -32,7 +32,7 @@ _MOST_SHOWN = 2_000
 """The number of code points of the output that are kept for the user."""
 _NOT_COPIED = frozenset(
     {".git", ".hg", ".svn", ".venv", "venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox",
-     ".nox", "node_modules", "target"}
+     ".nox", "node_modules"}
 )  # fmt: skip
 _LINKED = "node_modules"
 """The folder of a project's libraries, which its copy has as a link."""
@@ -89,7 +89,8 @@ def _copied(project: Path, folder: Path) -> Path:
     copy = folder.resolve() / (project.name or "project")
     left, files = _MOST_BYTES, _MOST_FILES
     for here, folders, names in os.walk(project):
-        folders[:] = [name for name in folders if name not in _NOT_COPIED]
+        built = {"target"} if "Cargo.toml" in names else set[str]()
+        folders[:] = [name for name in folders if name not in _NOT_COPIED | built]
         target = copy / Path(here).relative_to(project)
         target.mkdir(parents=True)
         for name in names:
