@@ -63,7 +63,7 @@ def asked(settings: Settings, tasks: Sequence[Task]) -> str:
     """Returns a digest of the tasks, without the answers that are only used to check the checks, and of the
     settings."""
     shown = [{key: value for key, value in asdict(task).items() if key not in ("right", "wrong")} for task in tasks]
-    return digest([settings.model_dump(mode="json", exclude=NO_ANSWER - {"chat_model"}), shown])
+    return digest([settings.model_dump(mode="json", exclude=NO_ANSWER | {"chat_model"}), shown])
 
 
 def file_of(folder: Path, setup: Setup) -> Path:
