@@ -208,10 +208,12 @@ def _span(syntax: Syntax, name: str) -> Span | None:
 
 
 def _cut(text: str, span: Span) -> str:
-    """Returns a text without whole lines, and without the blank lines above them."""
+    """Returns a text without whole lines, and without the blank lines above them. The line ends at its start stay,
+    which separate it from what is above it in its file."""
     start = text.rfind("\n", 0, span.start) + 1
     end = text.find("\n", span.end)
-    end = len(text) if end < 0 else end + 1
+    rest = text[end + 1 :] if end >= 0 else ""
     above = text[:start].rstrip()
-    kept = above + ("\r\n" if "\r\n" in text else "\n") if above else ""
-    return kept + (text[end:] if kept else text[end:].lstrip("\r\n"))
+    if above:
+        return above + ("\r\n" if "\r\n" in text else "\n") + rest
+    return text[: len(text) - len(text.lstrip("\r\n"))] + rest.lstrip("\r\n")

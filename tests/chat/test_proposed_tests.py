@@ -275,6 +275,24 @@ def test_the_project_is_the_innermost_folder_with_a_marker(tmp_path: Path) -> No
     assert project_of(inner / "x_test.go", tmp_path / "root", ("go.mod",)) == tmp_path / "root" / "a"
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_file_that_is_there_keeps_its_tests_apart(tmp_path: Path, newline: str) -> None:
+    old = "def test_old():\n    assert True".replace("\n", newline)
+    new = "\n\n\ndef test_a():\n    pass\n\n\ndef test_b():\n    pass\n".replace("\n", newline)
+    document = Document(uri=(tmp_path / "test_x.py").as_uri(), text=old, language="python")
+    edit = Edit(Span(len(old), len(old)), new)
+    proposal = Proposal(document=document, region=edit.span, text=new, edits=(edit,), label="")
+
+    def kept(failing: str) -> str:
+        outcomes = tuple(Outcome(name=name, passed=name != failing) for name in ("test_a", "test_b"))
+        left = without_failed(proposal, TestRun(runner="pytest", outcomes=outcomes, output=""))
+        assert left is not None
+        return left.after.removeprefix(old).replace(newline, "\n")
+
+    assert kept("test_a") == "\n\n\ndef test_b():\n    pass\n"
+    assert kept("test_b") == "\n\n\ndef test_a():\n    pass\n"
+
+
 def test_a_failing_test_that_stands_within_another_call_is_named(tmp_path: Path) -> None:
     text = 'describe("sums", () => {\n  test("adds", () => {});\n  test("doubles", () => {});\n});\n'
     proposal = proposed(tmp_path / "a.test.js", text, "javascript")

@@ -77,16 +77,6 @@ def raises(error: type[BaseException], call: Callable[[], object]) -> bool:
     return False
 
 
-def printed(call: Callable[[], object]) -> str:
-    """Returns what a call prints."""
-    import io
-
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        call()
-    return out.getvalue()
-
-
 def logged(call: Callable[[], object]) -> list[str]:
     """Returns the messages that a call logs, at any level."""
     import logging
