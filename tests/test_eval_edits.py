@@ -17,7 +17,14 @@ from codegemma_lsp.benchmarks.cross_file.tasks import Half
 from codegemma_lsp.benchmarks.edits import from_humaneval, questions, written
 from codegemma_lsp.benchmarks.edits.answers import ListeningEngine, Mode, answer, last_block
 from codegemma_lsp.benchmarks.edits.command import SOURCES
-from codegemma_lsp.benchmarks.edits.judging import Given, alters_documentation, breaks_syntax, in_sandbox, judge
+from codegemma_lsp.benchmarks.edits.judging import (
+    Given,
+    alters_documentation,
+    breaks_syntax,
+    in_sandbox,
+    judge,
+    wrong_words,
+)
 from codegemma_lsp.benchmarks.edits.mutants import mutants
 from codegemma_lsp.benchmarks.edits.run import Result, Setup, asked, run
 from codegemma_lsp.benchmarks.edits.tasks import Kind, Source, Task, half_of, pick
@@ -148,6 +155,26 @@ def test_what_is_counted_besides() -> None:
     assert breaks_syntax(task, Given(text=f"{task.right}\n)"))
     assert not breaks_syntax(task, Given(text=task.right))
     assert judge(task, Given(text="", reason="refused")).reason == "refused"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("Return the sum.\n\nParameters:\na (int): One.\n\nReturns:\nint: The sum.", ""),
+        ("Return the sum.\n\nArgs:\n    a: One.\n    c: Another.\n", "no parameter c"),
+        ("Return the sum.\n\nParameters\n----------\na : int\n    One.\nd : int\n    Another.", "no parameter d"),
+        ("Return the sum.\n\n:param a: One.\n:param int e: Another.", "no parameter e"),
+        ("Return the sum. Note: a must be positive.", ""),
+        ("Add a to b, as `add` does.", "padding"),
+        ("Add a to b and return the sum.", ""),
+        ("This method adds a to b.", "padding"),
+        ("Return the sum, or raise a KeyError.", "names KeyError"),
+        ("The sum", "says nothing"),
+        ("import os; import re", "is code"),
+    ],
+)
+def test_what_is_wrong_with_documentation(words: str, reason: str) -> None:
+    assert wrong_words(words, "def add(a, b):\n    return a + b", "add") == reason
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, singledispatch
 from pathlib import Path
@@ -19,11 +20,10 @@ _FEWEST_WORDS = 3
 """The number of words of a docstring below which it says nothing."""
 _PADDING = re.compile(r"(?i)^\W*(?:the|this)\s+(?:`?\w+`?\s+)?(?:function|method|class)\b")
 _ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b")
-_PARAMETER = re.compile(
-    r"^[ \t]*(?:[-*][ \t]+)?(?::param(?:[ \t]+\w+)?[ \t]+)?`{0,2}(\w+)`{0,2}[ \t]*(?:\([^)\n]*\))?:(?=[ \t]+\S)",
-    re.MULTILINE,
-)
-_HEADINGS = frozenset({"returns", "return", "yields", "raises", "args", "arguments", "parameters", "params", "example"})
+_FIELD = re.compile(r"^[ \t]*:param(?:[ \t]+\w+)?[ \t]+(\w+):", re.MULTILINE)
+_ENTRY = re.compile(r"[ \t]*(?:[-*][ \t]+)?`{0,2}\*{0,2}(\w+)`{0,2}[ \t]*(?:\([^)]*\))?[ \t]*:")
+_HEADING = re.compile(r"[ \t]*(?:\*\*)?([A-Z]\w+)(?:\*\*)?:?(?:\*\*)?[ \t]*")
+_OF_PARAMETERS = frozenset({"Args", "Arguments", "Parameters", "Params"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +192,19 @@ def wrong_words(documentation: str, code: str, name: str) -> str:
     if foreign := next((error for error in _ERROR.findall(documentation) if error not in code), None):
         return f"names {foreign}"
     known = set(re.findall(r"\w+", code))
-    named_ = [one for one in _PARAMETER.findall(documentation) if one.lower() not in _HEADINGS and one not in known]
-    return f"no parameter {named_[0]}" if named_ else ""
+    foreign_names = [one for one in _parameters(documentation) if one not in known]
+    return f"no parameter {foreign_names[0]}" if foreign_names else ""
+
+
+def _parameters(documentation: str) -> Iterator[str]:
+    """Yields the parameters that a docstring describes, in the styles of Sphinx, Google and numpy."""
+    yield from _FIELD.findall(documentation)
+    is_inside = False
+    for line in documentation.split("\n"):
+        if (heading := _HEADING.fullmatch(line)) is not None:
+            is_inside = heading[1] in _OF_PARAMETERS
+        elif is_inside and (entry := _ENTRY.match(line)) is not None:
+            yield entry[1]
 
 
 def _mentions(name: str, text: str) -> bool:
