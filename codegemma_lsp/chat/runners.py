@@ -88,7 +88,7 @@ def _python(project: Path) -> str:
 
 
 def _pytest_outcomes(output: str) -> Iterator[Outcome]:
-    for match in re.finditer(r"^(PASSED|FAILED|ERROR) [^\s:]+::(\S+?)(?:\[.*?\])?(?: - (.*))?$", output, re.MULTILINE):
+    for match in re.finditer(r"^(PASSED|FAILED|ERROR) [^:\n]+::(\S+?)(?:\[.*?\])?(?: - (.*))?$", output, re.MULTILINE):
         yield Outcome(name=match[2].split("::")[-1], passed=match[1] == "PASSED", why=match[3] or "")
 
 

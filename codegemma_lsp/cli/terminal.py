@@ -33,6 +33,7 @@ from codegemma_lsp.chat import (
 from codegemma_lsp.cli import source_files, user_data
 from codegemma_lsp.cli.common import is_quiet, remark, say
 from codegemma_lsp.cli.markdown_stream import MarkdownStream
+from codegemma_lsp.cli.signals import run_until_signal
 from codegemma_lsp.cli.source_files import BadPosition, NotWritten, UnreadableFile
 from codegemma_lsp.document import Document, Span, file_path
 from codegemma_lsp.engines.protocol import EngineError
@@ -103,9 +104,10 @@ class Terminal:
         return self._runner.run(self.conversations.propose(action or Action.EDIT, target, lambda _: None))
 
     def run_tests(self, proposal: Proposal) -> Proposal:
-        """Runs proposed tests, says what became of them, and returns those that pass. Raises ``ERRORS``."""
+        """Runs proposed tests, says what became of them, and returns those that pass. Raises ``ERRORS``, and
+        ``SystemExit`` when a signal ended them."""
         root = self.conversations.root_of(proposal.document)
-        run = self._runner.run(run_tests(proposal, root))
+        run = run_until_signal(self._runner, run_tests(proposal, root))
         kept = without_failed(proposal, run)
         for sentence in report(run, kept):
             remark(sentence)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 from inline_snapshot import snapshot
 
 from codegemma_lsp.chat import Proposal, RequestRefused, report, run_tests, without_failed
-from codegemma_lsp.chat.proposed_tests import TestRun, project_of
+from codegemma_lsp.chat.project_copy import copied, project_of
+from codegemma_lsp.chat.proposed_tests import TestRun
 from codegemma_lsp.chat.runners import Outcome, runner_for
 from codegemma_lsp.document import NOT_OPEN, Document, Edit, Span
 
@@ -150,6 +154,87 @@ def test_a_child_that_outlives_its_test_is_ended(project: Path, tmp_path: Path) 
     _check_ended(int(told.read_text()))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux finds processes in sessions of their own")
+def test_a_child_in_a_session_of_its_own_is_ended(project: Path, tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    text = STARTS_A_CHILD.format(told=str(told), rest="child.returncode = 0")
+    text = text.replace('(600)"]', '(600)"], start_new_session=True')
+    run = asyncio.run(run_tests(proposed(project / "tests" / "test_sums.py", text), project))
+    assert [one.passed for one in run.outcomes] == [True]
+    _check_ended(int(told.read_text()))
+
+
+RUNS_TESTS = """\
+import asyncio
+from pathlib import Path
+from codegemma_lsp.chat import run_tests
+from codegemma_lsp.cli.signals import run_until_signal
+from tests.chat.test_proposed_tests import proposed
+
+with asyncio.Runner() as runner:
+    project = Path({project!r})
+    run_until_signal(runner, run_tests(proposed(project / "tests" / "test_sums.py", {text!r}), project))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_signals_end_the_tests_and_remove_the_copy(
+    project: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "SIGKILL" and sys.platform != "linux":
+        pytest.skip("only Linux tells the launcher")
+    told, copies = tmp_path / "pid", tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setenv("TMPDIR", str(copies))
+    text = STARTS_A_CHILD.format(told=str(told), rest="time.sleep(600)")
+    program = RUNS_TESTS.format(project=str(project), text=text)
+    number = getattr(signal, name)
+    with subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2]) as process:
+        try:
+            _wait_for(told)
+            process.send_signal(number)
+            status = process.wait(60)
+        finally:
+            process.kill()
+    _check_ended(int(told.read_text()))
+    if name != "SIGKILL":
+        assert status == 128 + number
+        assert list(copies.glob("codegemma-tests-*")) == []
+
+
+def _wait_for(told: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not told.exists() or not told.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_cancelled_copy_writes_nothing_more(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(50):
+        (project / f"{number}.txt").touch()
+    begun, go_on = Event(), Event()
+
+    def slow(source: Path, target: Path) -> None:
+        begun.set()
+        assert go_on.wait(60)
+        shutil.copyfile(source, target)
+
+    monkeypatch.setattr("shutil.copy2", slow)
+
+    async def cancelled() -> int:
+        task = asyncio.create_task(copied(project, tmp_path / "copy"))
+        assert await asyncio.to_thread(begun.wait, 60)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return sum(path.is_file() for path in (tmp_path / "copy").rglob("*"))
+
+    written = asyncio.run(cancelled())  # waits for the threads
+    assert written == sum(path.is_file() for path in (tmp_path / "copy").rglob("*")) == 1
+
+
 def _check_ended(pid: int) -> None:
     """Waits until a process is gone, or is only kept for a parent that does not ask for it."""
     deadline = time.monotonic() + 30
@@ -166,7 +251,7 @@ def _check_ended(pid: int) -> None:
 
 
 def test_a_project_that_is_too_large_is_not_copied(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codegemma_lsp.chat.proposed_tests._MOST_FILES", 2)
+    monkeypatch.setattr("codegemma_lsp.chat.project_copy._MOST_FILES", 2)
     with pytest.raises(RequestRefused, match="project is too large to be copied for its tests"):
         asyncio.run(run_tests(proposed(project / "tests" / "test_sums.py", PYTHON), project))
 
@@ -269,10 +354,58 @@ def test_a_language_or_a_program_that_is_missing(tmp_path: Path, monkeypatch: py
 def test_the_project_is_the_innermost_folder_with_a_marker(tmp_path: Path) -> None:
     inner = tmp_path / "root" / "a" / "b"
     inner.mkdir(parents=True)
+    file = inner / "x_test.go"
+    assert project_of(file, tmp_path / "root", ("go.mod",)) == tmp_path / "root"
+    assert project_of(file, tmp_path / "elsewhere", ("go.mod",)) == inner
     (tmp_path / "go.mod").touch()
-    assert project_of(inner / "x_test.go", tmp_path / "root", ("go.mod",)) == tmp_path / "root"
+    assert project_of(file, inner, ("go.mod",)) == tmp_path
     (tmp_path / "root" / "a" / "go.mod").touch()
-    assert project_of(inner / "x_test.go", tmp_path / "root", ("go.mod",)) == tmp_path / "root" / "a"
+    assert project_of(file, inner, ("go.mod",)) == tmp_path / "root" / "a"
+
+
+def test_the_home_folder_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    (home / "notes").mkdir(parents=True)
+    monkeypatch.setattr(Path, "home", lambda: home)
+    (home / "package.json").touch()
+    (tmp_path / "package.json").touch()
+    assert project_of(home / "notes" / "a.js", home / "notes", ("package.json",)) == home / "notes"
+    for root in (home, tmp_path, Path(home.anchor)):
+        with pytest.raises(RequestRefused, match="it is your home folder or around it"):
+            project_of(root / "a.js", root, ("package.json",))
+
+
+def test_what_of_a_project_is_copied(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "foreign.py").touch()
+    for name in (".env", "id_rsa", "closed.txt"):
+        (project / name).write_text("x")
+    (project / ".ssh").mkdir()
+    (project / ".ssh" / "config").write_text("x")
+    for link, to in {
+        "linked": project / "shop", "alias.py": project / "shop" / "sums.py", "foreign": outside,
+        "foreign.py": outside / "foreign.py", "hidden": project / ".env", "itself": project / "itself",
+        "memory": Path("/proc/self/mem"),
+    }.items():  # fmt: skip
+        (project / link).symlink_to(to)
+    copy_file = shutil.copy2
+
+    def only_open(source: Path, target: Path) -> None:
+        copy_file(source, target)
+        if source.name == "closed.txt":
+            raise PermissionError
+
+    monkeypatch.setattr("shutil.copy2", only_open)
+    copy = asyncio.run(copied(project, tmp_path / "copies"))
+    found = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.exists() and not path.is_dir()}
+    assert found == {"pyproject.toml", "shop/__init__.py", "shop/sums.py", "alias.py"}
+    assert (copy / "linked").resolve() == copy.resolve() / "shop"
+
+
+def test_a_folder_with_a_blank_in_its_name(project: Path) -> None:
+    run = asyncio.run(run_tests(proposed(project / "my tests" / "test_a.py", "def test_a():\n    pass\n"), project))
+    assert [(one.name, one.passed) for one in run.outcomes] == [("test_a", True)]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
