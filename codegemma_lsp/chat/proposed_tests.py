@@ -42,6 +42,7 @@ class TestRun:
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
+        """The tests that failed or did not run."""
         return tuple(one for one in self.outcomes if not one.passed)
 
 
@@ -74,12 +75,17 @@ def _write(file: Path, text: str) -> None:
 
 
 def _merged(outcomes: Iterator[Outcome]) -> list[Outcome]:
-    """Returns one outcome for each test. A test with parameters fails if it fails with any of them."""
+    """Returns one outcome for each test. A test with parameters fails if it fails with any of them, and passes if it
+    passes with any of them and fails with none."""
     found: dict[str, Outcome] = {}
     for one in outcomes:
-        if one.name not in found or not one.passed:
+        if one.name not in found or _weight(one) > _weight(found[one.name]):
             found[one.name] = one
     return list(found.values())
+
+
+def _weight(outcome: Outcome) -> int:
+    return 0 if outcome.skipped else 1 if outcome.passed else 2
 
 
 def _has(proposal: Proposal, name: str) -> bool:
@@ -88,8 +94,8 @@ def _has(proposal: Proposal, name: str) -> bool:
 
 
 def without_failed(proposal: Proposal, run: TestRun) -> Proposal | None:
-    """Returns a proposal without the tests that failed, or None if no test passed. A test that cannot be left out
-    alone, such as one within another call, stays."""
+    """Returns a proposal without the tests that failed or did not run, or None if no test passed. A test that cannot be
+    left out alone, such as one within another call, stays."""
     if all(not one.passed for one in run.outcomes):
         return None
     language = language_name(proposal.document.language, file_path(proposal.document.uri).name)
@@ -113,7 +119,8 @@ def report(run: TestRun, kept: Proposal | None) -> list[str]:
 def _failure(outcome: Outcome, kept: Proposal | None) -> str:
     stays = kept is not None and _has(kept, outcome.name)
     why = f": {outcome.why}" if outcome.why else ""
-    return f"{outcome.name} fails and is {'still there' if stays else 'left out'}{why}"
+    what = "is skipped or expected to fail" if outcome.skipped else "fails"
+    return f"{outcome.name} {what} and is {'still there' if stays else 'left out'}{why}"
 
 
 def _span(syntax: Syntax, name: str) -> Span | None:

@@ -17,11 +17,12 @@ from codegemma_lsp.chat.types import RequestRefused
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What became of one test. ``name`` is the test's own, without the file and the parameters, and ``why`` a line on
-    its failure, or ""."""
+    its failure, or "". One that did not run, or that may fail, has not passed, and is ``skipped``."""
 
     name: str
     passed: bool
     why: str = ""
+    skipped: bool = False
 
 
 Parse = Callable[[str], Iterator[Outcome]]
@@ -65,7 +66,7 @@ def _pytest(project: Path, copy: Path, file: Path) -> Runner:
         name="pytest",
         # The project's own options may measure coverage or need plugins.
         command=(
-            _python(project), "-m", "pytest", "-q", "-rA", "--tb=line", "-p", "no:cacheprovider", "-o", "addopts=",
+            _python(project), "-m", "pytest", "-v", "-rA", "--tb=line", "-p", "no:cacheprovider", "-o", "addopts=",
             str(file.relative_to(copy)),
         ),
         outcomes=_pytest_outcomes,
@@ -90,6 +91,14 @@ def _python(project: Path) -> str:
 def _pytest_outcomes(output: str) -> Iterator[Outcome]:
     for match in re.finditer(r"^(PASSED|FAILED|ERROR) [^:\n]+::(\S+?)(?:\[.*?\])?(?: - (.*))?$", output, re.MULTILINE):
         yield Outcome(name=match[2].split("::")[-1], passed=match[1] == "PASSED", why=match[3] or "")
+    # The summary does not name skipped tests.
+    pattern = r"^[^:\n]+::(\S+?)(?:\[.*?\])? (?:SKIPPED|XFAIL|XPASS)\b"
+    for match in re.finditer(pattern, output, re.MULTILINE):
+        yield _skipped(match[1].split("::")[-1])
+
+
+def _skipped(name: str) -> Outcome:
+    return Outcome(name=name, passed=False, skipped=True)
 
 
 def _go(project: Path, copy: Path, file: Path) -> Runner:
@@ -110,6 +119,8 @@ def _go_outcomes(output: str) -> Iterator[Outcome]:
             continue
         if action == "output" and event["Output"].startswith("    "):
             said.setdefault(name, event["Output"].strip())
+        elif action == "skip":
+            yield _skipped(name)
         elif action in ("pass", "fail"):
             yield Outcome(name=name, passed=action == "pass", why=said.get(name, "") if action == "fail" else "")
 
@@ -133,10 +144,16 @@ def _cargo(project: Path, copy: Path, file: Path) -> Runner:
 
 
 def _cargo_outcomes(output: str) -> Iterator[Outcome]:
-    for match in re.finditer(r"^test (\S+?)(?: - should panic)? \.\.\. (ok|FAILED)$", output, re.MULTILINE):
+    for match in re.finditer(
+        r"^test (\S+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)(?:, .*)?$", output, re.MULTILINE
+    ):
+        name = match[1].split("::")[-1]
+        if match[2] == "ignored":
+            yield _skipped(name)
+            continue
         panic = re.search(rf"^thread '{re.escape(match[1])}'.*panicked at .*\n(.*)", output, re.MULTILINE)
         why = panic[1].strip() if panic is not None and match[2] == "FAILED" else ""
-        yield Outcome(name=match[1].split("::")[-1], passed=match[2] == "ok", why=why)
+        yield Outcome(name=name, passed=match[2] == "ok", why=why)
 
 
 def _script(project: Path, copy: Path, file: Path) -> Runner:
@@ -166,17 +183,24 @@ def _json_outcomes(output: str) -> Iterator[Outcome]:
         except ValueError:
             continue
         for one in (one for file in files for one in file.get("assertionResults", [])):
+            if one["status"] not in ("passed", "failed"):  # such as pending, skipped, todo and disabled
+                yield _skipped(one["title"])
+                continue
             why = (one.get("failureMessages") or [""])[0].split("\n")[0]
-            yield Outcome(name=one["title"], passed=one["status"] != "failed", why=why)
+            yield Outcome(name=one["title"], passed=one["status"] == "passed", why=why)
 
 
 def _tap_outcomes(output: str) -> Iterator[Outcome]:
-    pattern = r"^( *)(not ok|ok) \d+ - (.*?)(?: # .*)?\n((?:\1  .*\n)*)"
+    pattern = r"^( *)(not ok|ok) \d+ - (.*?)(?: # (.*))?\n((?:\1  .*\n)*)"
     for match in re.finditer(pattern, output, re.MULTILINE):
-        if "type: 'suite'" not in match[4]:
-            why = re.search(r"^ *error: (?:\|-\n)? *(.*)$", match[4], re.MULTILINE)
-            failed = match[2] == "not ok"
-            yield Outcome(name=match[3], passed=not failed, why=why[1].strip("'") if why is not None and failed else "")
+        if "type: 'suite'" in match[5]:
+            continue
+        if re.match(r"(?i)skip|todo", match[4] or ""):
+            yield _skipped(match[3])
+            continue
+        why = re.search(r"^ *error: (?:\|-\n)? *(.*)$", match[5], re.MULTILINE)
+        failed = match[2] == "not ok"
+        yield Outcome(name=match[3], passed=not failed, why=why[1].strip("'") if why is not None and failed else "")
 
 
 def _needed(name: str, of: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -97,6 +98,41 @@ class TestDouble:
     assert sorted(path for path in project.rglob("*")) == before
 
 
+SKIPS = """\
+import pytest
+
+def test_right():
+    pass
+
+@pytest.mark.skip(reason="later")
+def test_skipped():
+    pass
+
+@pytest.mark.xfail
+def test_known():
+    assert False
+
+@pytest.mark.parametrize("value", [1, pytest.param(2, marks=pytest.mark.skip)])
+def test_rows(value):
+    pass
+"""
+
+
+def test_what_did_not_run_is_left_out(project: Path) -> None:
+    proposal = proposed(project / "tests" / "test_sums.py", SKIPS)
+    run = asyncio.run(run_tests(proposal, project))
+    kept = without_failed(proposal, run)
+    assert kept is not None
+    assert [name for name in ("right", "skipped", "known", "rows") if f"test_{name}" in kept.after] == ["right", "rows"]
+    assert report(run, kept) == snapshot(
+        [
+            "2 of 4 new tests pass with pytest.",
+            "test_skipped is skipped or expected to fail and is left out",
+            "test_known is skipped or expected to fail and is left out",
+        ]
+    )
+
+
 def test_without_a_test_that_passes_there_is_no_proposal(project: Path) -> None:
     wrong = proposed(project / "tests" / "test_sums.py", "def test_a():\n    assert False\n")
     run = asyncio.run(run_tests(wrong, project))
@@ -127,6 +163,16 @@ def test_tests_that_take_too_long_are_ended(project: Path) -> None:
     slow = proposed(project / "tests" / "test_sums.py", "import time\n\ndef test_a():\n    time.sleep(600)\n")
     with pytest.raises(RequestRefused, match="pytest took more than 1 seconds, so it was ended"):
         asyncio.run(run_tests(slow, project, seconds=1))
+
+
+def test_tests_that_print_too_much_are_ended(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codegemma_lsp.chat.limited_process._MOST_WRITTEN", 1_000_000)
+    text = (
+        "import os\n\ndef test_a(capfd):\n    with capfd.disabled():\n        while True:\n"
+        "            os.write(1, b'x' * 9999)\n"
+    )
+    with pytest.raises(RequestRefused, match="pytest printed too much, so it was ended"):
+        asyncio.run(run_tests(proposed(project / "tests" / "test_sums.py", text), project))
 
 
 def test_cancelled_tests_are_ended_with_what_they_started(project: Path, tmp_path: Path) -> None:
@@ -319,8 +365,42 @@ def test_rust_is_run_by_cargo(tmp_path: Path) -> None:
             "TAP version 13\n# Subtest: s\n    # Subtest: in\n    not ok 1 - in\n      ---\n      error: |-\n"
             "        bad\n        x\n      ...\n    1..1\nnot ok 1 - s\n  ---\n  type: 'suite'\n  ...\n"
             "ok 2 - later # SKIP\n  ---\n  duration_ms: 1\n  ...\n",
-            [("in", False, "bad"), ("later", True, "")],
+            [("in", False, "bad"), ("later", None, "")],
             id="node",
+        ),
+        pytest.param(
+            "javascript",
+            "not ok 1 - known # TODO mend it\n  ---\n  ...\nok 2 - a # sign\n  ---\n  ...\nok 3 - b # todo\n",
+            [("known", None, ""), ("a", True, ""), ("b", None, "")],
+            id="node-todo",
+        ),
+        pytest.param(
+            "typescript",
+            json.dumps(
+                {
+                    "testResults": [
+                        {
+                            "assertionResults": [
+                                {"title": status, "status": status}
+                                for status in ("passed", "failed", "pending", "todo", "skipped", "disabled")
+                            ]
+                        }
+                    ]
+                }
+            ),
+            [
+                ("passed", True, ""),
+                ("failed", False, ""),
+                *((name, None, "") for name in ("pending", "todo", "skipped", "disabled")),
+            ],
+            id="jest-skipped",
+        ),
+        pytest.param("go", '{"Action":"skip","Test":"TestA"}\n', [("TestA", None, "")], id="go-skipped"),
+        pytest.param(
+            "rust",
+            "test a::b ... ok\ntest a::c ... ignored, later\ntest a::d ... ignored\n",
+            [("b", True, ""), ("c", None, ""), ("d", None, "")],
+            id="rust-ignored",
         ),
     ],
 )
@@ -329,9 +409,10 @@ def test_what_other_runners_say(
     monkeypatch: pytest.MonkeyPatch,
     language: str,
     output: str,
-    outcomes: list[tuple[str, bool, str]],
+    outcomes: list[tuple[str, bool | None, str]],
 ) -> None:
-    programs = [tmp_path / "bin" / "go", tmp_path / "bin" / "node"]
+    """None stands for a test that did not run."""
+    programs = [tmp_path / "bin" / name for name in ("go", "node", "cargo")]
     programs += [tmp_path / "node_modules" / ".bin" / "vitest"] * (language == "typescript")
     for program in programs:
         program.parent.mkdir(parents=True, exist_ok=True)
@@ -340,7 +421,9 @@ def test_what_other_runners_say(
     monkeypatch.setenv("PATH", f".{os.pathsep}{tmp_path / 'bin'}")
     runner = runner_for(language, tmp_path, tmp_path, tmp_path / "a.test.ts")
     assert Path(runner.command[0]).is_relative_to(tmp_path)
-    assert [(one.name, one.passed, one.why) for one in runner.outcomes(output)] == outcomes
+    found = list(runner.outcomes(output))
+    assert [(one.name, None if one.skipped else one.passed, one.why) for one in found] == outcomes
+    assert not any(one.passed for one in found if one.skipped)
 
 
 def test_a_language_or_a_program_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
