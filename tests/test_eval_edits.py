@@ -20,6 +20,7 @@ from codegemma_lsp.benchmarks.edits.command import SOURCES
 from codegemma_lsp.benchmarks.edits.judging import (
     Given,
     alters_documentation,
+    apart,
     breaks_syntax,
     in_sandbox,
     judge,
@@ -27,7 +28,7 @@ from codegemma_lsp.benchmarks.edits.judging import (
 )
 from codegemma_lsp.benchmarks.edits.mutants import mutants
 from codegemma_lsp.benchmarks.edits.run import Result, Setup, asked, run
-from codegemma_lsp.benchmarks.edits.tasks import Kind, Source, Task, half_of, pick
+from codegemma_lsp.benchmarks.edits.tasks import Kind, Placed, Ran, Source, Task, half_of, pick
 from codegemma_lsp.cli.app import app
 from codegemma_lsp.settings import Settings
 from tests.scripted import ScriptedEngine
@@ -199,6 +200,51 @@ def test_what_is_wrong_with_documentation(words: str, reason: str) -> None:
 def test_written_tests_are_run_as_pytest_runs_them(tests: str, reason: str) -> None:
     text = f"from shop.sums import f\n\n{tests}"
     assert in_sandbox(f"run_tests(SOURCE, 'shop.sums', {text!r})", "def f(x):\n    return x + 1\n").reason == reason
+
+
+FORGES = """
+import os
+for place in range(3, 20):
+    try:
+        os.write(place, b'{"value": null}\\n' * 9)
+    except OSError:
+        pass
+os._exit(0)
+"""
+EQUALS_ALL = """
+class Any:
+    def __eq__(self, other): return True
+    def __abs__(self): return self
+    def __sub__(self, other): return self
+    def __lt__(self, other): return True
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        *((kind, "HumanEval/") for kind in (Kind.FIX_WHOLE, Kind.INSTRUCT)),
+        (Kind.INSTRUCT, "python/generator"),
+        (Kind.BLANK, "python/functions/Discount"),
+    ],
+)
+def test_a_source_cannot_say_of_itself_that_it_passes(kind: Kind, source: str) -> None:
+    found = next(one for one in SOURCES[kind](0) if one.name.startswith(source))
+    task = found.make()
+    assert task is not None
+    assert isinstance(task.check, Ran | Placed)
+    ran = task.check if isinstance(task.check, Ran) else task.check.ran
+    assert ran is not None
+    assert apart(ran, task.right, task.text).passed
+    function = re.sub(r"(?m)^(    +)(return|yield) .*$", r"\1\2 Any()", task.right)
+    assert function != task.right
+    for forged in (f"{task.text}{FORGES}", f"{task.right}{FORGES}", f"{EQUALS_ALL}{function}"):
+        assert not apart(ran, forged, task.text).passed
+
+
+@pytest.mark.parametrize("source", ["def f(:", "x = '\0'", f"x = {'(' * 9999}1"])
+def test_a_source_that_cannot_be_read_is_wrong(source: str) -> None:
+    assert not apart(Ran("pass"), source).passed
 
 
 def test_all_kinds_made_from_a_source_are_in_the_same_half() -> None:

@@ -338,7 +338,7 @@ assert parameters(SOURCE, {one.entry!r})[0] == "given"
         lambda one: (
             f"""\
 assert parameters(SOURCE, {one.entry!r}) == [*parameters(BEFORE, {one.entry!r}), "verbose"]
-assert load(SOURCE)[{one.entry!r}].__defaults__[-1] is False
+assert ast.unparse(function(SOURCE, {one.entry!r}).args.defaults[-1]) == "False"
 {passes(one)}"""
         ),
         lambda one: _with_signature(one, _with_flag),

@@ -16,6 +16,7 @@ from codegemma_lsp.engines.protocol import Usage
 from codegemma_lsp.syntax import named, parse
 from codegemma_lsp.text import indentation, line_start
 
+_FUTURE = "from __future__ import annotations\n"
 _FEWEST_WORDS = 3
 """The number of words of a docstring below which it says nothing."""
 _PADDING = re.compile(r"(?i)^\W*(?:the|this)\s+(?:`?\w+`?\s+)?(?:function|method|class)\b")
@@ -96,9 +97,52 @@ def _library() -> str:
 
 
 def in_sandbox(check: str, source: str, before: str = "", seconds: float = 3.0) -> sandbox.Verdict:
-    """Runs a check, which is Python source with ``library.py`` before it, in the sandbox."""
+    """Runs a check, which is Python source with ``library.py`` before it, in the sandbox.
+
+    The check and the source run in one process, so a source that is written to deceive can pass.
+    """
     program = f"{_library()}\nSOURCE = {source!r}\nBEFORE = {before!r}\n{check}\n"
     return sandbox.run(program, seconds=seconds)
+
+
+def apart(check: Ran, source: str, before: str = "", seconds: float = 3.0) -> sandbox.Verdict:
+    """Runs a check in another process than a source, so that it does not depend on what the source says of itself.
+
+    The check reads the source as text. Of what ``load`` returns it can call functions alone, whose arguments and
+    results are copies of literals.
+    """
+    program = f"{source}\n{check.adapter}"
+    try:
+        names = _defined(program)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return sandbox.Verdict(False, type(error).__name__)
+    functions = ", ".join(f"{name!r}: {name}" for name in names)
+    # The functions are taken before a name of the library can hide one of them.
+    test = f"""\
+_FUNCTIONS = {{{functions}}}
+{_library().replace(_FUTURE, "")}
+SOURCE = {source!r}
+BEFORE = {before!r}
+
+
+def load(source, name=""):
+    return dict(_FUNCTIONS)
+
+
+{check.program}
+"""
+    return sandbox.run(program, test, seconds)
+
+
+def _defined(source: str) -> list[str]:
+    """Returns the names that a source defines, at any depth, except for special ones."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return sorted(name for name in found if not name.startswith("__"))
 
 
 @singledispatch
@@ -108,7 +152,7 @@ def _judged(check: Check, task: Task, given: Given) -> Verdict:
 
 @_judged.register
 def _ran(check: Ran, task: Task, given: Given) -> Verdict:
-    found = in_sandbox(check.program, given.text, task.text)
+    found = apart(check, given.text, task.text)
     return Verdict(found.passed, found.reason)
 
 
@@ -147,7 +191,7 @@ def _placed(check: Placed, task: Task, given: Given) -> Verdict:
         return Verdict(False, f"outside of {check.inside}")
     if not _is_kept(task.text, given.text):
         return Verdict(False, "other code changed")
-    ran = in_sandbox(check.program, given.text, task.text) if check.program else sandbox.Verdict(True)
+    ran = apart(check.ran, given.text, task.text) if check.ran is not None else sandbox.Verdict(True)
     return Verdict(ran.passed, ran.reason)
 
 

@@ -2,7 +2,8 @@
 nothing of this package.
 
 A check is Python source that ends without an exception if an edit is right. ``SOURCE`` is the file's text after the
-edit, and ``BEFORE`` the text before it.
+edit, and ``BEFORE`` the text before it. If the check runs in another process than the edited code, ``load`` returns
+functions that call those of the code.
 """
 
 from __future__ import annotations
@@ -75,24 +76,6 @@ def raises(error: type[BaseException], call: Callable[[], object]) -> bool:
     except error:
         return True
     return False
-
-
-def logged(call: Callable[[], object]) -> list[str]:
-    """Returns the messages that a call logs, at any level."""
-    import logging
-
-    messages: list[str] = []
-
-    class Kept(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            messages.append(record.getMessage())
-
-    root, kept = logging.getLogger(), Kept()
-    root.addHandler(kept)
-    root.setLevel(logging.DEBUG)
-    call()
-    root.removeHandler(kept)
-    return messages
 
 
 def without_docstrings(source: str) -> str:

@@ -31,9 +31,14 @@ FIXES = frozenset({Kind.FIX_WHOLE, Kind.FIX_MESSAGE, Kind.FIX_LINE})
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The edit is right if a program ends without an exception in the sandbox. ``library.py`` stands before it."""
+    """The edit is right if a program ends without an exception. ``library.py`` stands before it.
+
+    It runs in another process than the edited code, of which it can call functions with literals. ``adapter`` is source
+    that is appended to the code, and turns what else it does into literals.
+    """
 
     program: str
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,7 @@ class Placed:
     name: str
     depth: str
     inside: str = ""
-    program: str = ""
+    ran: Ran | None = None
 
 
 @dataclass(frozen=True, slots=True)

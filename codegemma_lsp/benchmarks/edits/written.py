@@ -30,7 +30,7 @@ def _instruct(one: Mapping[str, Any]) -> Task:
     first, last = one.get("select", (1, len(lines)))
     start = sum(map(len, lines[: first - 1]))
     region = (start, start + len("".join(lines[first - 1 : last]).rstrip("\n")))
-    check: Check = Ran(one["program"]) if "program" in one else Tokens(has=_of(one, "has"), lacks=_of(one, "lacks"))
+    check: Check = _ran(one) or Tokens(has=_of(one, "has"), lacks=_of(one, "lacks"))
     return Task(
         kind=Kind.INSTRUCT,
         source=one["name"],
@@ -45,6 +45,10 @@ def _instruct(one: Mapping[str, Any]) -> Task:
         right=one["right"],
         wrong=(text, *_of(one, "wrong")),
     )
+
+
+def _ran(one: Mapping[str, Any]) -> Ran | None:
+    return Ran(one["program"], one.get("adapter", "")) if "program" in one else None
 
 
 def _of(one: Mapping[str, Any], key: str) -> tuple[str, ...]:
@@ -78,9 +82,7 @@ def _blank(file: Mapping[str, Any], one: Mapping[str, Any]) -> Task:
         command=one["instruction"],
         plain=f"{one['instruction']} Answer with the new code only.",
         region=(at, at),
-        check=Placed(
-            name=one["defines"], depth=file["depth"], inside=file.get("inside", ""), program=one.get("program", "")
-        ),
+        check=Placed(name=one["defines"], depth=file["depth"], inside=file.get("inside", ""), ran=_ran(one)),
         right=with_code(one["code"], file["depth"]),
         wrong=(
             text,
