@@ -116,10 +116,10 @@ def apart(check: Ran, source: str, before: str = "", seconds: float = 3.0) -> sa
         names = _defined(program)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return sandbox.Verdict(False, type(error).__name__)
-    functions = ", ".join(f"{name!r}: {name}" for name in names)
-    # The functions are taken before a name of the library can hide one of them.
+    # The sandbox defines the names that a test mentions. They are taken before the library can hide one of them.
     test = f"""\
-_FUNCTIONS = {{{functions}}}
+_MENTIONED = lambda: [{", ".join(names)}]
+_FUNCTIONS = {{name: globals()[name] for name in {names!r} if name in globals()}}
 {_library().replace(_FUTURE, "")}
 SOURCE = {source!r}
 BEFORE = {before!r}
