@@ -13,6 +13,7 @@ from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 from codegemma_lsp.engines.protocol import Options
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.models.store import stored_path
+from codegemma_lsp.settings.guarded import TRUST_VARIABLE
 
 # On CI the same examples each time; elsewhere new ones.
 settings.register_profile("ci", derandomize=True)
@@ -49,6 +50,7 @@ def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("CODEGEMMA_CACHE", str(folder / "cache"))
         patch.setenv("CODEGEMMA_HOST", str(folder / "host"))
         patch.setenv("CODEGEMMA_SHARE_MODEL", "false")  # no test finds what another has loaded, or leaves a process
+        patch.setenv(TRUST_VARIABLE, "1")  # as the plugins do
         patch.setenv("HF_HOME", str(folder / "hub"))
         yield
 
