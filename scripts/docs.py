@@ -23,7 +23,7 @@ def settings_table() -> str:
     rows = ["| setting | default | |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = Settings.model_validate({}).model_dump(mode="json")[name]
-        shown = {True: "true", False: "false"}.get(default, default) if isinstance(default, bool) else default
+        shown = default if isinstance(default, str) and default else json.dumps(default)
         rows.append(f"| `{field.alias}` | `{shown}` | {field.description} |")
     return "\n".join(rows) + "\n"
 

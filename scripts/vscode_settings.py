@@ -10,7 +10,7 @@ from typing import Any
 from codegemma_lsp.settings import SECTION, Settings
 
 PACKAGE = Path(__file__).resolve().parents[1] / "editors" / "vscode" / "package.json"
-_MACHINE = frozenset({"model", "chatModel", "allowPlainHttp", "shareModel"})
+_MACHINE = frozenset({"model", "chatModel", "adapter", "adapters", "allowPlainHttp", "shareModel"})
 """The settings that a workspace's own files can never set."""
 OWN: dict[str, dict[str, Any]] = {
     "serverPath": {
@@ -68,7 +68,7 @@ def _ordered(names: Iterable[str], known: dict[str, dict[str, Any]]) -> dict[str
 def _property(name: str, about: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in about:
         about = {**schema["$defs"][about["$ref"].rsplit("/", 1)[-1]], **about}
-    kept = ("type", "default", "enum", "items", "minimum", "maximum", "minLength")
+    kept = ("type", "default", "enum", "items", "additionalProperties", "minimum", "maximum", "minLength")
     return {
         **{key: about[key] for key in kept if key in about},
         "scope": "machine" if name in _MACHINE else "window",

@@ -189,6 +189,40 @@ def test_what_each_arm_shows(shop: Path, tmp_path: Path) -> None:
     assert "return self.seats - guests" in shown(Arm.ORACLE)
 
 
+RATES = """\
+def shipping_rate(weight, distance, express):
+    base = weight * RATE_PER_KILO + distance * RATE_PER_KILOMETRE
+    surcharge = EXPRESS_SURCHARGE if express else 0
+    discount = VOLUME_DISCOUNT if weight > VOLUME_LIMIT else 0
+    return base + surcharge - discount
+"""
+INVOICE = """\
+def invoice_rate(weight, distance, express):
+    base = weight * RATE_PER_KILO + distance * RATE_PER_KILOMETRE
+    surcharge = EXPRESS_SURCHARGE if express else 0
+    <CURSOR>
+"""
+
+
+@pytest.mark.parametrize(("project", "found"), [("", True), ("shop/", True), ("other/", False)])
+def test_similar_code_is_looked_for_in_the_tasks_project(tmp_path: Path, project: str, found: bool) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "rates.py").write_text(RATES)
+    prefix, _, suffix = INVOICE.partition("<CURSOR>")
+    task = Task(
+        id="1",
+        split="line",
+        prefix=prefix,
+        suffix=suffix,
+        middle="",
+        path="invoice.py",
+        folder=str(tmp_path),
+        project=project,
+    )
+    taken = selection(task, Arm.SIMILAR, ScriptedEngine(), Settings()).taken
+    assert any("VOLUME_DISCOUNT" in one.piece.text for one in taken) is found
+
+
 def test_a_project_is_of_one_half_for_ever() -> None:
     assert {half_of(Path("/a/smolagents")), half_of(Path("/b/smolagents"))} == {Half.LOOK}
     assert half_of(Path("mcp")) is Half.REPORT

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from codegemma_lsp.benchmarks.infilling import confidence, report, sandbox
+from codegemma_lsp.benchmarks.infilling import confidence, report
 from codegemma_lsp.benchmarks.infilling.answers import Answer, Mode, answer, mode_for
 from codegemma_lsp.benchmarks.infilling.arms import other_files
 from codegemma_lsp.benchmarks.infilling.bench import Plan, carry_out, pick
@@ -51,40 +51,6 @@ def test_spans_and_picked_tasks_repeat_by_seed() -> None:
     assert spans == humaneval_tasks(Split.RANDOM_SPAN, seed=1) != humaneval_tasks(Split.RANDOM_SPAN, seed=2)
     assert pick(spans, 5, 3) == pick(spans, 5, 3) != pick(spans, 5, 4)
     assert pick(spans, None, 0) == spans
-
-
-@pytest.mark.parametrize(
-    ("program", "verdict"),
-    [
-        ("assert sum([1, 2]) == 3", ""),
-        ("print('hello')", ""),
-        ("assert False", "AssertionError"),
-        ("def f(:", "SyntaxError"),
-        ("raise SystemExit(0)", "SystemExit"),
-        ("import os\nos._exit(0)", "killed"),
-        ("while True:\n    pass", "timeout"),
-        ("x = 'a' * 10 ** 10", "MemoryError"),
-        ("def f():\n    f()\nf()", "RecursionError"),
-        ("open('written', 'w')", "PermissionError"),
-        ("import socket\nsocket.socket()", "PermissionError"),
-        ("import subprocess\nsubprocess.run(['true'])", "PermissionError"),
-        ("import os\nos.remove(__import__('tempfile').__file__)", "PermissionError"),
-        ("import sqlite3\nsqlite3.connect('made.db')", "PermissionError"),
-        ("import multiprocessing.util as u\nu.spawnv_passfds(b'/bin/true', [b'true'], [])", "TypeError"),
-        ("from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: int", ""),
-        ("import asyncio\nasync def f():\n    pass\nasyncio.run(f())", ""),
-        ("import os\nopen(os.devnull, 'w').write('x')\nos.environ['A'] = '1'", ""),
-    ],
-)
-def test_the_sandbox(program: str, verdict: str) -> None:
-    judged = sandbox.run(program, seconds=1.0 if verdict == "timeout" else 10.0)
-    assert (judged.passed, judged.reason) == (verdict == "", verdict)
-
-
-def test_a_program_cannot_say_that_it_passed() -> None:
-    told = "import os, sys\nfor a in sys.argv:\n    os.write(3, a.encode())\nos._exit(0)"
-    assert not sandbox.run(told).passed
-    assert not sandbox.run(told.replace("3", "5")).passed
 
 
 LINE = Task(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
+import json
 import os
 import random
 import statistics
@@ -280,6 +281,22 @@ async def test_settings_come_by_workspace_configuration() -> None:
         client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
         await completes_until(client, lambda: client.completed[-1].reason == "suggestions are off")
         assert await client.complete(len(client.document.text), explicit=True) == []
+
+
+async def test_a_hostile_workspace_sets_no_model(tmp_path: Path) -> None:
+    """As with an editor that applies a repository's settings unasked, at the start and later."""
+    pipe = tmp_path / "model.gguf"
+    os.mkfifo(pipe)
+    theirs = {"model": str(pipe), "allowPlainHttp": True}
+    (tmp_path / ".neoconf.json").write_text(json.dumps({"codegemma": theirs}))
+    async with serving(theirs, root=tmp_path.as_uri()) as client:
+        client.workspace_did_change_configuration(types.DidChangeConfigurationParams({**theirs, "maxTokens": 9}))
+        client.open("def add(a, b):\n    return ")
+        await client.complete(len(client.document.text), explicit=True)
+        told = " ".join(client.messages)
+        assert "model is left out" in told
+        assert "allowPlainHttp is left out" in told
+        assert all(status.message.startswith(("Ready", "Loading")) for status in client.statuses)
 
 
 @pytest.mark.parametrize(

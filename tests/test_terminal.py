@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 from rich.console import Console
+from typer.testing import CliRunner
 
 from codegemma_lsp.chat import Proposal, RequestRefused
 from codegemma_lsp.cli import source_files
+from codegemma_lsp.cli.app import app
 from codegemma_lsp.cli.source_files import BadPosition, NotWritten
 from codegemma_lsp.cli.terminal import Terminal, difference, parse_lines
 from codegemma_lsp.cli.user_data import load_conversation
-from codegemma_lsp.document import Edit, Span
+from codegemma_lsp.document import NOT_OPEN, Document, Edit, Span
 from codegemma_lsp.models.packaged import NotPackaged, packaged_path
+from codegemma_lsp.session.conversations import Conversations
 from codegemma_lsp.settings import Settings
 
 try:
@@ -197,3 +200,39 @@ def test_slash_commands_that_are_none(folder: Path) -> None:
             terminal.edit(str(folder / "shapes.py:1"), "/nonsense")
     finally:
         terminal.close()
+
+
+def test_tests_are_run_only_on_request(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = folder / "was_run"
+    (folder / "shapes.py").write_text(SOURCE)
+    tests = (
+        f"from pathlib import Path\nfrom shapes import area\n\n\ndef test_a():\n    Path({str(told)!r}).touch()\n"
+        "    assert area(0) == 0\n\n\ndef test_b():\n    assert area(1) == 1\n"
+    )
+
+    async def propose(*_: object) -> Proposal:
+        document = Document(uri=(folder / "test_shapes.py").as_uri(), text="", language="python", version=NOT_OPEN)
+        edit = Edit(Span(0, 0), tests)
+        return Proposal(document=document, region=edit.span, text=tests, edits=(edit,), label="", creates=True)
+
+    monkeypatch.setattr(Conversations, "propose", propose)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
+    plain = CliRunner().invoke(app, ["edit", "shapes.py:4", "/tests"])
+    assert "+def test_b():" in plain.stdout
+    assert not told.exists()
+    done = CliRunner().invoke(app, ["edit", "shapes.py:4", "/tests", "--run", "--apply"])
+    assert done.exit_code == 0
+    assert done.stderr == snapshot("""\
+codegemma-lsp: 1 of 2 new tests passes with pytest.
+codegemma-lsp: test_b fails and is left out: assert 3.141592653589793 == 1
+""")
+    assert told.exists()
+    assert "+def test_a():" in done.stdout
+    assert (folder / "test_shapes.py").read_text() == tests[: tests.index("\n\n\ndef test_b")] + "\n"
+
+
+def test_what_is_not_run(folder: Path) -> None:
+    done = run("edit", "shapes.py:4", "/doc", "--run", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "codegemma-lsp: --run runs the tests that /tests writes; leave it out, or write /tests.\n"

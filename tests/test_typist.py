@@ -25,6 +25,8 @@ from codegemma_lsp.benchmarks.typing.typed_files import (
     SourceFile,
     function_bodies,
     long_file,
+    long_project_files,
+    project_tasks,
     read,
     source_paths,
     task_of,
@@ -445,6 +447,23 @@ def test_files_made_by_programs_are_left_out(tmp_path: Path) -> None:
     mixed.write_bytes(b"x\r\n" * 100)
     good.write_text("x\n" * 100)
     assert [read(path, "javascript") is not None for path in (minified, mixed, good)] == [False, False, True]
+
+
+def test_a_project_is_typed_in_its_own_folder(tmp_path: Path) -> None:
+    """Other files of a project help only where the editor's workspace is the project's folder."""
+    body = "".join(f"    total = total * {number} + rate\n" for number in range(20))
+    source = "".join(f"def rate{number}(rate, total):\n{body}    return total\n\n\n" for number in range(6))
+    (tmp_path / "shop").mkdir()
+    for name in ("shop/till.py", "shop/cart.py", "short.py", "notes.md"):
+        (tmp_path / name).write_text(source if name.startswith("shop") else "x = 1\n")
+    tasks = project_tasks(tmp_path, 9, 80)
+    assert sorted(task.uri for task in tasks) == [f"{tmp_path.as_uri()}/shop/{name}.py" for name in ("cart", "till")]
+    assert all(task.text == source and task.typed in source for task in tasks)
+    assert tasks == project_tasks(tmp_path, 9, 80)
+    assert [file.name for file in long_project_files(tmp_path)] == ["shop/cart.py", "shop/till.py"]
+    assert opened_file(long_project_files(tmp_path)[0]).uri == f"{tmp_path.as_uri()}/shop/cart.py"
+    with pytest.raises(RuntimeError, match=r"There is no file with several functions in .*; name another folder"):
+        long_project_files(tmp_path / "gone")
 
 
 async def test_openings_are_measured_where_bodies_are_missing() -> None:

@@ -6,6 +6,8 @@ from codegemma_lsp.chat.apply_code import apply_code
 from codegemma_lsp.chat.code import fenced
 from codegemma_lsp.chat.commit import commit_message
 from codegemma_lsp.chat.conversation import EXPLAIN, Conversation, ConversationStore, ask
+from codegemma_lsp.chat.generate import plain_answer
+from codegemma_lsp.chat.proposed_tests import report, run_tests, without_failed
 from codegemma_lsp.chat.references import (
     around_reference,
     file_reference,
@@ -38,8 +40,12 @@ __all__ = [
     "fenced",
     "file_reference",
     "parse_command",
+    "plain_answer",
     "propose",
+    "report",
+    "run_tests",
     "selection_reference",
     "symbol_reference",
+    "without_failed",
     "written_in",
 ]

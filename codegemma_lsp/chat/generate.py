@@ -10,7 +10,7 @@ from enum import Enum, auto
 from codegemma_lsp.chat.types import ChatContext, RequestRefused
 from codegemma_lsp.context import Hidden, hidden
 from codegemma_lsp.engines.protocol import Generation, OnText, Priority, Request, Sampling
-from codegemma_lsp.prompt import ChatImpossible, Message, Prompt, build_chat
+from codegemma_lsp.prompt import ChatImpossible, Message, Prompt, Role, build_chat
 
 _DRAFTS = 4
 """The factor by which more tokens are guessed at once than in a completion, because answers about code copy long parts
@@ -107,3 +107,9 @@ def _prompt(chat: ChatContext, messages: Sequence[Message], tokens: int, begun: 
     except ChatImpossible as error:
         raise RequestRefused(str(error)) from None
     return prompt, without_secrets
+
+
+async def plain_answer(chat: ChatContext, question: str) -> str:
+    """Returns the model's own answer to a question, with which evaluations compare. Raises what ``generated``
+    raises."""
+    return (await generated(chat, [Message(Role.USER, question)])).text

@@ -1,4 +1,4 @@
-"""``codegemma-lsp eval`` measures the quality of suggestions, and ``codegemma-lsp bench`` measures their speed."""
+"""``codegemma-lsp eval`` measures the quality of suggestions and edits, and ``codegemma-lsp bench`` measures speed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from codegemma_lsp.extras import install_command
 from codegemma_lsp.models import BUNDLED
 from codegemma_lsp.settings import Settings
 
-evaluation = typer.Typer(help="Evaluate suggestions.", no_args_is_help=True)
+evaluation = typer.Typer(help="Evaluate suggestions and edits.", no_args_is_help=True)
 
 EVAL_SETTINGS = ("batchTokens=512",)
 """Settings for eval. A batch may be long, because no request is cancelled, and answers do not depend on it."""
@@ -188,6 +188,58 @@ def quiet(
         raise Failure(sentence(error)) from None
 
 
+@evaluation.command()
+def edits(
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="A chat model's name or path. May be repeated.", autocompletion=model_names),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Kind of tasks: fix-whole, fix-message, fix-line, instruct, doc, tests, blank or question. The default"
+            " is all. May be repeated."
+        ),
+    ] = None,
+    half: Annotated[str, typer.Option(help="The half of the tasks: look, report or both.")] = "both",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Also judge the model's own answers to the code and the words.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of tasks of each kind.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed for drawing tasks and mistakes.")] = 0,
+    settings: Settings_ = None,
+    results: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the result of each task.")
+    ] = None,
+    summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summaries as JSON.")] = None,
+) -> None:
+    """Ask for fixes, edits, documentation, tests and answers, and judge them by programs and checks."""
+    with _needs("eval"):
+        from codegemma_lsp.benchmarks.cross_file.tasks import Half
+        from codegemma_lsp.benchmarks.edits import command
+        from codegemma_lsp.benchmarks.edits.tasks import Kind
+        from codegemma_lsp.benchmarks.infilling import command as infilling_command
+    if wrong := next((name for name in kind or [] if name not in list(Kind)), None):
+        raise Usage(f"There is no kind {wrong}; choose one of {', '.join(Kind)}.")
+    if half not in list(Half):
+        raise Usage(f"There is no half {half}; choose one of {', '.join(Half)}.")
+    pairs = [*EVAL_SETTINGS, *(settings or ())]
+    try:
+        options = command.EditsOptions(
+            settings=[read_settings(name, pairs, chat=True, alone=True) for name in model or [BUNDLED]],
+            kinds=[one for one in Kind if not kind or one in kind],
+            half=Half(half),
+            raw=raw,
+            limit=limit,
+            seed=seed,
+            results=results,
+            summary=summary,
+        )
+        command.evaluate(options)
+    except infilling_command.ERRORS as error:
+        raise Failure(sentence(error)) from None
+
+
 TypistToo = Annotated[
     bool | None,
     typer.Option(help="Measure a typist who accepts what is right. Naming --typist or --replay runs only that."),
@@ -245,6 +297,10 @@ def bench_command(
         int | None,
         typer.Option(min=2, help="Only type in so many windows at once, through the host and with a process each."),
     ] = None,
+    project: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Only type in this folder's files, with and without its other files."),
+    ] = None,
     settings: Settings_ = None,
     summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON.")] = None,
     picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Plot the figures.")] = None,
@@ -255,18 +311,19 @@ def bench_command(
     options = command.BenchOptions(
         settings=_bench_settings(model, settings),
         typist=typist if typist is not None else not replay,
-        replay=replay if replay is not None else not typist,
+        replay=(replay if replay is not None else not typist) and project is None,
         rhythms=rhythm or list(Rhythm),
         languages=language or (),
         sessions=sessions,
         keys=keys,
         seed=seed,
-        baseline=baseline and peer and windows is None,
+        baseline=baseline and peer and windows is None and project is None,
         mechanics=mechanics,
         lengths=lengths,
         chats=chats,
         throughput=throughput,
         windows=windows,
+        project=project,
         summary=summary,
         picture=picture,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,6 +83,9 @@ def edit_command(
         typer.Argument(metavar="FILE[:FIRST-LAST]", help="The lines to rewrite, counted from 1, or the whole file."),
     ],
     instruction: Annotated[str, typer.Argument(help="What to change, or /fix, /doc or /tests.")],
+    run: Annotated[
+        bool, typer.Option("--run", help="With /tests: run the tests in a copy of the project, and keep what passes.")
+    ] = False,
     apply: Annotated[bool, typer.Option("--apply", help="Also write the file.")] = False,
     model: ChatModel = None,
     settings: Settings_ = None,
@@ -89,9 +93,12 @@ def edit_command(
     """Rewrite lines of a file with the chat model, and print the difference."""
     from codegemma_lsp.cli.terminal import ERRORS, Terminal
 
+    if run and not re.match(r"\s*/tests\b", instruction):
+        raise Usage("--run runs the tests that /tests writes; leave it out, or write /tests.")
     terminal = Terminal(read_settings(model, settings, chat=True), plain_console(), Path.cwd())
     try:
         proposal = terminal.edit(lines, instruction)
+        proposal = terminal.run_tests(proposal) if run else proposal
         terminal.print_diff(proposal)
         if apply:
             terminal.apply(proposal)

@@ -42,6 +42,7 @@ from codegemma_lsp.engines.selection import select_completion
 from codegemma_lsp.prompt import BudgetTooSmall
 from codegemma_lsp.session.completions import why_off
 from codegemma_lsp.settings import OtherFilesFrom, Settings
+from codegemma_lsp.settings.adapters import with_adapter
 from codegemma_lsp.syntax import LANGUAGES, find_language, language_name
 
 log = logging.getLogger(__name__)
@@ -317,7 +318,7 @@ def _other_files(query: Query, engine: Engine, settings: Settings) -> Selection:
 
 
 def _loaded(settings: Settings) -> Engine:
-    selection = select_completion(settings)
+    selection = select_completion(with_adapter(settings, [Path.cwd()]))
     log.info("loading %s, from %s", selection.choice.sentence, selection.settings.model)
     return engines.load(selection.settings)
 

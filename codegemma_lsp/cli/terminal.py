@@ -26,6 +26,9 @@ from codegemma_lsp.chat import (
     RequestRefused,
     Target,
     parse_command,
+    report,
+    run_tests,
+    without_failed,
 )
 from codegemma_lsp.cli import source_files, user_data
 from codegemma_lsp.cli.common import is_quiet, remark, say
@@ -98,6 +101,17 @@ class Terminal:
             raise RequestRefused(f"/{action} changes nothing; ask it in codegemma-lsp chat.")
         target = self._target(lines).with_instruction(rest)
         return self._runner.run(self.conversations.propose(action or Action.EDIT, target, lambda _: None))
+
+    def run_tests(self, proposal: Proposal) -> Proposal:
+        """Runs proposed tests, says what became of them, and returns those that pass. Raises ``ERRORS``."""
+        root = self.conversations.root_of(proposal.document)
+        run = self._runner.run(run_tests(proposal, root))
+        kept = without_failed(proposal, run)
+        for sentence in report(run, kept):
+            remark(sentence)
+        if kept is None:
+            raise RequestRefused("No new test passes, so none is proposed; ask again, or leave out --run.")
+        return kept
 
     def apply(self, proposal: Proposal) -> Path:
         """Writes a proposal and returns its path. Raises ``NotWritten``."""

@@ -47,6 +47,7 @@ def load(
     """
     from codegemma_lsp.engines.protocol import Options
 
+    _check_adapter(settings)
     if is_url(settings.model):
         from codegemma_lsp.engines.backends.openai import OpenAIEngine
 
@@ -64,9 +65,20 @@ def load(
         infill_format=settings.infill_format,
         kv_cache=settings.kv_cache,
         saved_mb=settings.saved_prompts_mb,
+        adapter=Path(settings.adapter).expanduser() if settings.adapter else None,
     )
     path = model_path(settings.model)
     return _kind(path)(path, options, on_progress, gate)
+
+
+def _check_adapter(settings: Settings) -> None:
+    """Raises ``ModelUnusable`` if the model can have no adapter."""
+    if settings.adapter and is_url(settings.model):
+        raise ModelUnusable(
+            "On a server, an adapter is a model: write its name after # in the setting model, and empty adapter."
+        )
+    if settings.adapter and model_path(settings.model).is_dir():
+        raise ModelUnusable("An adapter needs a model in a GGUF file; choose one, or empty the setting adapter.")
 
 
 def find(settings: Settings) -> Found:

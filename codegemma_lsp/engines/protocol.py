@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from codegemma_lsp.prompt import InfillFormat, Prompt, Tokenizer
@@ -80,7 +81,7 @@ class Options:
     ``batch_tokens`` is the number of prompt tokens that are prefilled at a time; a cancelled batch must be repeated.
     ``threads`` are the processor threads for generation and ``batch_threads`` those for prefill. 0 means the number
     that was fastest when the model was loaded, or half of the processors for transformers. ``saved_mb`` is how many
-    megabytes of prompts that left the cache are kept at most.
+    megabytes of prompts that left the cache are kept at most. ``adapter`` is a GGUF file with a LoRA adapter.
     """
 
     context_tokens: int = 2048
@@ -92,6 +93,7 @@ class Options:
     kv_cache: KvCache = KvCache.F16
     saved_mb: int = 0
     gpu_layers: int = -1
+    adapter: Path | None = None
 
 
 OnProgress: TypeAlias = Callable[[float], bool]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from codegemma_lsp.engines.protocol import ModelNotFound
 from codegemma_lsp.models import CHAT_SLOTS, Choice, ModelError, chat_model, completion_model
@@ -33,11 +34,14 @@ def select_completion(settings: Settings) -> Selection:
         choice = completion_model(settings.model, settings.context_tokens, settings.slots)
     except ModelError as error:
         raise ModelNotFound(str(error)) from None
+    if settings.adapter and not Path(settings.adapter).expanduser().is_absolute():
+        raise ModelNotFound(f"The setting adapter is {settings.adapter!r}; write the whole path of the adapter.")
     return Selection(choice, settings.model_copy(update={"model": _place(choice, "model")}))
 
 
 def select_chat(settings: Settings) -> Selection:
-    """Returns the chat model, with the chat's own context size. Raises ``ModelNotFound`` as ``select_completion``
+    """Returns the chat model, with the chat's own context size and without an adapter, which is made for infilling.
+    Raises ``ModelNotFound`` as ``select_completion``
     does."""
     try:
         completion = completion_model(settings.model, settings.context_tokens, settings.slots).model
@@ -55,6 +59,7 @@ def select_chat(settings: Settings) -> Selection:
         "context_tokens": settings.chat_context_tokens,
         "slots": CHAT_SLOTS,
         "saved_prompts_mb": 0,
+        "adapter": "",
     }
     return Selection(choice, settings.model_copy(update=changes))
 
@@ -79,6 +84,7 @@ def _exists(choice: Choice) -> bool:
 LOADED_BY = frozenset(
     {
         "model",
+        "adapter",
         "allow_plain_http",
         "infill_format",
         "context_tokens",

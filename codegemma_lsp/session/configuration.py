@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from codegemma_lsp.settings import Settings, section
 from codegemma_lsp.settings.sources import settings_from, without_effect
+from codegemma_lsp.settings.workspace_files import without_workspace_settings
 
 
 class Configuration:
@@ -13,12 +16,14 @@ class Configuration:
 
     Initialization options also say what the client can do. ``asks_instruction`` means that it can ask its user for an
     instruction, ``grows_suggestions`` that it can draw more of a suggestion that is on the screen, and
-    ``finds_definitions`` that it can ask other language servers where names are defined.
+    ``finds_definitions`` that it can ask other language servers where names are defined. ``folders`` are those of the
+    workspace, whose own files cannot set what is loaded or where prompts go.
     """
 
     def __init__(self) -> None:
         self.settings = Settings()
         self.asks_instruction = self.grows_suggestions = self.finds_definitions = False
+        self.folders: Sequence[Path] = ()
         self._initial: dict[str, Any] = {}
         self._sent: object = None
         self._reported: tuple[str, ...] = ()
@@ -35,12 +40,13 @@ class Configuration:
         """Takes settings over those of initialization. A null removes what initialization set. Returns a sentence for
         each problem.
 
-        A problem of the environment or of the user's file, or a setting without effect, is returned only if the last
-        call did not return it.
+        A problem of the environment or of the user's file, a setting of the workspace, or one without effect is
+        returned only if the last call did not return it.
         """
         self._sent = raw
-        self.settings, problems, below = settings_from({**self._initial, **section(raw)})
-        remarks = (*below, *without_effect(self.settings))
+        own, refused = without_workspace_settings({**self._initial, **section(raw)}, self.folders)
+        self.settings, problems, below = settings_from(own)
+        remarks = (*refused, *below, *without_effect(self.settings))
         fresh = tuple(remark for remark in remarks if remark not in self._reported)
         self._reported = remarks
         return (*problems, *fresh)

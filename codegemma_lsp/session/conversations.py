@@ -118,9 +118,13 @@ class Conversations:
         opened = {file_path(uri): document for uri, document in self._documents().items()}
         return Workspace(self.folders, lambda path: opened.get(path))
 
-    def _project(self, document: Document) -> Project:
+    def root_of(self, document: Document) -> Path:
+        """Returns the folder of the workspace that has a document, or else the document's own folder."""
         file = file_path(document.uri)
-        root = next((folder for folder in self.folders if file.is_relative_to(folder)), file.parent)
+        return next((folder for folder in self.folders if file.is_relative_to(folder)), file.parent)
+
+    def _project(self, document: Document) -> Project:
+        root = self.root_of(document)
         workspace = replace(self.workspace(), folders=(root,))
 
         def read(path: Path) -> Document | None:

@@ -29,6 +29,7 @@ from codegemma_lsp.session.other_files import OtherFiles, Place
 from codegemma_lsp.session.recent_edits import RecentEdits
 from codegemma_lsp.session.usage import Usage
 from codegemma_lsp.settings import OtherFilesFrom, Settings
+from codegemma_lsp.settings.adapters import with_adapter
 from codegemma_lsp.usage import Store, state_folder
 
 
@@ -90,7 +91,7 @@ class Session:
 
     def take_folders(self, folders: tuple[Path, ...]) -> None:
         """Replaces the folders of the workspace."""
-        self.conversations.folders = folders
+        self.conversations.folders = self._configuration.folders = folders
         self.completions.other_files.forget_all()
         self._recent_edits.forget_all()
 
@@ -135,7 +136,8 @@ class Session:
     async def load(self) -> None:
         """Loads the model of the current settings, unless it is loaded. Never raises: a failure becomes a status."""
         # The first plan would otherwise wait for the library that finds secrets.
-        await asyncio.gather(self.manager.load(self.settings), asyncio.to_thread(masked, "a first line"))
+        settings = with_adapter(self.settings, self.conversations.folders)
+        await asyncio.gather(self.manager.load(settings), asyncio.to_thread(masked, "a first line"))
 
     def _on_loaded(self) -> None:
         self.completions.on_loaded(self.settings)

@@ -58,6 +58,15 @@ class Settings(BaseModel):
         " interface. `auto` takes the model that `codegemma-lsp models use` set, or else the"
         " best installed one.",
     )
+    adapter: str = Field(
+        "",
+        description="LoRA adapter of the completion model: the absolute path of a GGUF file. On a server with OpenAI's"
+        " interface, an adapter is a model with a name of its own.",
+    )
+    adapters: dict[str, str] = Field(
+        {},
+        description="Adapters by the absolute path of the folder whose files they are for, in place of `adapter`.",
+    )
     allow_plain_http: bool = Field(
         False,
         description="Send prompts, and the key, unencrypted to a model's server on another machine, where its address"

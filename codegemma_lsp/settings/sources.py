@@ -1,6 +1,6 @@
 """The sources of settings, in this order: command line or editor, environment, the user's file, defaults.
 
-An editor and the command line pass their settings in. Nothing is read from a workspace. An invalid value in the
+An editor and the command line pass their settings in. Nothing is taken from a workspace. An invalid value in the
 environment or the file is reported in a sentence that names the variable or the file, and is left out.
 """
 

@@ -253,6 +253,6 @@ TRIAL = Trial(
     name="secrets",
     about="secrets planted everywhere: in no token of a prompt",
     unit="secrets",
-    weight=12,
+    weight=40,
     prepared=_prepared,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import sys
@@ -147,6 +149,27 @@ def test_a_wrong_setting_is_a_sentence_and_all_else_works(
         vim.until(lambda: f"codegemma: {sentence}" in vim.messages(), sentence)
         vim.ready()
         assert "traceback" not in vim.messages()
+
+
+UNASKED = """{ settings = vim.json.decode(table.concat(vim.fn.readfile(FOLDER .. "/.neoconf.json"))).codegemma }"""
+"""What a plugin does that applies the settings of a repository."""
+
+
+def test_a_hostile_workspace_sets_no_model(checkout: Path, tmp_path: Path) -> None:
+    set_up(checkout)
+    folder = tmp_path / "work"
+    write(folder, "a.py")
+    (folder / ".git").mkdir()
+    os.mkfifo(folder / "model.gguf")
+    theirs = {"model": str(folder / "model.gguf"), "allowPlainHttp": True}
+    (folder / ".neoconf.json").write_text(json.dumps({"codegemma": theirs}))
+    (folder / ".nvim.lua").write_text("vim.g.their_code_was_run = true")
+    setup = UNASKED.replace("FOLDER", json.dumps(str(folder)))
+    with as_described(checkout, folder, "a.py", setup, BARE_PATH) as vim:
+        vim.until(lambda: "model is left out, because" in vim.messages(), "the model is refused")
+        vim.ready()
+        assert "allowPlainHttp is left out, because" in vim.messages()
+        assert vim.lua("vim.g.their_code_was_run") is None
 
 
 @pytest.fixture

@@ -32,7 +32,16 @@ def test_the_extensions_settings_are_the_servers() -> None:
     assert groups == configuration(), "run python scripts/vscode_settings.py"
     written = properties(groups)
     assert package["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"] == list(written)
-    of_machine = ("serverPath", "installSource", "model", "chatModel", "allowPlainHttp", "shareModel")
+    of_machine = (
+        "serverPath",
+        "installSource",
+        "model",
+        "chatModel",
+        "adapter",
+        "adapters",
+        "allowPlainHttp",
+        "shareModel",
+    )
     assert all(written[f"codegemma.{name}"]["scope"] == "machine" for name in of_machine)
 
 
@@ -294,6 +303,16 @@ def test_an_untrusted_workspace_has_suggestions_only_and_sets_nothing(browser: A
         frame.fill("#question", "Hello")
         frame.press("#question", "Enter")
         code.until(lambda: frame.locator(".problem", has_text="trust it").count(), "why there is no answer")
+
+
+@needs_vscode
+def test_a_hostile_workspace_that_is_trusted_sets_no_model(browser: Any, tmp_path: Path) -> None:
+    with vscode(browser, tmp_path, launcher(tmp_path)) as code:
+        (code.folder / ".vscode").mkdir()
+        os.mkfifo(code.folder / "model.gguf")
+        theirs = {"codegemma.model": str(code.folder / "model.gguf"), "codegemma.serverPath": "/no/such/program"}
+        (code.folder / ".vscode" / "settings.json").write_text(json.dumps(theirs))
+        assert suggested(code, "a.py")
 
 
 def nothing_installed(folder: Path) -> dict[str, str]:

@@ -122,5 +122,6 @@ def _task(root: Path, path: str, text: str, line: int, column: int, need: Need |
         path=f"{root.name}/{path}",
         one_line=True,
         folder=str(root.parent.absolute()),
+        project=f"{root.name}/",
         needed=() if need is None else tuple(name for name in (need.owner, need.member) if name),
     )

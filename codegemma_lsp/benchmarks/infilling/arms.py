@@ -60,7 +60,7 @@ def selection(task: Task, arm: Arm, engine: Engine, settings: Settings) -> Selec
             yield from definitions_of(task.needed, cursor, files)
 
     def search(names: Collection[str], limit: int) -> Sequence[Hit]:
-        return _indexed(root, task.path.partition("/")[0]).search(names, limit)
+        return _indexed(root, task.project).search(names, limit)
 
     similar = similar_code(search)
     sources = {
@@ -75,9 +75,9 @@ def selection(task: Task, arm: Arm, engine: Engine, settings: Settings) -> Selec
 
 @lru_cache(maxsize=8)
 def _indexed(root: Path, project: str) -> Index:
-    """Returns an index in memory of one project in a folder."""
+    """Returns an index in memory of one project in a folder, or of the whole folder."""
     index = Index(None, root)
-    update(index, DiskFiles(root=root, workspace=Workspace((root,), lambda _: None)), below=f"{project}/")
+    update(index, DiskFiles(root=root, workspace=Workspace((root,), lambda _: None)), below=project)
     return index
 
 

@@ -79,7 +79,7 @@ def _setup(plan: Plan, engine: Engine) -> Setup:
     settings = _in_own_order(plan.settings, engine)
     reference = isinstance(engine, ReferenceEngine)
     mode = mode_for(engine, plan.raw)
-    unused = _NO_ANSWER | ({"layout", "heal"} if mode is Mode.PREFIX else set())
+    unused = NO_ANSWER | ({"layout", "heal"} if mode is Mode.PREFIX else set())
     return Setup(
         engine=type(engine).__name__.removesuffix("Engine").lower(),
         model=settings.model if settings.model in PACKAGED else engine.name,
@@ -103,7 +103,7 @@ def _in_own_order(settings: Settings, engine: Engine) -> Settings:
     return settings if has_order else settings.model_copy(update={"layout": Layout.PSM})
 
 
-_NO_ANSWER = {
+NO_ANSWER = {
     "model",
     "allow_plain_http",
     "share_model",

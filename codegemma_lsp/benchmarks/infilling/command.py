@@ -17,6 +17,7 @@ from codegemma_lsp.benchmarks.infilling.folder import folder_tasks, with_other_f
 from codegemma_lsp.benchmarks.infilling.humaneval import humaneval_tasks
 from codegemma_lsp.benchmarks.infilling.run import Result, Setup, read
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Split, after_indentation
+from codegemma_lsp.benchmarks.sandbox import judging
 from codegemma_lsp.files import BadOutput, cache_folder, check_folder, check_picture, check_writable
 from codegemma_lsp.models.packaged import NotPackaged
 from codegemma_lsp.prompt import BudgetTooSmall, Layout
@@ -58,6 +59,8 @@ def evaluate(options: EvalOptions) -> None:
     console = wide_console()
     console.print(report.table(summaries))
     console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False)
+    if any(task.test for plan in plans for task in plan.tasks):
+        console.print(f"Programs ran behind: {judging.walls()}", soft_wrap=True, highlight=False)
     if options.picture is not None:
         report.plot(summaries, options.picture)
     if options.confidence is not None:

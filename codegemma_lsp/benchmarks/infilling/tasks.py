@@ -25,8 +25,9 @@ class Task:
     ``whole_lines`` means that all three end at line ends, but for a prefix that ends after the first line's indentation
     (``after_indentation``), and ``one_line`` that only one line is asked for. ``test`` is
     the code to run after the program, or "" if an answer is only compared. ``path`` is the file's name that the model
-    sees. ``arm`` names what it may see of other files in ``folder``, or is "" for nothing. ``needed`` are the names of
-    other files that the right answer uses, if they are known.
+    sees. ``arm`` names what it may see of other files in ``folder``, or is "" for nothing; similar code is looked for
+    below ``project``, a path in it that ends with a slash, or "" for all of it. ``needed`` are the names of other files
+    that the right answer uses, if they are known.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Task:
     whole_lines: bool = False
     one_line: bool = False
     folder: str = ""
+    project: str = ""
     arm: str = ""
     needed: tuple[str, ...] = ()
 

@@ -47,7 +47,8 @@ class BenchOptions:
     ``typist`` and ``replay`` say what is measured, and ``throughput`` that nothing else is. ``sessions`` is the number
     of sessions that are typed or played. ``keys`` is about how many keys are typed in each, and the maximum number that
     is played. ``languages`` are the typist's. ``windows`` is in how many windows is typed; if it is set, nothing else
-    is measured. ``mechanics``, ``lengths`` and ``chats`` belong to the replay.
+    is measured. ``project`` is a folder whose files the typist types, with and without its other files. ``mechanics``,
+    ``lengths`` and ``chats`` belong to the replay.
     """
 
     settings: Settings
@@ -64,6 +65,7 @@ class BenchOptions:
     chats: bool
     throughput: bool
     windows: int | None
+    project: Path | None
     summary: Path | None
     picture: Path | None
 
@@ -160,6 +162,7 @@ async def _measure(options: BenchOptions, found: report.Findings, on_progress: O
             seed=options.seed,
             languages=options.languages,
             baseline=options.baseline,
+            project=options.project,
         )
         await run_typist(request, found.typist, on_progress)
     if options.replay:

@@ -47,9 +47,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedFile:
-    """A file without some function bodies, and the places where they are missing, in the order of ``_PLACES``."""
+    """A file without some function bodies, and the places where they are missing, in the order of ``_PLACES``. ``uri``
+    is where it is."""
 
-    name: str
+    uri: str
     language: str
     text: str
     places: tuple[Place, ...]
@@ -72,12 +73,12 @@ def opened_file(file: SourceFile) -> OpenedFile:
         )
         for body in chosen
     )
-    return OpenedFile(name=file.name, language=file.language, text=text, places=places)
+    return OpenedFile(uri=f"{file.folder}/{file.name}", language=file.language, text=text, places=places)
 
 
 async def measure_openings(system: SuggestingSystem, file: OpenedFile, others: Sequence[TypingTask]) -> Openings:
     """Measures a system that was just started. Raises ``RuntimeError`` if it failed."""
-    document = Document(uri=f"file:///workspace/{file.name}", text=file.text, language=file.language, version=1)
+    document = Document(uri=file.uri, text=file.text, language=file.language, version=1)
     cold, jump = file.places
     writer = _Writer(system)
     began = time.perf_counter()
@@ -86,9 +87,8 @@ async def measure_openings(system: SuggestingSystem, file: OpenedFile, others: S
     writer.move(jump)
     jump_ms = await writer.until_shown(jump, time.perf_counter())
     document = writer.document
-    for number, task in enumerate(others):
-        name = f"file:///workspace/other{number}/{task.name}"
-        await writer.open(Document(uri=name, text=task.before + task.after, language=task.language, version=1))
+    for task in others:
+        await writer.open(Document(uri=task.uri, text=task.before + task.after, language=task.language, version=1))
         there = Place(len(task.before), task.typed)
         writer.move(there)
         await writer.until_shown(there, time.perf_counter())

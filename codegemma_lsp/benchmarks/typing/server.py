@@ -17,7 +17,7 @@ from pygls.lsp.client import LanguageClient
 
 from codegemma_lsp.benchmarks.typing.replay import Counters, Record
 from codegemma_lsp.benchmarks.typing.screen import Shown
-from codegemma_lsp.benchmarks.typing.typist import Amount, Part
+from codegemma_lsp.benchmarks.typing.typist import WORKSPACE, Amount, Part
 from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
 
 SERVER = "codegemma-lsp"
@@ -38,10 +38,12 @@ class CodegemmaServer:
         module: str = "codegemma_lsp",
         grows_suggestions: bool = False,
         environment: Mapping[str, str] | None = None,
+        folder: str = WORKSPACE,
     ) -> None:
         """Prepares the process. ``module`` runs the server; ``loop_profiler`` also measures its event loop.
         ``grows_suggestions`` means that the client can draw suggestions that grow, as the plugins can.
-        ``environment`` has variables for it."""
+        ``environment`` has variables for it, and ``folder`` is the URI of the workspace."""
+        self._folder = folder
         self._environment = {**_without_user_settings(), **(environment or {})}
         self.name, self._settings, self._module = name, dict(settings), module
         self._grows_suggestions = grows_suggestions
@@ -72,7 +74,7 @@ class CodegemmaServer:
             general=types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind.Utf16])
         )
         params = types.InitializeParams(
-            capabilities, initialization_options=options, root_uri="file:///workspace", process_id=None
+            capabilities, initialization_options=options, root_uri=self._folder, process_id=None
         )
         try:
             async with asyncio.timeout(_READY_S):

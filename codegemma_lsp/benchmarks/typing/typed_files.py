@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
-from codegemma_lsp.benchmarks.typing.typist import TypingTask, keys_of
+from codegemma_lsp.benchmarks.infilling.folder import source_files
+from codegemma_lsp.benchmarks.typing.typist import WORKSPACE, TypingTask, keys_of
 from codegemma_lsp.document import Span
-from codegemma_lsp.syntax import Definition, definition_at, parse
+from codegemma_lsp.syntax import Definition, definition_at, find_language, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,48 @@ _NEAR = (0.7, 1.3)
 """The range of keys, relative to the wanted number, in which a body is typed to its end. A longer one is typed in
 part."""
 _FILES_LOOKED_AT = 40
+_FEWEST_BODIES, _LONG_FILES = 4, 3
+"""How many functions a file must have that is opened, and the number of the longest such files of a project."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
+    """A file that a person wrote, by its path in ``folder``, which is a URI."""
+
     name: str
     language: str
     text: str
+    folder: str = WORKSPACE
+
+
+def project_tasks(root: Path, count: int, keys: int, seed: int = 0) -> list[TypingTask]:
+    """Returns at most ``count`` tasks of about ``keys`` keys each, in different files of a project."""
+    files = list(_project_files(root))
+    random.Random(f"{seed}/project").shuffle(files)
+    with_bodies = ((file, bodies) for file in files if (bodies := _middle_bodies(file)))
+    return [task_of(file, _longest(file, bodies, keys), keys) for file, bodies in islice(with_bodies, count)]
+
+
+def _longest(file: SourceFile, bodies: Sequence[Span], keys: int) -> Span:
+    """Returns the longest body, or the first one that is long enough."""
+    return max(bodies, key=lambda body: min(_key_count(file, body), keys))
+
+
+def long_project_files(root: Path) -> list[SourceFile]:
+    """Returns the longest files of a project with several functions. Raises ``RuntimeError`` if there are none."""
+    files = sorted(_project_files(root), key=lambda file: file.text.count("\n"), reverse=True)
+    found = list(islice((file for file in files if len(function_bodies(file)) >= _FEWEST_BODIES), _LONG_FILES))
+    if not found:
+        raise RuntimeError(f"There is no file with several functions in {root}; name another folder.")
+    return found
+
+
+def _project_files(root: Path) -> Iterator[SourceFile]:
+    for path in source_files(root):
+        language = find_language("", path.name)
+        file = read(path, language.name) if language is not None else None
+        if file is not None:
+            yield replace(file, name=path.relative_to(root).as_posix(), folder=root.absolute().as_uri())
 
 
 def typing_tasks(
@@ -163,6 +200,7 @@ def task_of(file: SourceFile, body: Span, keys: int) -> TypingTask:
         before=text[: body.start],
         typed=text[body.start : end],
         after=text[end:],
+        folder=file.folder,
     )
 
 

@@ -20,6 +20,8 @@ from codegemma_lsp.benchmarks.typing.screen import Shown
 from codegemma_lsp.benchmarks.typing.sessions import GAP_MS, SPREAD, THINKING_MS, Act
 from codegemma_lsp.document import Document, Edit, Span
 
+WORKSPACE = "file:///workspace"
+"""The URI of a folder that does not exist, so that files in it are alone."""
 PAUSE_MS = 500.0
 """The number of milliseconds from which a gap between two keys is a pause."""
 GLANCE_MS = 300.0
@@ -46,13 +48,19 @@ class Amount(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypingTask:
-    """A file, and the part of it that is typed between ``before`` and ``after``."""
+    """A file, and the part of it that is typed between ``before`` and ``after``. ``folder`` is the URI of the folder in
+    which ``name`` is."""
 
     name: str
     language: str
     before: str
     typed: str
     after: str
+    folder: str = WORKSPACE
+
+    @property
+    def uri(self) -> str:
+        return f"{self.folder}/{self.name}"
 
     @property
     def text(self) -> str:
@@ -203,9 +211,7 @@ class Typist:
     async def type(self, task: TypingTask, system: SuggestingSystem, record: Record) -> TypedSession:
         """Types a task on a system. Raises ``RuntimeError`` if the system failed."""
         screen, factors, presses = record.screen, hesitations(task, self.seed), list[Press]()
-        document = Document(
-            uri="file:///workspace/" + task.name, text=task.before + task.after, language=task.language, version=1
-        )
+        document = Document(uri=task.uri, text=task.before + task.after, language=task.language, version=1)
         offset, end = len(task.before), len(task.before) + len(task.typed)
         await system.open(document, record)
         system.move(document, offset)

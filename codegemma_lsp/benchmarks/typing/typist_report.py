@@ -17,7 +17,7 @@ ROWS = (
     ("pause_p95_ms", "pause to suggestion, p95", "ms"),
     ("answered_pauses_share", "pauses with a suggestion", "%"),
     ("quiet_pauses_share", "pauses kept quiet", "%"),
-    ("cold_open_ms", "opening 2,000 lines to suggestion", "ms"),
+    ("cold_open_ms", "opening a long file to suggestion", "ms"),
     ("jump_ms", "jump to suggestion", "ms"),
     ("return_ms", "return to suggestion", "ms"),
     ("prefill_tokens_per_key", "prefill tokens a key", ""),

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from codegemma_lsp.benchmarks.typing.baseline import N_PREDICT, LlamaVim
 from codegemma_lsp.benchmarks.typing.baseline_completion import LlamaCompletion
-from codegemma_lsp.benchmarks.typing.openings import LINES, OTHERS, Openings, measure_openings, opened_file
+from codegemma_lsp.benchmarks.typing.openings import LINES, OTHERS, OpenedFile, Openings, measure_openings, opened_file
 from codegemma_lsp.benchmarks.typing.replay import Record
 from codegemma_lsp.benchmarks.typing.run import OnProgress, as_options, difference, fastest_threads
 from codegemma_lsp.benchmarks.typing.server import SERVER, CodegemmaServer
-from codegemma_lsp.benchmarks.typing.typed_files import long_file, typing_tasks
+from codegemma_lsp.benchmarks.typing.typed_files import long_file, long_project_files, project_tasks, typing_tasks
 from codegemma_lsp.benchmarks.typing.typist import SuggestingSystem, TypingTask, Typist
 from codegemma_lsp.benchmarks.typing.typist_summary import TypistFigures, figures, median_or_none, medians
 from codegemma_lsp.prompt import Family
-from codegemma_lsp.settings import Settings
+from codegemma_lsp.settings import OtherFilesFrom, Settings
 
+OWN_FILE_ONLY = "own file only"
+"""The name of codegemma-lsp without other files."""
 KEYS = 300
 """The number of keys in a session if none is given."""
 
@@ -27,7 +29,8 @@ KEYS = 300
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypistRequest:
     """What to measure. ``keys`` is the approximate number of keys in a session. No ``languages`` means all that are
-    installed. ``family`` is the model's."""
+    installed. ``family`` is the model's. With a ``project``, its files are typed, and codegemma-lsp with pieces of its
+    other files is compared with itself without them."""
 
     settings: Settings
     model: Path
@@ -37,6 +40,7 @@ class TypistRequest:
     seed: int
     languages: Sequence[str]
     baseline: bool
+    project: Path | None = None
 
 
 @dataclass
@@ -87,13 +91,31 @@ def _opening_medians(rounds: Sequence[Openings]) -> dict[str, float | None]:
 
 async def run_typist(asked: TypistRequest, found: TypistFindings, on_progress: OnProgress) -> None:
     """Fills ``found`` during the run. Raises ``RuntimeError`` if no file is installed, or if a system failed."""
-    tasks, found.missing = typing_tasks(asked.sessions, asked.keys, asked.seed, asked.languages)
-    if not tasks:
-        raise RuntimeError(" ".join(found.missing) or "There is no file to type; name another language.")
-    found.tasks = tasks
+    found.tasks = tasks = _tasks(asked, found)
     systems = await _systems(asked, tasks[0], on_progress)
     await _type_all(systems, tasks, asked.seed, found, on_progress)
     await _open_all(systems, asked, found, on_progress)
+
+
+def _tasks(asked: TypistRequest, found: TypistFindings) -> list[TypingTask]:
+    if asked.project is not None:
+        tasks = project_tasks(asked.project, asked.sessions, asked.keys, asked.seed)
+        if not tasks:
+            raise RuntimeError(f"There is no file to type in {asked.project}; name another folder.")
+        return tasks
+    tasks, found.missing = typing_tasks(asked.sessions, asked.keys, asked.seed, asked.languages)
+    if not tasks:
+        raise RuntimeError(" ".join(found.missing) or "There is no file to type; name another language.")
+    return tasks
+
+
+def _in_project(options: Mapping[str, Any], project: Path) -> list[Callable[[], SuggestingSystem]]:
+    folder = project.absolute().as_uri()
+    alone = {**options, "otherFiles": OtherFilesFrom.NOWHERE.value}
+    return [
+        lambda: CodegemmaServer(SERVER, options, grows_suggestions=True, folder=folder),
+        lambda: CodegemmaServer(OWN_FILE_ONLY, alone, grows_suggestions=True, folder=folder),
+    ]
 
 
 async def _systems(
@@ -102,6 +124,8 @@ async def _systems(
     """Returns functions that make the systems, none of which has been started."""
     settings = asked.settings
     options: Mapping[str, Any] = as_options(settings)
+    if asked.project is not None:
+        return _in_project(options, asked.project)
     systems: list[Callable[[], SuggestingSystem]] = [
         lambda: CodegemmaServer(SERVER, options, grows_suggestions=True),
     ]
@@ -143,6 +167,19 @@ async def _type_all(
                 found.sessions[system.name].append(figures(session, used))
 
 
+def _opened(asked: TypistRequest, seed: int) -> tuple[OpenedFile, list[TypingTask]]:
+    """Returns the file that is opened, and the files that are opened before the return to it, in other folders unless
+    they are of a project."""
+    if asked.project is not None:
+        files = long_project_files(asked.project)
+        others = project_tasks(asked.project, OTHERS + 1, asked.keys, seed)
+        opened = opened_file(files[seed % len(files)])
+        return opened, [task for task in others if task.uri != opened.uri][:OTHERS]
+    others, _ = typing_tasks(OTHERS, asked.keys, seed, ("python",))
+    apart = [replace(task, folder=f"{task.folder}/other{number}") for number, task in enumerate(others)]
+    return opened_file(long_file(LINES, seed)), apart
+
+
 async def _open_all(
     systems: Sequence[Callable[[], SuggestingSystem]],
     asked: TypistRequest,
@@ -151,8 +188,7 @@ async def _open_all(
 ) -> None:
     """Opens files in a round for each session. Each system is started for each round, and runs alone."""
     for number in range(asked.sessions):
-        file = opened_file(long_file(LINES, asked.seed + number))
-        others, _ = typing_tasks(OTHERS, asked.keys, asked.seed + number, ("python",))
+        file, others = _opened(asked, asked.seed + number)
         for make in systems:
             system = make()
             on_progress(f"{system.name}: opening files, {number + 1} of {asked.sessions}")

@@ -10,6 +10,7 @@ import ctypes
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from codegemma_lsp.engines.backends.llama_weights import LlamaModel, Measured, system_info
 from codegemma_lsp.engines.generation import Decoded
-from codegemma_lsp.engines.protocol import EngineFailed, ModelUnusable, OnProgress, Options
+from codegemma_lsp.engines.protocol import EngineError, EngineFailed, ModelUnusable, OnProgress, Options
 from codegemma_lsp.engines.sampling import Logits
 from codegemma_lsp.engines.threads import AdaptiveThreads, fastest, processors
 from codegemma_lsp.settings import KvCache
@@ -88,7 +89,19 @@ class LlamaBackend:
                 f"There is not enough memory for {options.slots} slots of {self.context_tokens} tokens with this model;"
                 " lower contextTokens or slots, or choose a smaller model."
             )
+        if options.adapter is not None:
+            self._use_adapter(context, options.adapter)
         return context
+
+    def _use_adapter(self, context: Any, path: Path) -> None:
+        """Has a context apply an adapter. Frees the context and raises ``ModelNotFound`` or ``ModelUnusable`` if it
+        cannot be used."""
+        try:
+            pointers = (llama.llama_adapter_lora_p_ctypes * 1)(self.model.adapter(path))
+        except EngineError:
+            llama.llama_free(context)
+            raise
+        llama.llama_set_adapters_lora(context, pointers, 1, (ctypes.c_float * 1)(1.0))
 
     def decode(self, slot: int, tokens: Sequence[int], position: int, scored: int = 1) -> Decoded:
         """Decodes at most ``batch_tokens`` tokens into a slot, and keeps the logits of the last ``scored`` of them."""

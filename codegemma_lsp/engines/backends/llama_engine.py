@@ -26,7 +26,8 @@ class LlamaEngine(ScheduledEngine):
     ) -> None:
         """Raises ``ModelNotFound``, ``ModelUnusable``, ``LoadCancelled``."""
         self._path, self._options, self._on_progress = path, options, on_progress
-        super().__init__(path.stem, options.slots, gate, options.saved_mb)
+        name = f"{path.stem}+{options.adapter.stem}" if options.adapter is not None else path.stem
+        super().__init__(name, options.slots, gate, options.saved_mb)
 
     def _open(self) -> tuple[Backend, Vocabulary]:
         options = self._options

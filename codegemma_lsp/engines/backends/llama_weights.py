@@ -93,6 +93,7 @@ class LlamaModel:
         self.users = 0
         self.measured: Measured | None = None
         self._key = key
+        self._adapters: dict[tuple[Path, int, int], Any] = {}
         self._freeing = threading.Lock()
         """Held while the vocabulary is read, and while the model is freed."""
         self.pointer: Any = _load(path, gpu_layers, on_progress)
@@ -108,6 +109,27 @@ class LlamaModel:
             return age != [*_age(path)]
         except OSError:
             return False
+
+    def adapter(self, path: Path) -> Any:
+        """Returns a LoRA adapter of this model, which is read once and freed with the model.
+
+        Raises ``ModelNotFound`` or ``ModelUnusable``.
+        """
+        global _first_error
+        check_file(path, "adapter")
+        key = (path.resolve(), *_age(path))
+        with _lock_of(self._key):
+            if key not in self._adapters:
+                _first_error = ""
+                found = llama.llama_adapter_lora_init(self.pointer, str(path).encode())
+                if not found:
+                    reason = _first_error or "llama.cpp gives no reason"
+                    raise ModelUnusable(
+                        f"The adapter {path} cannot be used with this model ({reason}); choose the model for which it"
+                        " was made, or empty the setting adapter."
+                    )
+                self._adapters[key] = found
+            return self._adapters[key]
 
     def release(self) -> None:
         """Frees the model if no engine uses it any more."""
@@ -289,16 +311,18 @@ def _load(path: Path, gpu_layers: int, on_progress: OnProgress) -> Any:
     return model
 
 
-def check_file(path: Path) -> None:
-    """Raises ``ModelNotFound`` or ``ModelUnusable`` where llama.cpp's own error would say less."""
+def check_file(path: Path, what: str = "model") -> None:
+    """Raises ``ModelNotFound`` or ``ModelUnusable`` where llama.cpp's own error would say less. ``what`` is the setting
+    that names the file."""
+    correction = "correct the setting, or set it to auto" if what == "model" else f"correct the setting {what}"
     try:
         if not is_regular(path):
-            raise ModelUnusable(f"{path} is not a file, so no model can be in it; choose a file that ends in .gguf.")
+            raise ModelUnusable(f"{path} is not a file, so no {what} can be in it; choose a file that ends in .gguf.")
         with path.open("rb") as file:
             magic = file.read(4)
     except FileNotFoundError:
-        raise ModelNotFound(f"There is no model file at {path}; correct the setting, or set it to auto.") from None
+        raise ModelNotFound(f"There is no {what} file at {path}; {correction}.") from None
     except OSError as error:
-        raise ModelUnusable(f"The model file {path} cannot be read ({error.strerror}).") from None
+        raise ModelUnusable(f"The {what} file {path} cannot be read ({error.strerror}).") from None
     if magic != b"GGUF":
-        raise ModelUnusable(f"{path} is not a GGUF file; convert the model, or choose a file that ends in .gguf.")
+        raise ModelUnusable(f"{path} is not a GGUF file; convert the {what}, or choose a file that ends in .gguf.")

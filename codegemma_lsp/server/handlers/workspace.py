@@ -20,3 +20,4 @@ async def on_did_change_configuration(params: types.DidChangeConfigurationParams
 @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
 def on_did_change_folders(params: types.DidChangeWorkspaceFoldersParams) -> None:
     server.take_folders()
+    server.spawn(server.session.load())

@@ -1,0 +1,2 @@
+"""Judges programs that a model wrote. Each runs behind walls of the system, and its tests run in another process, so
+that no program can say of itself that it passed them."""

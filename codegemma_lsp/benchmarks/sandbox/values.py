@@ -1,0 +1,61 @@
+"""Copies literals from one process to another as JSON. A test of a program thereby sees values, and no objects of the
+program, which could say that they equal anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+class Other:
+    """A value that is no literal. It equals nothing but itself."""
+
+
+def encoded(value: object) -> Any:
+    """Returns a JSON value for a literal. A value of a subclass counts as one of the literal's type."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    for kind, parts in _WRITERS.items():
+        if isinstance(value, kind):
+            return [kind.__name__, *parts(value)]
+    return ["Other"]
+
+
+def decoded(value: Any) -> Any:
+    """Returns what ``encoded`` was given, or ``Other``. Raises ``LookupError``, ``TypeError`` or ``ValueError`` if the
+    value is none of its results."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    kind, *parts = value
+    return _READERS[kind](parts)
+
+
+def _each(values: Iterable[object]) -> list[Any]:
+    return [encoded(one) for one in values]
+
+
+_WRITERS: dict[type, Callable[[Any], list[Any]]] = {
+    int: lambda value: [hex(value)],
+    float: lambda value: [value.hex()],
+    complex: lambda value: [value.real.hex(), value.imag.hex()],
+    bytes: lambda value: [value.hex()],
+    list: _each,
+    tuple: _each,
+    set: _each,
+    frozenset: _each,
+    dict: lambda value: [[encoded(key), encoded(one)] for key, one in value.items()],
+}
+_READERS: dict[str, Callable[[list[Any]], Any]] = {
+    "int": lambda parts: int(parts[0], 16),
+    "float": lambda parts: float.fromhex(parts[0]),
+    "complex": lambda parts: complex(float.fromhex(parts[0]), float.fromhex(parts[1])),
+    "bytes": lambda parts: bytes.fromhex(parts[0]),
+    "list": lambda parts: [decoded(one) for one in parts],
+    "tuple": lambda parts: tuple(decoded(one) for one in parts),
+    "set": lambda parts: {decoded(one) for one in parts},
+    "frozenset": lambda parts: frozenset(decoded(one) for one in parts),
+    "dict": lambda parts: {decoded(key): decoded(one) for key, one in parts},
+    "Other": lambda parts: Other(),
+}
