@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.host import client
+from codegemma_lsp.engines.host.place import HostUnavailable
 from codegemma_lsp.engines.protocol import Options
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.models.store import stored_path
@@ -53,6 +56,8 @@ def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv(TRUST_VARIABLE, "1")  # as the plugins do
         patch.setenv("HF_HOME", str(folder / "hub"))
         yield
+        with suppress(HostUnavailable):  # as on Windows
+            assert client.stop() is None, "a test has left a host behind"
 
 
 @pytest.fixture(scope="session")

@@ -176,6 +176,16 @@ def test_a_session_says_each_problem_of_the_file_once_and_hears_nulls(config: Pa
     assert session.settings.max_tokens == 8
 
 
+def test_what_is_no_object_leaves_the_environment_and_the_file_as_they_are(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text("slots = 2\n")
+    monkeypatch.setenv("CODEGEMMA_SHARE_MODEL", "false")
+    settings, problems, below = settings_from("nonsense")
+    assert (settings, below) == (Settings(slots=2, share_model=False), ())
+    assert [problem.partition(";")[0] for problem in problems] == ["The settings are 'nonsense' and not an object"]
+
+
 @pytest.mark.parametrize(
     ("sent", "refused"),
     [

@@ -46,8 +46,8 @@ def settings_from(given: object) -> tuple[Settings, tuple[str, ...], tuple[str, 
     """
     lower, problems = below()
     asked = section(given)
-    if "" in asked:
-        return *parse(given), problems
+    if "" in asked:  # it is no object, which is a problem, but none of the environment and the file
+        return parse(lower)[0], parse(given)[1], problems
     upper = {key: value for key, value in asked.items() if value is not None}
     for name in _CHOSEN:
         for key in (name, to_snake(name)):

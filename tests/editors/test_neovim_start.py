@@ -8,11 +8,14 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from codegemma_lsp.engines.host import client
+from codegemma_lsp.engines.host.place import FOLDER_VARIABLE
 from codegemma_lsp.models import BUNDLED, model_path
 from tests.editors.neovim import PLUGIN, Neovim, as_described, neovim, program
 from tests.editors.test_neovim import SOURCE, line_edit, previewed
@@ -272,6 +275,27 @@ def test_why_nothing_is_suggested_is_said(vim: Neovim, tmp_path: Path) -> None:
     vim.nvim.command("checkhealth codegemma")
     assert "notes.txt: little is suggested in text" in vim.text
     assert "shapes.py: nothing is suggested here: disabled_filetypes has python" in vim.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+def test_two_editors_share_a_model_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CODEGEMMA_SHARE_MODEL")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "host"))
+    try:
+        with ExitStack() as stack:
+            for name in ("one", "other"):
+                (tmp_path / name).mkdir()
+                vim = stack.enter_context(neovim(tmp_path / name))
+                vim.run(TOLD)
+                vim.open(tmp_path / name / "shapes.py", SOURCE)
+            vim.nvim.command("CodeGemma status")
+            now = client.status()
+            assert now is not None
+            assert said(vim)[-1].endswith(" MB of memory.")
+            assert f"\nThe model runs in process {now.pid}, which 2 windows share and holds " in said(vim)[-1]
+            assert now.loads == 1
+    finally:
+        client.stop()
 
 
 # Models
