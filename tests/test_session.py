@@ -38,6 +38,7 @@ def session_with(monkeypatch: pytest.MonkeyPatch, *loaded: Engine | Exception) -
     monkeypatch.setattr(engines, "load", load)
     statuses: list[Status] = []
     session = Session(statuses.append)
+    session.initialize(None)
     session.open(DOCUMENT)
     return session, statuses
 
