@@ -117,3 +117,67 @@ def total(numbers):
         result += number
     return result
 """)
+
+
+async def test_where_nothing_of_several_lines_fits_the_first_is_tried_alone() -> None:
+    """The model has missed the block's level, so that the next statement of its own would end the block."""
+    shown = await python("""\
+def factors(n):
+    found, i = [], 2
+    while i <= n:
+        if n % i == 0:
+            found.append(i)
+<CURSOR>
+        else:
+            i += 1
+    return found
+""").completed_by("""\
+        n //= i
+    return found
+
+
+def check():
+    assert factors(8) == [2, 2, 2]
+""")
+    assert shown == snapshot("""\
+def factors(n):
+    found, i = [], 2
+    while i <= n:
+        if n % i == 0:
+            found.append(i)
+⟦            n //= i⟧
+        else:
+            i += 1
+    return found
+""")
+
+
+async def test_a_header_after_a_blank_line_keeps_the_statements_that_stand_below() -> None:
+    shown = await python("""\
+def below_zero(operations):
+    balance = 0
+    for each in operations:
+        balance += each
+<CURSOR>
+            return True
+    return False
+""").completed_by("\n        if balance < 0:")
+    assert shown == snapshot("""\
+def below_zero(operations):
+    balance = 0
+    for each in operations:
+        balance += each
+⟦
+        if balance < 0:⟧
+            return True
+    return False
+""")
+
+
+async def test_many_blank_lines_are_no_first_line() -> None:
+    shown = await python("""\
+def area(width, height):
+<CURSOR>
+    return width * height
+""").completed_by("\n" * 9 + "    def area(width):\n  return")
+    assert shown == snapshot("no suggestion: nothing was left that fits the code around the cursor")
