@@ -181,3 +181,40 @@ def area(width, height):
     return width * height
 """).completed_by("\n" * 9 + "    def area(width):\n  return")
     assert shown == snapshot("no suggestion: nothing was left that fits the code around the cursor")
+
+
+async def test_what_is_left_of_several_lines_is_not_the_next_line() -> None:
+    shown = await python("""\
+def fix_spaces(text):
+    new_text = ""
+    i = 0
+    start, end = 0, 0
+    while i < len(text):
+        if text[i] == " ":
+            end += 1
+        else:
+            if end - start > 2:
+<CURSOR>
+                new_text += "_" * (end - start) + text[i]
+            else:
+                new_text += text[i]
+            start, end = i + 1, i + 1
+        i += 1
+    return new_text
+""").completed_by("""\
+            new_text += "_" * (end - start) + text[i]
+        else:
+            new_text += text[i]
+        start, end = i + 1, i + 1
+    if end - start > 2:
+        new_text += "-"
+    elif end - start > 0:
+        new_text += "_"
+    return new_text
+
+
+# Check function to verify the correctness of the solution
+def check_solution():
+    assert fix_spaces("Example") == "Example"
+""")
+    assert shown == snapshot("no suggestion: nothing was left that fits the code around the cursor")

@@ -69,4 +69,6 @@ def _filtered(text: str, point: InsertionPoint) -> Insertion:
         text = apply(text, point)
         if not text.strip():
             return Insertion("")
-    return without_new_errors(text, point)
+    found = without_new_errors(text, point)
+    # What is left without the errors may be no more than what stands below.
+    return found if found.text and not_already_below(found.text, point) else Insertion("")
