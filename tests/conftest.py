@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
+from codegemma_lsp.engines.host import client
+from codegemma_lsp.engines.host.place import HostUnavailable
 from codegemma_lsp.engines.protocol import Options
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.models.store import stored_path
+from codegemma_lsp.settings.guarded import TRUST_VARIABLE
 
 # On CI the same examples each time; elsewhere new ones.
 settings.register_profile("ci", derandomize=True)
@@ -49,8 +53,11 @@ def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("CODEGEMMA_CACHE", str(folder / "cache"))
         patch.setenv("CODEGEMMA_HOST", str(folder / "host"))
         patch.setenv("CODEGEMMA_SHARE_MODEL", "false")  # no test finds what another has loaded, or leaves a process
+        patch.setenv(TRUST_VARIABLE, "1")  # as the plugins do
         patch.setenv("HF_HOME", str(folder / "hub"))
         yield
+        with suppress(HostUnavailable):  # as on Windows
+            assert client.stop() is None, "a test has left a host behind"
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,12 @@ import pytest
 
 from codegemma_lsp import engines
 from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
-from codegemma_lsp.engines.protocol import EngineError, ModelNotFound, ModelUnusable, Options
-from codegemma_lsp.engines.selection import select_chat, select_completion
+from codegemma_lsp.engines.host.pool import _key
+from codegemma_lsp.engines.protocol import EngineError, EngineFailed, ModelNotFound, ModelUnusable, Options
+from codegemma_lsp.engines.selection import select_chat
 from codegemma_lsp.models import BUNDLED, model_path
 from codegemma_lsp.session.session import Session
-from codegemma_lsp.settings import Settings
+from codegemma_lsp.settings import Settings, parse
 from codegemma_lsp.settings.adapters import with_adapter
 from tests.traced import request_at
 
@@ -123,10 +124,41 @@ def test_models_that_can_have_no_adapter(tmp_path: Path, model: str, sentence: s
         engines.load(Settings(model=model.replace("FOLDER", str(tmp_path)), adapter="/a.gguf"))
 
 
-def test_a_relative_adapter_is_refused_and_chat_has_none() -> None:
-    with pytest.raises(ModelNotFound, match=r"The setting adapter is .a\.gguf.; write the whole path of the adapter"):
-        select_completion(Settings(model="nano", adapter="a.gguf"))
+@pytest.mark.parametrize(
+    ("sent", "problem"),
+    [
+        ({"adapter": "a.gguf"}, "'a.gguf' is no absolute path"),
+        ({"adapter": "/a\0.gguf"}, "is no absolute path"),
+        ({"adapter": "~nobody-of-this-name/a.gguf"}, "there is no folder ~nobody-of-this-name"),
+        ({"adapters": {"shop": "/a.gguf"}}, "'shop' is no absolute path"),
+        ({"adapters": {"/shop": "a.gguf"}}, "'a.gguf' is no absolute path"),
+    ],
+)
+def test_adapters_and_their_folders_are_whole_paths(sent: dict[str, Any], problem: str) -> None:
+    settings, problems = parse(sent)
+    assert (settings.adapter, settings.adapters) == ("", {})
+    assert problem in problems[0]
+
+
+def test_the_users_folder_is_written_as_a_tilde_and_chat_has_no_adapter() -> None:
+    assert Settings(adapter="~/a.gguf").adapter == str(Path.home() / "a.gguf")
     assert select_chat(Settings(model="nano", chat_model="nano", adapter="/a.gguf")).settings.adapter == ""
+
+
+def test_an_adapter_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    path = converted(tmp_path, 0.0)
+    engine, settings = LlamaEngine(NANO, Options(threads=1, adapter=path)), Settings(model=str(NANO), adapter=str(path))
+    try:
+        engine.run(request_at(engine))
+        before = _key(settings)
+        path.unlink()
+        engine.run(request_at(engine))
+        converted(tmp_path, 2.0)
+        assert _key(settings) != before
+        with pytest.raises(EngineFailed, match="has changed, so the model is loaded again"):
+            engine.run(request_at(engine))
+    finally:
+        engine.close()
 
 
 @pytest.mark.parametrize(
@@ -141,13 +173,21 @@ def test_a_relative_adapter_is_refused_and_chat_has_none() -> None:
     ],
 )
 def test_the_innermost_folder_decides(places: list[str], chosen: str) -> None:
-    named = {"/home/me/shop": "shop", "/home/me/shop/vendor/pay": "pay"}
-    settings = Settings(adapter="every", adapters=named)
-    assert with_adapter(settings, [Path(place) for place in places]).adapter == chosen
+    named = {"/home/me/shop": "/shop", "/home/me/shop/vendor/pay": "/pay"}
+    settings = Settings(adapter="/every", adapters=named)
+    assert with_adapter(settings, [Path(place) for place in places]).adapter == f"/{chosen}"
+
+
+def test_a_folder_may_be_named_by_a_link(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "shop")
+    settings = Settings(adapters={str(tmp_path / "link"): "/shop"})
+    assert with_adapter(settings, [tmp_path / "shop" / "a.py"]).adapter == "/shop"
 
 
 async def test_a_session_takes_the_adapter_of_its_workspace(tmp_path: Path) -> None:
     session = Session(lambda status: None)
+    session.trust_client()
     session.take_folders((tmp_path,))
     session.initialize({"model": "nano", "threads": 1, "adapters": {str(tmp_path): str(converted(tmp_path, 1.0))}})
     await session.load()

@@ -68,8 +68,8 @@ RIGHT = "def ordered(values):\n    return sorted(values)\n"
         ("def ordered(values):\n    return tuple(sorted(values))", "AssertionError"),
         ("def ordered(values):\n    return values[9]", "IndexError"),
         ("def ordered(values):\n    while True: pass", "timeout"),
-        ("def other(values): ...", "AttributeError"),
-        ("", "AttributeError"),
+        ("def other(values): ...", "NameError"),
+        ("", "NameError"),
         # These forge the verdict, or the values that the test sees.
         ("class Same(list):\n    def __eq__(self, other): return True\ndef ordered(values): return Same()",
          "AssertionError"),
@@ -84,10 +84,34 @@ RIGHT = "def ordered(values):\n    return sorted(values)\n"
         ("import os\ndef ordered(values):\n    os._exit(0)", "killed"),
         ("def ordered(values):\n    raise SystemExit(0)", "SystemExit"),
         ("def ordered(values):\n    yield from sorted(values)", "AssertionError"),
+        ("import sys\nframe, found = sys._getframe(), ''\nwhile frame:\n    found += repr(frame.f_locals)\n"
+         "    frame = frame.f_back\nassert '[1, 3]' not in found\ndef ordered(values): ...", "AssertionError"),
     ],
 )  # fmt: skip
 def test_a_test_sees_what_the_program_returns_and_nothing_of_the_program(program: str, verdict: str) -> None:
     judged = judging.run(program, TEST, seconds=1.0 if verdict == "timeout" else 10.0)
+    assert (judged.passed, judged.reason) == (verdict == "", verdict)
+
+
+@pytest.mark.parametrize(
+    ("program", "test", "verdict"),
+    [
+        ("def f(n):\n    yield from range(n)", "assert list(f(3)) == [0, 1, 2]\nassert next(f(1)) == 0", ""),
+        ("def f(n):\n    return range(n)", "assert f(3) == range(3)", ""),
+        ("LIMIT = 3\ndef f(n):\n    return n < LIMIT", "assert f(LIMIT - 1) and not f(LIMIT)", ""),
+        ("class Own(ValueError): ...\ndef f():\n    raise Own", "try:\n    f()\nexcept ValueError:\n    pass", ""),
+        ("def f():\n    b'\\xff'.decode()", "try:\n    f()\nexcept ValueError:\n    pass", ""),
+        ("class Own(ValueError): ...\ndef f():\n    raise Own", "f()", "Own"),
+        ("def f(): ...", "print(f())", ""),
+        ("def f(): ...", "import sys\nsys.exit(0)", "SystemExit"),
+        ("import os\ndef f():\n    os._exit(0)", "try:\n    f()\nexcept Exception:\n    pass", "killed"),
+        ("def f():\n    while True: ...", "try:\n    f()\nexcept:\n    pass", "timeout"),
+        ("def f(n):\n    return {k * (2 ** 61 - 1) for k in range(n)}", "f(30_000)", "timeout"),
+        ("import time\ntime.sleep(99)\ndef f(text): ...", "f('x' * 3_000_000)", "timeout"),
+    ],
+)
+def test_a_test_may_do_what_tests_do(program: str, test: str, verdict: str) -> None:
+    judged = judging.run(program, test, seconds=1.0 if verdict == "timeout" else 10.0)
     assert (judged.passed, judged.reason) == (verdict == "", verdict)
 
 
@@ -110,6 +134,9 @@ FORGED = "_posixsubprocess.fork_exec([b'/bin/true'], [b'true'], True, (), None, 
         "import ctypes\nctypes.CDLL(None)",
         "import sys\nsys.modules['ctypes'].CDLL(None)",
         "import os, signal\nos.kill(os.getppid(), signal.SIGTERM)",
+        "class Name(str):\n    def __ne__(self, other): return False\n    def __eq__(self, other): return True\n"
+        "open(Name(PLACE), 'w')",
+        "import _xxsubinterpreters\n_xxsubinterpreters.create()",
     ],
 )
 def test_what_the_hook_forbids_stays_forbidden(program: str, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
-import json
 import os
 import random
 import statistics
@@ -21,6 +20,7 @@ from pygls.exceptions import JsonRpcException
 
 from codegemma_lsp.document import Edit, Encoding, Span
 from codegemma_lsp.server import Protocol
+from codegemma_lsp.settings.guarded import TRUST_VARIABLE
 from tests.client import REQUEST_CANCELLED, Client, serving
 
 SOURCE = (Path(__file__).parent / "data" / "typed.py").read_text("utf-8")
@@ -283,20 +283,20 @@ async def test_settings_come_by_workspace_configuration() -> None:
         assert await client.complete(len(client.document.text), explicit=True) == []
 
 
-async def test_a_hostile_workspace_sets_no_model(tmp_path: Path) -> None:
-    """As with an editor that applies a repository's settings unasked, at the start and later."""
-    pipe = tmp_path / "model.gguf"
-    os.mkfifo(pipe)
-    theirs = {"model": str(pipe), "allowPlainHttp": True}
-    (tmp_path / ".neoconf.json").write_text(json.dumps({"codegemma": theirs}))
-    async with serving(theirs, root=tmp_path.as_uri()) as client:
-        client.workspace_did_change_configuration(types.DidChangeConfigurationParams({**theirs, "maxTokens": 9}))
+async def test_an_editor_that_passes_on_a_workspaces_settings_sets_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(TRUST_VARIABLE)
+    os.mkfifo(tmp_path / "model.gguf")
+    theirs = {"model": str(tmp_path / "model.gguf"), "allowPlainHttp": True, "reportCompletions": True}
+    async with serving(theirs) as client:
+        client.workspace_did_change_configuration(types.DidChangeConfigurationParams({"codegemma": theirs}))
         client.open("def add(a, b):\n    return ")
-        await client.complete(len(client.document.text), explicit=True)
+        await completes_until(client, lambda: bool(client.completed))
         told = " ".join(client.messages)
-        assert "model is left out" in told
-        assert "allowPlainHttp is left out" in told
-        assert all(status.message.startswith(("Ready", "Loading")) for status in client.statuses)
+        assert "The editor's setting model is left out" in told
+        assert "The editor's setting allowPlainHttp is left out" in told
+        assert not any(status.kind == "Error" for status in client.statuses)
 
 
 @pytest.mark.parametrize(

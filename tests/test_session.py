@@ -38,6 +38,7 @@ def session_with(monkeypatch: pytest.MonkeyPatch, *loaded: Engine | Exception) -
     monkeypatch.setattr(engines, "load", load)
     statuses: list[Status] = []
     session = Session(statuses.append)
+    session.initialize(None)
     session.open(DOCUMENT)
     return session, statuses
 
@@ -67,6 +68,7 @@ async def test_an_engine_that_keeps_breaking_is_left_alone(monkeypatch: pytest.M
 
 async def test_an_error_of_the_model_is_a_status(monkeypatch: pytest.MonkeyPatch) -> None:
     session, statuses = session_with(monkeypatch, ModelUnusable("It is no model."), ScriptedEngine("1"))
+    session.trust_client()
     await session.load()
     assert statuses[-1] == Status(message="It is no model.", kind="Error")
     assert (await session.complete(QUERY)).reason == "It is no model."
@@ -144,6 +146,7 @@ async def test_a_load_that_nobody_wants_any_more_is_given_up(monkeypatch: pytest
 
     monkeypatch.setattr(engines, "load", load)
     session = Session(lambda status: None)
+    session.trust_client()
     session.configure({"model": "/slow.gguf"})
     slow = asyncio.create_task(session.load())
     await asyncio.sleep(0.05)
@@ -173,6 +176,7 @@ async def test_an_engine_replaced_during_the_debounce_is_not_used(monkeypatch: p
 async def test_a_relative_path_is_no_model_for_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """A workspace may come with a file of its own that looks like a model."""
     session, statuses = session_with(monkeypatch, ScriptedEngine("1"))
+    session.trust_client()
     session.configure({"model": "models/mine.gguf"})
     await session.load()
     assert statuses[-1].kind == "Error"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from inline_snapshot import snapshot
 from codegemma_lsp.prompt import Layout
 from codegemma_lsp.session.session import Session
 from codegemma_lsp.settings import Settings, parse
+from codegemma_lsp.settings.guarded import without_guarded
 from codegemma_lsp.settings.sources import NotSaved, save, settings_from
-from codegemma_lsp.settings.workspace_files import without_workspace_settings
 
 
 def check(raw: object, *problems: str, **expected: object) -> None:
@@ -176,57 +176,47 @@ def test_a_session_says_each_problem_of_the_file_once_and_hears_nulls(config: Pa
     assert session.settings.max_tokens == 8
 
 
-VS_CODE = ".vscode/settings.json"
-THEIRS = '{"codegemma.model": "/x/m.gguf"}'
+def test_what_is_no_object_leaves_the_environment_and_the_file_as_they_are(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text("slots = 2\n")
+    monkeypatch.setenv("CODEGEMMA_SHARE_MODEL", "false")
+    settings, problems, below = settings_from("nonsense")
+    assert (settings, below) == (Settings(slots=2, share_model=False), ())
+    assert [problem.partition(";")[0] for problem in problems] == ["The settings are 'nonsense' and not an object"]
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "sent", "refused"),
+    ("sent", "refused"),
     [
-        pytest.param(VS_CODE, THEIRS, {"model": "/x/m.gguf"}, "model", id="VS Code"),
-        pytest.param(
-            "any.code-workspace",
-            '{"settings": {"codegemma.chatModel": "http://h.example:1#m"}}',
-            {"chatModel": "http://h.example:1#m"},
-            "chatModel",
-            id="an address",
-        ),
-        pytest.param(
-            ".helix/languages.toml",
-            "[language-server.codegemma.config]\nallowPlainHttp = true",
-            {"allowPlainHttp": True},
-            "allowPlainHttp",
-            id="a switch",
-        ),
-        pytest.param(".nvim.lua", "model = 'C:\\m.gguf'", {"model": "C:\\m.gguf"}, "model", id="a backslash"),
-        pytest.param(
-            ".neoconf.json", '{"share_model": true}', {"share_model": True}, "shareModel", id="the other spelling"
-        ),
-        pytest.param(VS_CODE, THEIRS, {"model": "/own.gguf"}, "", id="another value"),
-        pytest.param(VS_CODE, '{"codegemma.model": "nano"}', {"model": "nano"}, "", id="of the catalogue"),
-        pytest.param(VS_CODE, '{"codegemma.model": "auto"}', {"model": "auto"}, "", id="auto"),
-        pytest.param(VS_CODE, '{"codegemma.maxTokens": 9}', {"maxTokens": 9}, "", id="harmless"),
-        pytest.param("notes.md", "the model /x/m.gguf", {"model": "/x/m.gguf"}, "", id="no settings file"),
-        pytest.param(
-            VS_CODE, '{"codegemma.allowPlainHttp": true}', {"allowPlainHttp": False}, "", id="a switch that is off"
-        ),
+        ({"model": "/x/m.gguf"}, ["model"]),
+        ({"chatModel": "http://127.0.0.1:8080#m"}, ["chatModel"]),
+        ({"chat_model": "https://models.example/v1#m"}, ["chatModel"]),
+        ({"adapter": "/x/a.gguf"}, ["adapter"]),
+        ({"adapters": {"/shop": "/x/a.gguf"}}, ["adapters"]),
+        ({"allowPlainHttp": True, "shareModel": False}, ["allowPlainHttp", "shareModel"]),
+        ({"allowPlainHttp": 1}, ["allowPlainHttp"]),
+        ({"allowPlainHttp": "yes"}, ["allowPlainHttp"]),
+        ({"model": "nano", "chatModel": "auto"}, []),
+        ({"model": None, "adapter": "", "adapters": {}, "allowPlainHttp": False, "shareModel": True}, []),
+        ({"maxTokens": 9, "unknown": "/x/m.gguf"}, []),
     ],
 )
-def test_a_workspace_cannot_set_what_is_loaded(
-    tmp_path: Path, name: str, text: str, sent: dict[str, Any], refused: str
-) -> None:
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text(text)
-    kept, problems = without_workspace_settings({**sent, "slots": 3}, [tmp_path])
+def test_what_may_be_a_workspaces_cannot_be_loaded(sent: dict[str, Any], refused: list[str]) -> None:
+    kept, problems = without_guarded({**sent, "slots": 3})
     assert kept == ({"slots": 3} if refused else {**sent, "slots": 3})
-    assert [problem.partition(" ")[0] for problem in problems] == [refused] * bool(refused)
-    assert all(str(tmp_path / name) in problem for problem in problems)
+    assert [re.findall(r"The editor's setting (\w+) is left out", problem) for problem in problems] == [
+        [name] for name in refused
+    ]
 
 
-def test_a_workspace_of_pipes_and_large_files_is_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / ".vscode").mkdir()
-    os.mkfifo(tmp_path / ".vscode" / "settings.json")
-    (tmp_path / ".exrc").write_text("model /x.gguf " + " " * 2_000_000)
-    (tmp_path / ".nvim.lua").mkdir()
-    sent = {"model": "/x.gguf"}
-    assert without_workspace_settings(sent, [tmp_path, tmp_path / "gone"]) == (sent, ())
+def test_an_editor_that_vouches_may_set_everything(config: Path) -> None:
+    session = Session(lambda status: None)
+    assert len(session.initialize({"model": "/x/m.gguf"})) == 1
+    assert session.settings.model == "auto"
+    config.write_text('model = "/own/m.gguf"\n')
+    assert session.configure({"model": "/x/m.gguf"}) == ()  # said before
+    assert session.settings.model == "/own/m.gguf"
+    session.trust_client()
+    assert session.configure({"model": "/x/m.gguf"}) == ()
+    assert session.settings.model == "/x/m.gguf"

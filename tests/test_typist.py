@@ -411,9 +411,9 @@ def test_a_language_that_is_not_installed_is_left_out_with_a_sentence(monkeypatc
 
 
 FILE = SourceFile(
-    "a.py",
-    "python",
-    '''class A:
+    name="a.py",
+    language="python",
+    text='''class A:
     def documented(self):
         """What it does."""
         first()

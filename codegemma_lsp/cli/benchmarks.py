@@ -266,6 +266,12 @@ Baseline = Annotated[bool, typer.Option(help="Also measure llama-server.")]
 Mechanics = Annotated[bool, typer.Option(help="Also measure with each mechanism switched off.")]
 Lengths = Annotated[bool, typer.Option(help="Also measure files of 100 to 50,000 lines.")]
 Chats = Annotated[bool, typer.Option(help="Also measure completions beside a chat, and edits with and without drafts.")]
+AtOnce = Annotated[
+    int | None,
+    typer.Option(
+        "--windows", min=2, help="Only type in so many windows at once, through the host and with a process each."
+    ),
+]
 Throughput = Annotated[
     bool,
     typer.Option("--throughput", help="Only measure tokens per second of prefill and generation, beside llama-server."),
@@ -293,10 +299,7 @@ def bench_command(
     lengths: Lengths = True,
     chats: Chats = True,
     throughput: Throughput = False,
-    windows: Annotated[
-        int | None,
-        typer.Option(min=2, help="Only type in so many windows at once, through the host and with a process each."),
-    ] = None,
+    windows: AtOnce = None,
     project: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Only type in this folder's files, with and without its other files."),

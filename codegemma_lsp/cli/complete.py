@@ -278,7 +278,7 @@ def run(tasks: Sequence[Task | NotRead], settings: Settings, explain: bool) -> I
             if not explain and (reason := why_off(query, settings)):
                 yield Result(task=task, outcome=Outcome(suggestion=None, origin=Origin.NONE, reason=reason))
                 continue
-            engine = engine or _loaded(settings)
+            engine = engine or _loaded(with_adapter(settings, [file_path(task.document.uri)]))
             state = states.setdefault(task.document.uri, DocumentState())
             found = _other_files(query, engine, settings)
             query = replace(query, other_files=found.other_files, repository=Path.cwd().name)
@@ -318,7 +318,7 @@ def _other_files(query: Query, engine: Engine, settings: Settings) -> Selection:
 
 
 def _loaded(settings: Settings) -> Engine:
-    selection = select_completion(with_adapter(settings, [Path.cwd()]))
+    selection = select_completion(settings)
     log.info("loading %s, from %s", selection.choice.sentence, selection.settings.model)
     return engines.load(selection.settings)
 

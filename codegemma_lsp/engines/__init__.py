@@ -65,7 +65,7 @@ def load(
         infill_format=settings.infill_format,
         kv_cache=settings.kv_cache,
         saved_mb=settings.saved_prompts_mb,
-        adapter=Path(settings.adapter).expanduser() if settings.adapter else None,
+        adapter=Path(settings.adapter) if settings.adapter else None,
     )
     path = model_path(settings.model)
     return _kind(path)(path, options, on_progress, gate)

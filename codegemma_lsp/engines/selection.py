@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from codegemma_lsp.engines.protocol import ModelNotFound
 from codegemma_lsp.models import CHAT_SLOTS, Choice, ModelError, chat_model, completion_model
@@ -34,8 +33,6 @@ def select_completion(settings: Settings) -> Selection:
         choice = completion_model(settings.model, settings.context_tokens, settings.slots)
     except ModelError as error:
         raise ModelNotFound(str(error)) from None
-    if settings.adapter and not Path(settings.adapter).expanduser().is_absolute():
-        raise ModelNotFound(f"The setting adapter is {settings.adapter!r}; write the whole path of the adapter.")
     return Selection(choice, settings.model_copy(update={"model": _place(choice, "model")}))
 
 

@@ -25,8 +25,9 @@ _INTERRUPTED = 130
 """The exit code after Ctrl+C, as in a shell."""
 
 
-def serve(log_level: str = "warning") -> None:
-    """Serves over stdio until the client leaves.
+def serve(log_level: str = "warning", *, trusts_client: bool = False) -> None:
+    """Serves over stdio until the client leaves. ``trusts_client`` means that no setting of the client comes from a
+    workspace.
 
     Only the protocol reaches stdout. What a library prints there goes to stderr. pygls logs whole messages, so its
     loggers are silent unless the level is ``debug``.
@@ -41,6 +42,8 @@ def serve(log_level: str = "warning") -> None:
     protocol_out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     signal.signal(signal.SIGINT, _interrupt)
+    if trusts_client:
+        server.session.trust_client()
     protocol_in = ProtocolInput(sys.stdin.buffer)
     try:
         server.start_io(cast(BinaryIO, protocol_in), protocol_out)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from codegemma_lsp.settings import Settings, section
+from codegemma_lsp.settings.guarded import without_guarded
 from codegemma_lsp.settings.sources import settings_from, without_effect
-from codegemma_lsp.settings.workspace_files import without_workspace_settings
 
 
 class Configuration:
@@ -16,14 +14,14 @@ class Configuration:
 
     Initialization options also say what the client can do. ``asks_instruction`` means that it can ask its user for an
     instruction, ``grows_suggestions`` that it can draw more of a suggestion that is on the screen, and
-    ``finds_definitions`` that it can ask other language servers where names are defined. ``folders`` are those of the
-    workspace, whose own files cannot set what is loaded or where prompts go.
+    ``finds_definitions`` that it can ask other language servers where names are defined. ``trusts_client``
+    means that no setting of the client comes from a workspace.
     """
 
     def __init__(self) -> None:
         self.settings = Settings()
         self.asks_instruction = self.grows_suggestions = self.finds_definitions = False
-        self.folders: Sequence[Path] = ()
+        self.trusts_client = False
         self._initial: dict[str, Any] = {}
         self._sent: object = None
         self._reported: tuple[str, ...] = ()
@@ -40,11 +38,12 @@ class Configuration:
         """Takes settings over those of initialization. A null removes what initialization set. Returns a sentence for
         each problem.
 
-        A problem of the environment or of the user's file, a setting of the workspace, or one without effect is
+        A problem of the environment or of the user's file, a refused setting, or one without effect is
         returned only if the last call did not return it.
         """
         self._sent = raw
-        own, refused = without_workspace_settings({**self._initial, **section(raw)}, self.folders)
+        given = {**self._initial, **section(raw)}
+        own, refused = (given, ()) if self.trusts_client else without_guarded(given)
         self.settings, problems, below = settings_from(own)
         remarks = (*refused, *below, *without_effect(self.settings))
         fresh = tuple(remark for remark in remarks if remark not in self._reported)

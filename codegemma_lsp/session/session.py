@@ -91,7 +91,7 @@ class Session:
 
     def take_folders(self, folders: tuple[Path, ...]) -> None:
         """Replaces the folders of the workspace."""
-        self.conversations.folders = self._configuration.folders = folders
+        self.conversations.folders = folders
         self.completions.other_files.forget_all()
         self._recent_edits.forget_all()
 
@@ -103,6 +103,10 @@ class Session:
     def asks_instruction(self) -> bool:
         """Returns whether the client can ask its user for an instruction."""
         return self._configuration.asks_instruction
+
+    def trust_client(self) -> None:
+        """Takes all settings from the client, which vouches that none comes from a workspace."""
+        self._configuration.trusts_client = True
 
     def initialize(self, options: object) -> tuple[str, ...]:
         """Takes initialization options. Returns a sentence for each problem."""

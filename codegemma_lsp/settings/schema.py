@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from pathspec import GitIgnoreSpec
@@ -42,6 +43,17 @@ class KvCache(StrEnum):
     Q8_0 = "q8_0"
 
 
+def whole_path(text: str) -> str:
+    """Returns an absolute path, in which ``~`` is the user's folder. Raises ``ValueError`` for what is none."""
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no folder {text.split('/')[0]}") from None
+    if not path.is_absolute() or "\0" in text:
+        raise ValueError(f"{text!r} is no absolute path")
+    return str(path)
+
+
 class Settings(BaseModel):
     """The settings. Editors write their names in camelCase. Tokens are those of the model."""
 
@@ -65,7 +77,7 @@ class Settings(BaseModel):
     )
     adapters: dict[str, str] = Field(
         {},
-        description="Adapters by the absolute path of the folder whose files they are for, in place of `adapter`.",
+        description="Adapters by the absolute path of a folder, in place of `adapter`, for workspaces in the folder.",
     )
     allow_plain_http: bool = Field(
         False,
@@ -249,6 +261,16 @@ class Settings(BaseModel):
             except (ValueError, re.error):
                 raise ValueError(f"{pattern!r} is no pattern of .gitignore") from None
         return patterns
+
+    @field_validator("adapter")
+    @classmethod
+    def _is_whole_path(cls, path: str) -> str:
+        return whole_path(path) if path else path
+
+    @field_validator("adapters")
+    @classmethod
+    def _are_whole_paths(cls, adapters: dict[str, str]) -> dict[str, str]:
+        return {whole_path(folder): whole_path(adapter) for folder, adapter in adapters.items()}
 
 
 def section(raw: object) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """The sources of settings, in this order: command line or editor, environment, the user's file, defaults.
 
-An editor and the command line pass their settings in. Nothing is taken from a workspace. An invalid value in the
+An editor and the command line pass their settings in. Nothing is read from a workspace. An invalid value in the
 environment or the file is reported in a sentence that names the variable or the file, and is left out.
 """
 
@@ -46,8 +46,8 @@ def settings_from(given: object) -> tuple[Settings, tuple[str, ...], tuple[str, 
     """
     lower, problems = below()
     asked = section(given)
-    if "" in asked:
-        return *parse(given), problems
+    if "" in asked:  # it is no object, which is a problem, but none of the environment and the file
+        return parse(lower)[0], parse(given)[1], problems
     upper = {key: value for key, value in asked.items() if value is not None}
     for name in _CHOSEN:
         for key in (name, to_snake(name)):

@@ -86,7 +86,9 @@ class Editor:
         self._client.feature("codegemma/completed")(lambda params: self._reports.put_nowait(params))
         self._client.feature(types.PROGRESS)(lambda params: self._say(params.value["text"]))
         self._client.feature(types.WINDOW_SHOW_MESSAGE)(lambda params: self._told(params))
-        await self._client.start_io(sys.executable, "-m", "codegemma_lsp", "serve", "--log-level", "error")
+        await self._client.start_io(
+            sys.executable, "-m", "codegemma_lsp", "serve", "--trust-settings", "--log-level", "error"
+        )
         encodings = types.GeneralClientCapabilities(position_encodings=[types.PositionEncodingKind.Utf32])
         await self._client.initialize_async(
             types.InitializeParams(

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from codegemma_lsp.settings.guarded import TRUST_VARIABLE
 from scripts.trials.trial import Failed, check, shown
 
 COMMAND = (sys.executable, "-m", "codegemma_lsp", "serve")
@@ -162,7 +163,7 @@ async def started(folder: Path) -> Server:
         process = await asyncio.create_subprocess_exec(
             *COMMAND,
             cwd=folder,
-            env={**os.environ, "PYTHONFAULTHANDLER": "1", "CODEGEMMA_SHARE_MODEL": "false"},
+            env={**os.environ, "PYTHONFAULTHANDLER": "1", "CODEGEMMA_SHARE_MODEL": "false", TRUST_VARIABLE: "1"},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,

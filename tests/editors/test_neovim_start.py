@@ -8,11 +8,14 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from codegemma_lsp.engines.host import client
+from codegemma_lsp.engines.host.place import FOLDER_VARIABLE
 from codegemma_lsp.models import BUNDLED, model_path
 from tests.editors.neovim import PLUGIN, Neovim, as_described, neovim, program
 from tests.editors.test_neovim import SOURCE, line_edit, previewed
@@ -148,24 +151,21 @@ def test_a_wrong_setting_is_a_sentence_and_all_else_works(
         assert "traceback" not in vim.messages()
 
 
-UNASKED = """{ settings = vim.json.decode(table.concat(vim.fn.readfile(FOLDER .. "/.neoconf.json"))).codegemma }"""
-"""What a plugin does that applies the settings of a repository."""
-
-
 def test_a_hostile_workspace_sets_no_model(checkout: Path, tmp_path: Path) -> None:
+    """In files from which Neovim or its plugins take settings; only those of ``setup()`` reach the server."""
     set_up(checkout)
     folder = tmp_path / "work"
     write(folder, "a.py")
     (folder / ".git").mkdir()
     os.mkfifo(folder / "model.gguf")
     theirs = {"model": str(folder / "model.gguf"), "allowPlainHttp": True}
-    (folder / ".neoconf.json").write_text(json.dumps({"codegemma": theirs}))
+    for name in (".neoconf.json", ".nlsp-settings/codegemma.json", ".vscode/settings.json"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps({"codegemma": theirs, **theirs}))
     (folder / ".nvim.lua").write_text("vim.g.their_code_was_run = true")
-    setup = UNASKED.replace("FOLDER", json.dumps(str(folder)))
-    with as_described(checkout, folder, "a.py", setup, BARE_PATH) as vim:
-        vim.until(lambda: "model is left out, because" in vim.messages(), "the model is refused")
+    with as_described(checkout, folder, "a.py", '{ settings = { model = "nano" } }', BARE_PATH) as vim:
         vim.ready()
-        assert "allowPlainHttp is left out, because" in vim.messages()
+        assert vim.status.startswith("Ready with nano")
         assert vim.lua("vim.g.their_code_was_run") is None
 
 
@@ -275,6 +275,27 @@ def test_why_nothing_is_suggested_is_said(vim: Neovim, tmp_path: Path) -> None:
     vim.nvim.command("checkhealth codegemma")
     assert "notes.txt: little is suggested in text" in vim.text
     assert "shapes.py: nothing is suggested here: disabled_filetypes has python" in vim.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+def test_two_editors_share_a_model_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CODEGEMMA_SHARE_MODEL")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "host"))
+    try:
+        with ExitStack() as stack:
+            for name in ("one", "other"):
+                (tmp_path / name).mkdir()
+                vim = stack.enter_context(neovim(tmp_path / name))
+                vim.run(TOLD)
+                vim.open(tmp_path / name / "shapes.py", SOURCE)
+            vim.nvim.command("CodeGemma status")
+            now = client.status()
+            assert now is not None
+            assert said(vim)[-1].endswith(" MB of memory.")
+            assert f"\nThe model runs in process {now.pid}, which 2 windows share and holds " in said(vim)[-1]
+            assert now.loads == 1
+    finally:
+        client.stop()
 
 
 # Models

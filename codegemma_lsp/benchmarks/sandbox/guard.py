@@ -7,7 +7,6 @@ contain code that is written to escape.
 
 from __future__ import annotations
 
-import builtins
 import functools
 import importlib
 import json
@@ -26,6 +25,7 @@ FORBIDDEN = (
     "os.mkdir", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate", "os.utime", "shutil.", "ctypes.",
     "pty.", "sqlite3.", "ftplib.", "smtplib.", "urllib.", "webbrowser.", "gc.get_objects", "gc.get_refer",
     "_winapi.CreateProcess",
+    "signal.pidfd_send_signal", "cpython.PyInterpreterState_New",
 )  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 LOCAL_SOCKET = 1
@@ -83,16 +83,26 @@ def _tell(out: int, message: dict[str, Any]) -> None:
 
 
 def _attempt(step: Callable[[], object]) -> dict[str, Any]:
-    """Returns the message with a step's value, or with the name of the exception that ended it."""
+    """Returns the message with a step's value, or with the names of the exception that ended it and of its bases."""
     try:
         return {"value": encoded(step())}
     except BaseException as error:
-        return {"raised": type(error).__name__}
+        return {"raised": [type(error).__name__, *(base.__name__ for base in type(error).__mro__)]}
 
 
 def _serve(source: BinaryIO, tell: Callable[[dict[str, Any]], None], module: types.ModuleType) -> None:
     for line in source:
-        tell(_attempt(functools.partial(_call, module, *json.loads(line))))
+        name, values, named = json.loads(line)
+        if name:
+            tell(_attempt(functools.partial(_call, module, name, values, named)))
+        else:
+            tell({"value": {one: _named(module, one) for one in values if hasattr(module, one)}})
+
+
+def _named(module: types.ModuleType, name: str) -> Any:
+    """Returns what a name of the program stands for: a copy of a value, or that it can be called."""
+    found = getattr(module, name)
+    return "callable" if callable(found) else {"value": encoded(found)}
 
 
 def _call(module: types.ModuleType, name: str, values: list[Any], named: dict[str, Any]) -> Any:
@@ -103,12 +113,13 @@ def _call(module: types.ModuleType, name: str, values: list[Any], named: dict[st
 def _hook(out: int) -> Callable[[str, tuple[Any, ...]], None]:
     """Returns a hook that ends the process at an event that is forbidden. It raises nothing, because the traceback
     would lead a program to the hook, and it looks up no name that a program could define otherwise."""
-    said = json.dumps({"raised": "PermissionError"}).encode() + b"\n"
-    whole, kind, write, leave = builtins.int, builtins.isinstance, os.write, os._exit
+    said = json.dumps({"raised": ["PermissionError", "PermissionError"]}).encode() + b"\n"
+    whole, text, kind, type_of, write, leave = int, str, isinstance, type, os.write, os._exit
     forbidden, writing, nowhere, unaudited = FORBIDDEN, WRITING, os.devnull, UNAUDITED
 
     def refuse(event: str, args: tuple[Any, ...]) -> None:
-        writes = event == "open" and kind(args[2], whole) and args[2] & writing and args[0] != nowhere
+        is_nowhere = event == "open" and type_of(args[0]) is text and args[0] == nowhere
+        writes = event == "open" and kind(args[2], whole) and args[2] & writing and not is_nowhere
         reaches_out = event == "socket.__new__" and args[1] != LOCAL_SOCKET
         starts = event == "import" and args[0] == unaudited
         if writes or reaches_out or starts or event.startswith(forbidden):

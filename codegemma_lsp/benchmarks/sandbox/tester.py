@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import json
 import os
-import select
+import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,48 +22,56 @@ _MOST_BYTES = 2**24
 """The longest message of a program in bytes."""
 
 
-class Ended(Exception):
-    """The program's process ended, or its time is over. ``str()`` is the verdict's reason."""
+class Ended(BaseException):
+    """The program's process ended, or its time is over. ``str()`` is the verdict's reason. A test that catches every
+    ``Exception`` does not catch it."""
 
 
 def main() -> None:
     """Judges the program of the request on stdin."""
     asked = json.loads(sys.stdin.buffer.read())
-    asked["namespaces"] = not asked["bubblewrap"] and enclosure.leave_namespaces()
-    with Program(asked) as program:
+    out = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1):
+        os.dup2(nowhere, stream)
+    namespaces = not asked["bubblewrap"] and enclosure.leave_namespaces()
+    with Program(asked, namespaces=namespaces) as program:
         reason = _reason(program, asked["test"])
     verdict = {"passed": not reason, "reason": reason, "walls": program.walls}
-    sys.stdout.write(json.dumps(verdict))
+    os.write(out, json.dumps(verdict).encode())
 
 
 def _reason(program: Program, test: str) -> str:
     """Returns why a program does not pass, or ""."""
     try:
         program.start()
-        names: dict[str, Any] = {name: program.function(name) for name in _free_names(test)}
+        names = program.named(_free_names(test))
         exec(compile(test, "<test>", "exec"), names)  # noqa: S102
     except Ended as error:
         return str(error)
-    except Exception as error:
-        return type(error).__name__
-    return ""
+    except BaseException as error:
+        return program.end or type(error).__name__
+    return program.end
 
 
-def _free_names(test: str) -> set[str]:
+def _free_names(test: str) -> list[str]:
     """Returns the names that a test uses and Python does not define. Those that the test itself defines are among them;
     it defines them before it uses them."""
     used = {node.id for node in ast.walk(ast.parse(test)) if isinstance(node, ast.Name)}
-    return used - set(vars(builtins))
+    return sorted(used - set(vars(builtins)))
 
 
 class Program:
-    """The process of a program."""
+    """The process of a program. ``end`` is why it ended or had to be ended, or "" as long as it runs."""
 
-    def __init__(self, asked: dict[str, Any]) -> None:
+    def __init__(self, asked: dict[str, Any], *, namespaces: bool) -> None:
         root = Path(asked["root"])
         command = enclosure.python("guard", root)
-        self.walls = ""
-        self._asked = asked
+        self.walls, self.end = "", ""
+        # Not the test, in which a program would find the values that are expected.
+        known = ("program", "seconds", "megabytes", "root")
+        self._told = {name: asked[name] for name in known}
+        self._told |= {"bubblewrap": bool(asked["bubblewrap"]), "namespaces": namespaces}
         self._seconds: float = asked["seconds"]
         self._process = subprocess.Popen(
             enclosure.bubblewrapped(asked["bubblewrap"], command, root) if asked["bubblewrap"] else command,
@@ -73,72 +81,80 @@ class Program:
             stderr=subprocess.DEVNULL,
         )
         self._rest = b""
-        self._until: float | None = None
 
     def __enter__(self) -> Program:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if sys.platform != "win32":
+            signal.setitimer(signal.ITIMER_REAL, 0)
         self._process.kill()
 
     def start(self) -> None:
-        """Runs the program. Raises ``Ended``, or what ended it. Its time begins when its interpreter has started."""
-        self.walls = self._ask(self._asked)["walls"]
-        self._until = time.monotonic() + self._seconds
+        """Runs the program. Raises ``Ended``, or what ended it. Its time begins when its interpreter has started, and
+        is also the test's."""
+        self.walls = self._ask(self._told)["walls"]
+        if sys.platform != "win32":  # there, the parent's limit ends both
+            signal.signal(signal.SIGALRM, lambda *_: self._leave("timeout"))
+            signal.setitimer(signal.ITIMER_REAL, self._seconds)
         self._value(self._answer())
 
-    def function(self, name: str) -> Callable[..., Any]:
-        """Returns a function that calls the program's one of that name."""
+    def named(self, names: Sequence[str]) -> dict[str, Any]:
+        """Returns what the program defines under some names: functions that call its own, and copies of values."""
+        found: dict[str, Any] = self._ask(["", list(names), {}])["value"]
+        return {
+            name: functools.partial(self._call, name) if value == "callable" else decoded(value["value"])
+            for name, value in found.items()
+        }
 
-        def call(*values: object, **named: object) -> Any:
-            keywords = {key: encoded(value) for key, value in named.items()}
-            return self._value(self._ask([name, [*map(encoded, values)], keywords]))
-
-        return call
+    def _call(self, name: str, *values: object, **named: object) -> Any:
+        keywords = {key: encoded(value) for key, value in named.items()}
+        return self._value(self._ask([name, [*map(encoded, values)], keywords]))
 
     def _ask(self, message: object) -> Any:
+        left = memoryview(json.dumps(message).encode() + b"\n")
         try:
-            _pipe(self._process.stdin).write(json.dumps(message).encode() + b"\n")
+            while left:
+                left = left[_pipe(self._process.stdin).write(left) :]
         except BrokenPipeError:
-            raise Ended("killed") from None
+            self._leave("killed")
         return self._answer()
 
     def _value(self, answer: Any) -> Any:
-        """Returns the value of an answer. Raises the exception of the same name that Python has, or ``Ended``."""
+        """Returns the value of an answer, or raises what the program raised: an exception of the same name, with the
+        same bases of Python's own."""
         if "raised" not in answer:
             return decoded(answer["value"])
-        known = getattr(builtins, str(answer["raised"]), None)
-        if isinstance(known, type) and issubclass(known, Exception) and known is not UnicodeDecodeError:
-            raise _made(known)
-        raise Ended(str(answer["raised"]))
+        name, *bases = map(str, answer["raised"])
+        for known in (getattr(builtins, base, None) for base in bases):
+            if isinstance(known, type) and issubclass(known, Exception) and (error := _made(name, known)) is not None:
+                raise error
+        raise self._leave(name)
 
     def _answer(self) -> Any:
         while b"\n" not in self._rest:
-            self._wait()
             more = os.read(_pipe(self._process.stdout).fileno(), 2**16)
             if not more or len(self._rest) > _MOST_BYTES:
-                raise Ended("killed")
+                self._leave("killed")
             self._rest += more
         line, _, self._rest = self._rest.partition(b"\n")
         return json.loads(line)
 
-    def _wait(self) -> None:
-        """Waits for the program's next bytes. Raises ``Ended`` when its time is over. Windows cannot wait for a pipe;
-        there, the time of the whole judgement ends this process."""
-        if self._until is None or sys.platform == "win32":
-            return
-        left = max(0.0, self._until - time.monotonic())
-        if not select.select([_pipe(self._process.stdout)], [], [], left)[0]:
-            raise Ended("timeout")
+    def _leave(self, reason: str) -> Any:
+        """Raises ``Ended``, and keeps the reason for a test that catches it."""
+        self.end = self.end or reason
+        raise Ended(self.end)
 
 
-def _made(kind: type[Exception]) -> Exception:
+def _made(name: str, base: type[Exception]) -> Exception | None:
+    """Returns an exception of a new class, or None if it cannot be made without arguments."""
+    make: Callable[[], Exception] = type(name, (base,), {})
     try:
-        return kind()
-    except TypeError:  # it needs arguments
-        return Ended(kind.__name__)
+        return make()
+    except TypeError:
+        return None
 
 
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+def _pipe(stream: IO[bytes] | None) -> Any:
     assert stream is not None
     return stream

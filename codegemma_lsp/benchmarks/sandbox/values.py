@@ -3,8 +3,13 @@ program, which could say that they equal anything."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
+
+_LONGEST = 100_000
+"""The number of values of an iterator that are copied."""
 
 
 class Other:
@@ -12,7 +17,8 @@ class Other:
 
 
 def encoded(value: object) -> Any:
-    """Returns a JSON value for a literal. A value of a subclass counts as one of the literal's type."""
+    """Returns a JSON value for a literal, for what holds literals, or for an iterator, which is used up. A value of a
+    subclass counts as one of the type itself."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -41,17 +47,25 @@ _WRITERS: dict[type, Callable[[Any], list[Any]]] = {
     float: lambda value: [value.hex()],
     complex: lambda value: [value.real.hex(), value.imag.hex()],
     bytes: lambda value: [value.hex()],
+    bytearray: lambda value: [value.hex()],
+    range: lambda value: [value.start, value.stop, value.step],
+    deque: _each,
     list: _each,
     tuple: _each,
     set: _each,
     frozenset: _each,
     dict: lambda value: [[encoded(key), encoded(one)] for key, one in value.items()],
+    Iterator: lambda value: _each(islice(value, _LONGEST)),
 }
 _READERS: dict[str, Callable[[list[Any]], Any]] = {
     "int": lambda parts: int(parts[0], 16),
     "float": lambda parts: float.fromhex(parts[0]),
     "complex": lambda parts: complex(float.fromhex(parts[0]), float.fromhex(parts[1])),
     "bytes": lambda parts: bytes.fromhex(parts[0]),
+    "bytearray": lambda parts: bytearray.fromhex(parts[0]),
+    "range": lambda parts: range(*map(int, parts)),
+    "deque": lambda parts: deque(decoded(one) for one in parts),
+    "Iterator": lambda parts: iter([decoded(one) for one in parts]),
     "list": lambda parts: [decoded(one) for one in parts],
     "tuple": lambda parts: tuple(decoded(one) for one in parts),
     "set": lambda parts: {decoded(one) for one in parts},

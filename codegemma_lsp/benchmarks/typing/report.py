@@ -176,15 +176,15 @@ def windows_table(found: Windows) -> Table:
     for name in ("", "p50 ms", "p95 ms", "p95 ratio", "memory MB", "memory ratio"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
 
-    def row(name: str, typed: Typed, alone: Typed) -> None:
-        ratios = (typed.p95_ms / alone.p95_ms, typed.memory_mb / alone.memory_mb)
+    def row(name: str, typed: Typed, alone: Typed, *, same_models: bool = True) -> None:
+        memory = f"{typed.memory_mb / alone.memory_mb:.2f}" if same_models else ""
         table.add_row(
             name,
             f"{typed.p50_ms:.1f}",
             f"{typed.p95_ms:.1f}",
-            f"{ratios[0]:.2f}",
+            f"{typed.p95_ms / alone.p95_ms:.2f}",
             f"{typed.memory_mb:.0f}",
-            f"{ratios[1]:.2f}",
+            memory,
         )
 
     row("one, a process of its own", found.lone_own, found.lone_own)
@@ -193,7 +193,7 @@ def windows_table(found: Windows) -> Table:
     row(f"{found.count}, through the host", found.shared, found.lone_shared)
     if found.before_chat is not None and found.beside_chat is not None:
         row("one, before another chats", found.before_chat, found.before_chat)
-        row("one, while another chats", found.beside_chat, found.before_chat)
+        row("one, while another chats", found.beside_chat, found.before_chat, same_models=False)
     near, far = found.key_ms
     table.add_row("a key, in process", f"{near:.1f}", "", "", "", "")
     table.add_row("a key, through the host", f"{far:.1f}", "", "", "", "")

@@ -19,6 +19,7 @@ from codegemma_lsp.benchmarks.typing.replay import Counters, Record
 from codegemma_lsp.benchmarks.typing.screen import Shown
 from codegemma_lsp.benchmarks.typing.typist import WORKSPACE, Amount, Part
 from codegemma_lsp.document import Document, Edit, Encoding, Position, Span
+from codegemma_lsp.settings.guarded import TRUST_VARIABLE
 
 SERVER = "codegemma-lsp"
 _READY_S = 300.0
@@ -292,4 +293,5 @@ def _without_user_settings() -> dict[str, str]:
     """Returns the environment without the user's own settings, because measurements must depend only on the command."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CODEGEMMA_")}
     folders = {name: os.environ[name] for name in ("CODEGEMMA_MODELS",) if name in os.environ}
-    return {**kept, **folders, "CODEGEMMA_CONFIG": os.devnull, "CODEGEMMA_USAGE": "false", **_ALONE}
+    ours = {"CODEGEMMA_CONFIG": os.devnull, "CODEGEMMA_USAGE": "false", TRUST_VARIABLE: "1", **_ALONE}
+    return {**kept, **folders, **ours}

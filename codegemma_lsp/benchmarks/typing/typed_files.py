@@ -46,7 +46,7 @@ _FEWEST_BODIES, _LONG_FILES = 4, 3
 """How many functions a file must have that is opened, and the number of the longest such files of a project."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
     """A file that a person wrote, by its path in ``folder``, which is a URI."""
 
@@ -146,7 +146,8 @@ def read(path: Path, language: str) -> SourceFile | None:
         return None
     lines, (fewest, most) = text.split("\n"), _LINES
     written = "\r" not in text and max(map(len, lines)) <= _LONGEST_LINE
-    return SourceFile(path.name, language, text) if written and fewest <= len(lines) <= most else None
+    is_wanted = written and fewest <= len(lines) <= most
+    return SourceFile(name=path.name, language=language, text=text) if is_wanted else None
 
 
 def function_bodies(file: SourceFile) -> list[Span]:
@@ -211,4 +212,4 @@ def long_file(lines: int, seed: int = 0) -> SourceFile:
     files = [file for path in paths if (file := read(path, "python")) is not None]
     files.sort(key=lambda file: file.text.count("\n"), reverse=True)
     text = "\n\n".join(file.text for file in files[: 1 + lines // _LINES[0]])
-    return SourceFile("long.py", "python", "".join(text.splitlines(keepends=True)[:lines]))
+    return SourceFile(name="long.py", language="python", text="".join(text.splitlines(keepends=True)[:lines]))

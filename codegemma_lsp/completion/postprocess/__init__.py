@@ -23,6 +23,7 @@ from codegemma_lsp.completion.postprocess.repetition import not_already_below, w
 from codegemma_lsp.completion.postprocess.rest_of_line import fitted_to_the_rest
 from codegemma_lsp.completion.postprocess.syntax_errors import without_new_errors
 from codegemma_lsp.completion.postprocess.whitespace import edges, from_the_cursors_column, indented_as_the_file
+from codegemma_lsp.syntax import CursorKind
 
 __all__ = ["FILTERS", "Filter", "Insertion", "InsertionPoint", "only_closers", "postprocess"]
 
@@ -45,9 +46,29 @@ FILTERS: tuple[Filter, ...] = (
 
 
 def postprocess(text: str, point: InsertionPoint) -> Insertion:
-    """Returns the part of a model's text that may be inserted at ``point``."""
+    """Returns the part of a model's text that may be inserted at ``point``.
+
+    Models miss the level of a block more often than its first statement. If nothing of several lines fits, the first
+    one is therefore tried alone.
+    """
+    found, first = _filtered(text, point), _first_line(text)
+    if found.text or first == text or point.scope.kind is not CursorKind.STATEMENT:
+        return found
+    return _filtered(first, point)
+
+
+def _first_line(text: str) -> str:
+    """Returns a text up to the end of its first line that is not blank, unless more than one blank line precedes it."""
+    blank = len(text) - len(text.lstrip())
+    end = text.find("\n", blank)
+    return text if end < 0 or text.count("\n", 0, blank) > 1 else text[:end]
+
+
+def _filtered(text: str, point: InsertionPoint) -> Insertion:
     for apply in FILTERS:
         text = apply(text, point)
         if not text.strip():
             return Insertion("")
-    return without_new_errors(text, point)
+    found = without_new_errors(text, point)
+    # What is left without the errors may be no more than what stands below.
+    return found if found.text and not_already_below(found.text, point) else Insertion("")

@@ -31,6 +31,7 @@ def without_unfinished_line(text: str, point: InsertionPoint) -> str:
         lines.pop()
     while lines and not lines[-1].strip():
         lines.pop()
-    if len(lines) > 1 and lines[-1].rstrip().endswith(":") and point.syntax.colon_opens_block:
+    opens_block = bool(lines) and lines[-1].rstrip().endswith(":") and point.syntax.colon_opens_block
+    if opens_block and (len(lines) > 2 or any(line.strip() for line in lines[:-1])):
         lines.pop()
     return "\n".join(lines)

@@ -46,5 +46,8 @@ class LlamaEngine(ScheduledEngine):
             raise
 
     def _check(self) -> None:
+        adapter = self._options.adapter
+        if adapter is not None and not self._model.knows(adapter):
+            raise EngineFailed(f"The adapter {adapter} has changed, so the model is loaded again.")
         if self._model.has_changed():
             raise EngineFailed(f"The model file {self._path} has changed, so it is loaded again.")

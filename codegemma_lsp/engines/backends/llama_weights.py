@@ -131,6 +131,13 @@ class LlamaModel:
                 self._adapters[key] = found
             return self._adapters[key]
 
+    def knows(self, adapter: Path) -> bool:
+        """Returns whether a file is still as it was when it was read as an adapter, or gone."""
+        try:
+            return (adapter.resolve(), *_age(adapter)) in self._adapters
+        except OSError:
+            return True
+
     def release(self) -> None:
         """Frees the model if no engine uses it any more."""
         with _lock_of(self._key):

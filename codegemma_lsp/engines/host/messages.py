@@ -55,9 +55,19 @@ class Status(BaseModel):
     models: tuple[SharedModel, ...]
 
 
-@cache
+_one_counts = threading.Lock()
+"""Held while the version is computed, so that whoever asks meanwhile waits for it in place of doing the same."""
+
+
 def version() -> str:
-    """Returns what must be equal on both sides: the package's version, and a checksum of all messages."""
+    """Returns what must be equal on both sides: the package's version, and a checksum of all messages. It takes some
+    milliseconds the first time."""
+    with _one_counts:
+        return _version()
+
+
+@cache
+def _version() -> str:
     schemas = [TO_PROCESS.json_schema(), TO_SERVER.json_schema(), Settings.model_json_schema()]
     return f"{__version__}+{hashlib.sha256(json.dumps(schemas, sort_keys=True).encode()).hexdigest()[:16]}"
 

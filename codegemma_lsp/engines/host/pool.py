@@ -184,9 +184,10 @@ class Pool:
 
 
 def _key(settings: Settings) -> str:
-    """Returns a checksum of what an engine depends on, and of the age of the model's file."""
+    """Returns a checksum of what an engine depends on, and of the ages of the model's and the adapter's files."""
     values = settings.model_dump(mode="json", include=set(LOADED_BY - {"allow_plain_http", "share_model"}))
-    with suppress(OSError):
-        found = Path(settings.model).stat()
-        values |= {"age": [found.st_mtime_ns, found.st_size]}
+    for name in ("model", "adapter"):
+        with suppress(OSError):
+            found = Path(values[name]).stat()
+            values[f"age of {name}"] = [found.st_mtime_ns, found.st_size]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -503,14 +503,17 @@ class ProcessEngine:
             if not self._connection.awaits(asked.call):
                 continue
             try:
-                stop = _verdict(asked, request, progress)
+                stop = _stops(asked, request, progress)
+                given_up = not stop and _is_given_up(request)
             except Exception as error:
                 log.debug("a stop rule failed", exc_info=error)
                 self._failed[id(progress)] = stop_failed(error)
-                stop = True
-            if stop and asked.given_up:
+                stop, given_up = True, False
+            if asked.given_up:
+                stop = given_up = stop or given_up
+            if given_up:
                 self._given_up.add(id(progress))
-            self._connection.send_now(Verdict(call=asked.call, stop=stop))
+            self._connection.send_now(Verdict(call=asked.call, stop=stop, given_up=given_up))
 
     def close(self) -> None:
         if self._is_closed:
@@ -528,10 +531,12 @@ class ProcessEngine:
         self._on_closed()
 
 
-def _verdict(asked: Asked, request: Request, progress: Progress) -> bool:
-    if asked.given_up:
-        return request.given_up is not None and request.given_up()
-    return request.on_text is not None and request.on_text(progress.text)
+def _stops(asked: Asked, request: Request, progress: Progress) -> bool:
+    return not asked.given_up and request.on_text is not None and request.on_text(progress.text)
+
+
+def _is_given_up(request: Request) -> bool:
+    return request.given_up is not None and request.given_up()
 
 
 def _add(progress: Progress, written: Written) -> None:

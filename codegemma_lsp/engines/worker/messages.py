@@ -123,11 +123,13 @@ class Cancel(_Message):
 
 
 class Verdict(_Message):
-    """The server's answer to an ``Asked``."""
+    """The server's answer to an ``Asked``: whether the generation ends, and whether its request is given up, which is
+    then not asked again before the next token."""
 
     kind: Literal["verdict"] = "verdict"
     call: int
     stop: bool
+    given_up: bool = False
 
 
 class State(_Message):

@@ -103,7 +103,7 @@ class Worker:
         match message:
             case Verdict():
                 if (running := self._running.get(message.call)) is not None:
-                    running.verdicts.put(message.stop)
+                    running.verdicts.put((message.stop, message.given_up))
             case Cancel():
                 self._cancel(message.call)
             case Ping():
@@ -247,7 +247,10 @@ class _Running:
         begun = message.begun
         self.engine = message.engine
         self.cancelled = threading.Event()
-        self.verdicts: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.verdicts: queue.SimpleQueue[tuple[bool, bool]] = queue.SimpleQueue()
+        """For each text that was told, whether the generation ends there, and whether its request is given up."""
+        self._is_given_up: bool | None = None
+        """What the server has said of it since the last token, which spares asking it a second time for each."""
         self._call, self._send, self._patience_s, self._on_silence = message.call, send, patience_s, on_silence
         self._is_abandoned = False
         self.progress = Progress(
@@ -259,25 +262,27 @@ class _Running:
         """Cancels it, also while it waits for an answer, and asks no more."""
         self._is_abandoned = True
         self.cancelled.set()
-        self.verdicts.put(True)
+        self.verdicts.put((True, True))
 
     def on_text(self, _: str) -> bool:
         return self._ask(given_up=False)
 
     def given_up(self) -> bool:
-        return self._ask(given_up=True)
+        known, self._is_given_up = self._is_given_up, None
+        return self._ask(given_up=True) if known is None or self._is_abandoned else known
 
     def _ask(self, *, given_up: bool) -> bool:
         """An abandoned generation is cancelled and not complete."""
         if not self._is_abandoned:
             self._send(Asked(call=self._call, given_up=given_up, written=self._written()))
             try:
-                stop = self.verdicts.get(timeout=self._patience_s)
+                stop, is_given_up = self.verdicts.get(timeout=self._patience_s)
             except queue.Empty:
                 log.warning("a window does not answer; its requests are cancelled")
                 self._on_silence()
             else:
                 if not self._is_abandoned:
+                    self._is_given_up = None if given_up else is_given_up
                     return stop
         return given_up
 

@@ -15,7 +15,6 @@ from codegemma_lsp.settings import Popup
 @server.feature(types.INITIALIZE)
 def on_initialize(params: types.InitializeParams) -> None:
     watch(params.process_id, server.leave_without_editor)
-    server.take_folders()
     server.startup_problems = server.session.initialize(params.initialization_options)
     server.session.encoding = conversions.encoding(server.workspace.position_encoding)
     if server.session.settings.popup is Popup.ON and types.TEXT_DOCUMENT_COMPLETION not in server.protocol.fm.features:
@@ -28,6 +27,7 @@ def on_initialize(params: types.InitializeParams) -> None:
 async def on_initialized(params: types.InitializedParams) -> None:
     for problem in server.startup_problems:
         server.show(f"codegemma: {problem}")
+    server.take_folders()
     server.spawn(server.session.load())
     server.spawn(watch_files(server))
     await server.pull_configuration()

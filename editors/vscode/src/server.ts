@@ -81,7 +81,9 @@ export function createClient(
       },
     },
   };
-  const server = { command: program, args: ["serve"] };
+  // What may not be a workspace's has the scope "machine", so VS Code passes on none of a workspace.
+  const env = { ...process.env, CODEGEMMA_TRUST_SETTINGS: "1" };
+  const server = { command: program, args: ["serve"], options: { env } };
   const client = new LanguageClient(SECTION, "CodeGemma", { run: server, debug: server }, options);
   client.onNotification("didChangeStatus", told);
   client.onNotification("codegemma/suggestionGrew", (grown: Grown) => growth.grew(grown));

@@ -187,6 +187,8 @@ local function start_options(folder)
   return {
     name = NAME,
     cmd = command,
+    -- The settings are those of setup(); Neovim merges none of a workspace into them.
+    cmd_env = { CODEGEMMA_TRUST_SETTINGS = "1" },
     root_dir = folder,
     init_options = vim.tbl_extend("force", abilities(), config.current.settings),
     settings = { codegemma = next(config.current.settings) and config.current.settings or vim.empty_dict() },
