@@ -115,6 +115,16 @@ def test_a_test_may_do_what_tests_do(program: str, test: str, verdict: str) -> N
     assert (judged.passed, judged.reason) == (verdict == "", verdict)
 
 
+def test_a_program_defines_none_of_a_tests_own_functions() -> None:
+    """It tells at once all that the tester will ask for, also that the test's ``abs`` is its own."""
+    said = ["null", '{"f": "callable", "abs": "callable"}', '["int", "0x0"]', '["int", "-0x1"]']
+    lines = [f'{{"value": {one}}}\n'.encode() for one in said]
+    program = f"import os, time\nfor line in {lines}:\n    for out in range(3, 9):\n        try: os.write(out, line)\n"
+    program += "        except OSError: pass\ntime.sleep(9)\n"
+    judged = judging.run(program, "assert abs(f(119) - 100) < 1e-9", seconds=5.0)
+    assert (judged.passed, judged.reason) == (False, "AssertionError")
+
+
 FORGED = "_posixsubprocess.fork_exec([b'/bin/true'], [b'true'], True, (), None, None, *[-1] * 9, *[None] * 6)"
 
 

@@ -100,11 +100,13 @@ class Program:
         self._value(self._answer())
 
     def named(self, names: Sequence[str]) -> dict[str, Any]:
-        """Returns what the program defines under some names: functions that call its own, and copies of values."""
+        """Returns what the program defines under some names: functions that call its own, and copies of values. Other
+        names that it tells, such as those of Python's own functions, are left out."""
         found: dict[str, Any] = self._ask(["", list(names), {}])["value"]
         return {
-            name: functools.partial(self._call, name) if value == "callable" else decoded(value["value"])
-            for name, value in found.items()
+            name: functools.partial(self._call, name) if found[name] == "callable" else decoded(found[name]["value"])
+            for name in names
+            if name in found
         }
 
     def _call(self, name: str, *values: object, **named: object) -> Any:
