@@ -97,6 +97,10 @@ class Host:
             connection, _ = listener.accept()
         except TimeoutError:
             return
+        except OSError as error:  # such as too many open files, which clients of the door can cause
+            log.warning("a connection was not taken (%s)", error.strerror)
+            time.sleep(_LOOK_S)
+            return
         threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
 
     def _is_needed(self) -> bool:
