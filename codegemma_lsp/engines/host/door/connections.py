@@ -31,8 +31,8 @@ class Quiet(Protocol):
 
 
 def first_to_leave(quiet: Sequence[Quiet]) -> int:
-    """Returns which connection is closed for a new one: one that is not trusted, of the address that has the most, and of
-    those the oldest."""
+    """Returns which connection is closed for a new one: one that is not trusted, of the address that has the most, and
+    of those the oldest."""
     addresses = Counter(one.address for one in quiet)
     return min(range(len(quiet)), key=lambda at: (quiet[at].is_trusted, -addresses[quiet[at].address], quiet[at].since))
 

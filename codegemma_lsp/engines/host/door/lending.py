@@ -54,6 +54,11 @@ class Lender:
             self._pool.give_back(engine)  # once is enough
         return engine
 
+    def take_again(self, engine: ScheduledEngine) -> None:
+        """Counts one more user of an engine that has one."""
+        with self._door:
+            self._lent[engine].users += 1
+
     def _settings_of(self, name: str, chats: bool) -> Settings:
         """Raises ``ModelNotFound``."""
         if name not in self.names():

@@ -11,8 +11,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """Counts requests by path and status, and tokens. ``waiting`` counts the generations that have begun and not
-    ended. Any thread may call it."""
+    """Counts requests by path and status, and tokens. ``waiting`` counts the requests for a model that have
+    begun and not ended. Any thread may call it."""
 
     def __init__(self) -> None:
         self._door = threading.Lock()
@@ -45,7 +45,10 @@ class Metrics:
                 for kind in ("read", "cached", "generated")
             ),
         ]
-        for name, (about, value) in {"waiting": ("Generations that have not ended.", self.waiting), **gauges}.items():
+        for name, (about, value) in {
+            "waiting": ("Requests for a model that have not ended.", self.waiting),
+            **gauges,
+        }.items():
             lines += [*_head(name, "gauge", about), f"{_NAME}_{name} {value:g}"]
         return "\n".join(lines) + "\n"
 
