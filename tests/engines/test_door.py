@@ -227,7 +227,8 @@ def test_tokens_and_texts(door: Door, engine: LlamaEngine) -> None:
 def test_it_says_what_it_has(door: Door) -> None:
     with door.client() as asked:
         assert asked.get("/health").json() == {"status": "ok"}
-        assert [model["id"] for model in asked.get("/v1/models").json()["data"]] == [NAME]
+        (model,) = asked.get("/v1/models").json()["data"]
+    assert (model["id"], model["max_model_len"], model["chat_max_model_len"]) == (NAME, 1024, 1024)
     generated = door.metric('codegemma_lsp_tokens_total{kind="generated"}')
     door.complete(prompt=SOURCE, max_tokens=7)
     assert door.metric('codegemma_lsp_tokens_total{kind="generated"}') == generated + 7

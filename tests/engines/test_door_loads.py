@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from codegemma_lsp.engines.host.door.app import Door
+from codegemma_lsp.engines.host.door.lending import Served
 from codegemma_lsp.engines.protocol import LoadCancelled
 
 PATHS = ["/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize"]
@@ -42,7 +43,6 @@ class SlowLender:
     loads: list[str] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
     users: int = 0
-    context_tokens = 10
 
     def take(self, name: str, given_up: threading.Event, *, chats: bool = False) -> Engine:
         self.loads.append(name)
@@ -59,8 +59,8 @@ class SlowLender:
     def put(self, _: Engine) -> None:
         self.users -= 1
 
-    def names(self) -> list[str]:
-        return ["a"]
+    def models(self) -> list[Served]:
+        return [Served(name="a", context_tokens=10, chat_context_tokens=20)]
 
 
 @dataclass

@@ -55,6 +55,7 @@ from codegemma_lsp.engines.protocol import (
     Usage,
     total,
 )
+from codegemma_lsp.engines.selection import is_for_chat
 from codegemma_lsp.prompt import BY_NAME, PLAIN, InfillFormat, Prompt, Text, family_by_name, unmistakable
 from codegemma_lsp.settings import Settings
 
@@ -106,7 +107,9 @@ class OpenAIEngine:
         self.name = self._about.model
         renders = self._about.kind is Kind.LLAMA_SERVER
         self.chat_template = self._about.chat_template if renders else PLAIN
-        self.context_tokens = min(settings.context_tokens, self._about.context_tokens or settings.context_tokens)
+        chat_tokens = self._about.chat_context_tokens if is_for_chat(settings) else 0
+        most = chat_tokens or self._about.context_tokens or settings.context_tokens
+        self.context_tokens = min(settings.context_tokens, most)
         self.usage = Usage()
         self._seen_at = time.monotonic()
         self._ends = unmistakable(self.tokenizer.family)

@@ -109,9 +109,8 @@ class Door:
         return JSONResponse({"status": "ok"})
 
     async def models(self, _: Request) -> Response:
-        names, context = await asyncio.to_thread(lambda: (self.lender.names(), self.lender.context_tokens))
-        more = {"object": "model", "owned_by": "codegemma-lsp", "max_model_len": context}
-        return JSONResponse({"object": "list", "data": [{"id": name, **more} for name in names]})
+        served = await asyncio.to_thread(self.lender.models)
+        return JSONResponse({"object": "list", "data": [events.model(one) for one in served]})
 
     async def measured(self, _: Request) -> Response:
         gauges = await asyncio.to_thread(self.gauges)
