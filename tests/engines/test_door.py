@@ -30,7 +30,7 @@ from codegemma_lsp.engines.host.door.address import DoorRefused, Listen, parse_l
 from codegemma_lsp.engines.host.door.connections import first_to_leave
 from codegemma_lsp.engines.host.door.guard import refusal_of
 from codegemma_lsp.engines.host.door.key import door_key
-from codegemma_lsp.engines.host.door.listening import Options, check
+from codegemma_lsp.engines.host.door.listening import OpenDoor, Options, check
 from codegemma_lsp.engines.host.door.metrics import Metrics
 from codegemma_lsp.engines.host.door.running import held_back
 from codegemma_lsp.engines.host.place import FOLDER_VARIABLE
@@ -488,16 +488,28 @@ def test_it_is_the_host_of_windows_too(door: Door, monkeypatch: pytest.MonkeyPat
     until(lambda: door.metric("codegemma_lsp_windows ") == 0)
 
 
-@pytest.mark.parametrize("text", ["8080", "localhost", ":8080", "localhost:http", "localhost:99999", "localhost:-1"])
+@pytest.mark.parametrize(
+    "text", ["8080", "localhost", ":8080", "*:8080", "localhost:http", "localhost:99999", "localhost:-1"]
+)
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(DoorRefused, match="no address"):
         parse_listen(text)
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0:80", "[::]:80", "*:80"])
-def test_every_address_at_once_is_refused(text: str) -> None:
-    with pytest.raises(DoorRefused, match="no name that clients can use"):
-        parse_listen(text)
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "0", "0x0", "000.0.0.0", "0.0", "[::]", "[::0]", "[0:0::0]", "[::ffff:0:0]"]
+)
+def test_every_address_at_once_is_refused(host: str, tmp_path: Path) -> None:
+    options = Options(listen=parse_listen(f"{host}:0"), allow_plain_http=True)
+    with pytest.raises(DoorRefused, match="stands for all addresses"):
+        OpenDoor(options, tmp_path, Settings, 60.0)
+
+
+def test_a_name_of_every_address_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("0.0.0.0", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(DoorRefused, match="everywhere stands for all addresses"):
+        OpenDoor(Options(listen=Listen("everywhere", 0), allow_plain_http=True), tmp_path, Settings, 60.0)
 
 
 @pytest.mark.parametrize(

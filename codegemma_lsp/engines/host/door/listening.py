@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvicorn
 
-from codegemma_lsp.engines.host.door.address import DoorRefused, Listen
+from codegemma_lsp.engines.host.door.address import DoorRefused, Listen, check_resolved
 from codegemma_lsp.engines.host.door.app import Door
 from codegemma_lsp.engines.host.door.connections import Connection, DoorLoop
 from codegemma_lsp.engines.host.door.guard import Guard
@@ -141,6 +141,7 @@ def _bound(listen: Listen) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
+        check_resolved(listen, str(address[0]))
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
