@@ -351,6 +351,24 @@ def test_a_conversation_without_a_question_is_refused(door: Door, messages: list
     assert door.post("/v1/chat/completions", messages=messages).status_code == 400
 
 
+USER, ASSISTANT = {"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}
+SYSTEM = {"role": "system", "content": "x"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [
+        ([USER, USER], "out_of_turn"),
+        ([ASSISTANT, USER], "out_of_turn"),
+        ([SYSTEM, SYSTEM, USER], "out_of_turn"),
+        ([{"role": "user", "content": "x " * 3000}], "exceed_context_size"),
+    ],
+)
+def test_why_a_conversation_cannot_go_on(door: Door, messages: list[Any], code: str) -> None:
+    answer = door.post("/v1/chat/completions", messages=messages)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+
+
 def test_bodies_have_a_limit(door: Door) -> None:
     with door.client() as asked:
         assert asked.post("/v1/completions", content=b"x" * 2_100_000).status_code == 413

@@ -31,7 +31,7 @@ from codegemma_lsp.engines.protocol import (
     PromptTooLong,
 )
 from codegemma_lsp.engines.scheduler import ScheduledEngine
-from codegemma_lsp.prompt import ChatImpossible, Markup, Message, Prompt, Role, Special, build_chat
+from codegemma_lsp.prompt import ChatImpossible, ChatTooLong, Markup, Message, Prompt, Role, Special, build_chat
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,10 @@ _LONGEST_TOKEN = 128
 _SOURCES = itertools.count(1_000_000)
 """The numbers by which requests take turns with those of windows, which are smaller."""
 _TOO_LONG = "exceed_context_size"
+_OUT_OF_TURN = (
+    "This model wants one system message at most, and then the user's and the assistant's messages in turn, the user's"
+    " first; join those that follow each other."
+)
 _STATUSES: Mapping[type[EngineError], tuple[int, str]] = {
     PromptTooLong: (400, _TOO_LONG),
     ModelNotFound: (404, "model_not_found"),
@@ -329,8 +333,20 @@ def _chat_prompt(body: bodies.Chat, engine: ScheduledEngine) -> tuple[Prompt, in
     room = engine.context_tokens - max(1, limit)
     try:
         return build_chat(messages, engine.chat_template, engine.tokenizer, room, begun), limit
-    except ChatImpossible as error:
+    except ChatTooLong as error:
         raise _Refused(400, _TOO_LONG, str(error)) from None
+    except ChatImpossible as error:
+        if not _take_turns(messages):
+            raise _Refused(400, "out_of_turn", _OUT_OF_TURN) from None
+        raise _Refused(400, "chat_impossible", str(error)) from None
+
+
+def _take_turns(messages: list[Message]) -> bool:
+    """Returns whether the user begins, after one system message at most, and the assistant answers each time. Some
+    models take other conversations."""
+    roles = [message.role for message in messages]
+    turns = roles[1:] if roles[0] is Role.SYSTEM else roles
+    return all(role is (Role.ASSISTANT if at % 2 else Role.USER) for at, role in enumerate(turns))
 
 
 def _status_of(error: EngineError) -> tuple[int, str]:
