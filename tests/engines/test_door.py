@@ -30,7 +30,7 @@ from codegemma_lsp.engines.host.door.address import DoorRefused, Listen, parse_l
 from codegemma_lsp.engines.host.door.connections import first_to_leave
 from codegemma_lsp.engines.host.door.guard import refusal_of
 from codegemma_lsp.engines.host.door.key import door_key
-from codegemma_lsp.engines.host.door.listening import OpenDoor, Options, check
+from codegemma_lsp.engines.host.door.listening import Listener, Options, check
 from codegemma_lsp.engines.host.door.metrics import Metrics
 from codegemma_lsp.engines.host.door.running import held_back
 from codegemma_lsp.engines.host.place import FOLDER_VARIABLE
@@ -457,7 +457,7 @@ async def test_only_requests_that_are_let_in_count(monkeypatch: pytest.MonkeyPat
         await ends.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    guarded = guard.Guard(app, "k", frozenset({"localhost"}), Metrics())
+    guarded = guard.Guard(app, frozenset(), "k", frozenset({"localhost"}), Metrics())
 
     def asked(key: bytes) -> asyncio.Task[None]:
         async def send(message: Any) -> None:
@@ -479,6 +479,7 @@ def test_no_other_path_is_there(door: Door) -> None:
     with door.client() as asked:
         for path in ("/", "/docs", "/openapi.json", "/v1/models/../../etc/passwd", "/v1/embeddings"):
             assert asked.get(path).status_code == 404
+            assert f'path="{path}"' not in asked.get("/metrics").text
         assert asked.get("/v1/completions").status_code == 405
 
 
@@ -520,14 +521,14 @@ def test_what_is_no_address(text: str) -> None:
 def test_every_address_at_once_is_refused(host: str, tmp_path: Path) -> None:
     options = Options(listen=parse_listen(f"{host}:0"), allow_plain_http=True)
     with pytest.raises(DoorRefused, match="stands for all addresses"):
-        OpenDoor(options, tmp_path, Settings, 60.0)
+        Listener(options, tmp_path, Settings, 60.0)
 
 
 def test_a_name_of_every_address_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("0.0.0.0", 0))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(DoorRefused, match="everywhere stands for all addresses"):
-        OpenDoor(Options(listen=Listen("everywhere", 0), allow_plain_http=True), tmp_path, Settings, 60.0)
+        Listener(Options(listen=Listen("everywhere", 0), allow_plain_http=True), tmp_path, Settings, 60.0)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ class OpenAIEngine:
         self._ends = unmistakable(self.tokenizer.family)
         self.breaker = Breaker()
         self._jobs: list[_Job] = []
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         self._is_closed = False
         self._loop = asyncio.new_event_loop()
         self._client = httpx2.AsyncClient(**self._server.options(SILENT_S))
@@ -143,13 +143,13 @@ class OpenAIEngine:
             raise
 
     def _begin(self, request: Request) -> Future[Generation]:
-        with self._door:
+        with self._lock:
             if self._is_closed:
                 raise EngineFailed(_CLOSED)
             return asyncio.run_coroutine_threadsafe(self._run(request), self._loop)
 
     def close(self) -> None:
-        with self._door:
+        with self._lock:
             if self._is_closed:
                 return
             self._is_closed = True

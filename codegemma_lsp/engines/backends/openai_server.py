@@ -73,11 +73,11 @@ class Breaker:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures, self._closed_until = 0, 0.0
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
 
     def check(self) -> None:
         """Raises ``ServerFailed`` while requests shall fail at once. One request is let through after that."""
-        with self._door:
+        with self._lock:
             now = self._clock()
             if self._failures < _MOST_FAILURES:
                 return
@@ -89,12 +89,12 @@ class Breaker:
             self._closed_until = now + _REST_S
 
     def failed(self) -> None:
-        with self._door:
+        with self._lock:
             self._failures += 1
             self._closed_until = self._clock() + _REST_S
 
     def succeeded(self) -> None:
-        with self._door:
+        with self._lock:
             self._failures = 0
 
 

@@ -203,6 +203,11 @@ class Door:
         self.metrics.tokens(read=usage.prefill_tokens, cached=usage.cached_tokens, generated=usage.completion_tokens)
 
 
+def paths_of(app: Starlette) -> frozenset[str]:
+    """Returns the paths that an application answers."""
+    return frozenset(route.path for route in app.routes if isinstance(route, Route))
+
+
 class _Waiting:
     """Counts a request for a model while it runs or waits. Raises ``_Refused`` if there are too many."""
 

@@ -14,17 +14,6 @@ from codegemma_lsp.engines.host.door.metrics import Metrics
 _MOST_REQUESTS = 128
 """The number of requests that may be answered at a time. Those that are refused do not count."""
 _BUSY = f"{_MOST_REQUESTS} requests are being answered; ask again later."
-_KNOWN = frozenset(
-    {
-        "/v1/completions",
-        "/v1/chat/completions",
-        "/v1/models",
-        "/tokenize",
-        "/detokenize",
-        "/health",
-        "/metrics",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +52,16 @@ def _name(host: bytes) -> str:
 
 
 class Guard:
-    """Lets requests through to ``app``, or refuses them and ends their connection, and counts both."""
+    """Lets requests through to ``app``, or refuses them and ends their connection, and counts both. ``paths`` are
+    those of ``app``, by which requests are counted."""
 
-    def __init__(self, app: ASGIApp, key: str, names: frozenset[str], metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, paths: frozenset[str], key: str, names: frozenset[str], metrics: Metrics) -> None:
+        self._paths = paths
         self._app, self._key, self._names, self._metrics = app, key, names, metrics
         self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"] if scope["path"] in _KNOWN else "other"
+        path = scope["path"] if scope["path"] in self._paths else "other"
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":

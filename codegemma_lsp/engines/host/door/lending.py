@@ -42,7 +42,7 @@ class Lender:
 
     def __init__(self, pool: Pool, settings: Callable[[], Settings], idle_s: float) -> None:
         self._pool, self._settings, self._idle_s = pool, settings, idle_s
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         self._lent: dict[ScheduledEngine, _Lent] = {}
 
     def names(self) -> list[str]:
@@ -59,7 +59,7 @@ class Lender:
         """Returns the engine of a model. It blocks while the model is loaded, until ``given_up`` is set. Raises what
         ``engines.load`` does."""
         engine = self._pool.take(self._settings_of(name, chats), lambda _: not given_up.is_set())
-        with self._door:
+        with self._lock:
             is_known = engine in self._lent
             self._lent.setdefault(engine, _Lent(engine)).users += 1
         if is_known:
@@ -68,7 +68,7 @@ class Lender:
 
     def take_again(self, engine: ScheduledEngine) -> None:
         """Counts one more user of an engine that has one."""
-        with self._door:
+        with self._lock:
             self._lent[engine].users += 1
 
     def _settings_of(self, name: str, chats: bool) -> Settings:
@@ -84,7 +84,7 @@ class Lender:
 
     def put(self, engine: ScheduledEngine) -> None:
         """Takes an engine that a request needs no more."""
-        with self._door:
+        with self._lock:
             lent = self._lent[engine]
             lent.users -= 1
             lent.used_at = time.monotonic()
@@ -93,7 +93,7 @@ class Lender:
     def tidy(self) -> None:
         """Gives back what has not been used for long, or is more than is kept."""
         now = time.monotonic()
-        with self._door:
+        with self._lock:
             unused = sorted((one for one in self._lent.values() if not one.users), key=lambda one: -one.used_at)
             old = [one for at, one in enumerate(unused) if at >= _MOST_KEPT or now - one.used_at >= self._idle_s]
             for one in old:

@@ -16,7 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from codegemma_lsp.engines.host.door.address import DoorRefused, Listen, check_resolved
-from codegemma_lsp.engines.host.door.app import Door
+from codegemma_lsp.engines.host.door.app import Door, paths_of
 from codegemma_lsp.engines.host.door.connections import Connection, DoorLoop
 from codegemma_lsp.engines.host.door.guard import Guard
 from codegemma_lsp.engines.host.door.key import NAME, door_key
@@ -61,7 +61,7 @@ def check(options: Options) -> None:
         )
 
 
-class OpenDoor:
+class Listener:
     """A bound socket, which ``serving`` serves. ``url`` is where clients find it."""
 
     def __init__(self, options: Options, folder: Path, settings: Callable[[], Settings], idle_s: float) -> None:
@@ -88,7 +88,9 @@ class OpenDoor:
             }
 
         door = Door(pool=pool, lender=lender, gauges=gauges)
-        server = uvicorn.Server(self._config(Guard(door.app(), self._key, self._options.listen.names, door.metrics)))
+        app = door.app()
+        guard = Guard(app, paths_of(app), self._key, self._options.listen.names, door.metrics)
+        server = uvicorn.Server(self._config(guard))
 
         def serve() -> None:
             with asyncio.Runner(loop_factory=DoorLoop) as runner:

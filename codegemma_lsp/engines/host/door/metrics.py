@@ -15,23 +15,23 @@ class Metrics:
     begun and not ended. Any thread may call it."""
 
     def __init__(self) -> None:
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         self._requests: Counter[tuple[str, int]] = Counter()
         self._tokens: Counter[str] = Counter()
         self.waiting = 0
 
     def request(self, path: str, status: int) -> None:
-        with self._door:
+        with self._lock:
             self._requests[path, status] += 1
 
     def tokens(self, **counts: int) -> None:
         """Adds tokens that were read, found in the cache, and generated."""
-        with self._door:
+        with self._lock:
             self._tokens.update(counts)
 
     def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
         """Returns all metrics. ``gauges`` has further ones, with what each means."""
-        with self._door:
+        with self._lock:
             requests, tokens = dict(self._requests), dict(self._tokens)
         lines = [
             *_head("requests_total", "counter", "Requests by path and status."),
