@@ -27,6 +27,12 @@ def test_greedy_takes_the_best_and_its_log_probability() -> None:
     assert choice.logprob == pytest.approx(np.log(0.7))
 
 
+@pytest.mark.parametrize("temperature", [1e-40, 1e-300, 5e-324])
+def test_almost_no_temperature_is_greedy(temperature: float) -> None:
+    logits = np.array([-1e10, 0.0, -2e10], dtype=np.float32)
+    assert choose(logits, Sampling(temperature=temperature), np.random.default_rng(0)).token == 1
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_what_is_no_number_is_said_to_be_damage(wrong: float, temperature: float) -> None:

@@ -161,6 +161,41 @@ async def test_typing_otherwise_ends_the_stream_before_anything_is_asked() -> No
         assert await answered(task) is None
 
 
+class Piped(Stepping):
+    """Asks whether a request is given up together with each text and not before the next character, as an engine in
+    another process does. A step is the decoding of a character that was written."""
+
+    async def generate(self, request: Request) -> Generation:
+        self.requests.append(request)
+        progress, answer = request.progress, self.answers[0]
+        assert progress is not None
+        assert request.on_text is not None
+        assert request.given_up is not None
+        given_up = False
+        while not given_up and len(progress.text) < len(answer):
+            progress.text = answer[: len(progress.text) + 1]
+            request.on_text(progress.text)
+            given_up = request.given_up()
+            await self.steps.acquire()
+        return Generation(text=progress.text, finish=Finish.CANCELLED, usage=Usage())
+
+
+@pytest.mark.parametrize("more", ["z", "clz", "client.s", "client.sen"])
+async def test_what_is_typed_while_a_token_is_decoded_lets_no_other_follow(more: str) -> None:
+    engine = Piped("client.send(request)")
+    async with typing("x = ", engine) as (session, _):
+        task = asyncio.create_task(session.complete(typed(session, "")))
+        await moment()
+        await engine.write(3)
+        progress = engine.requests[0].progress
+        assert progress is not None
+        assert progress.text == "clie"
+        typed(session, more)
+        await engine.write(5)
+        assert progress.text == "clie"
+        await given_up(task)
+
+
 async def test_a_cancelled_request_that_nothing_follows_ends_after_a_while() -> None:
     engine = Stepping("client.send(request)")
     async with typing("x = ", engine, lingerMs=100) as (session, _):

@@ -19,7 +19,7 @@ from codegemma_lsp.extras import install_command
 from codegemma_lsp.settings.sources import settings_from
 
 if TYPE_CHECKING:
-    from codegemma_lsp.engines.host.door.listening import OpenDoor
+    from codegemma_lsp.engines.host.door.listening import Listener
 
 host = typer.Typer(
     help="Run, show or end the process that loads each model once for all your windows (shareModel).",
@@ -52,22 +52,22 @@ def host_command(
             if tls_cert or tls_key or allow_plain_http:
                 raise Usage("--tls-cert, --tls-key and --allow-plain-http belong to --listen.")
             run(_tell)
-        door = _door(listen, tls_cert, tls_key, allow_plain_http)
+        http = _listener(listen, tls_cert, tls_key, allow_plain_http)
         ended, release = client.take_over()
         if ended is not None:
             remark(f"The host that ran, process {ended.pid}, is replaced; its windows connect to this one.")
 
         def tell() -> None:
             release()
-            _tell(door)
+            _tell(http)
 
-        run(tell, door)
+        run(tell, http)
 
 
-def _door(listen: str, tls_cert: Path | None, tls_key: Path | None, allow_plain_http: bool) -> OpenDoor:
+def _listener(listen: str, tls_cert: Path | None, tls_key: Path | None, allow_plain_http: bool) -> Listener:
     """Raises ``Failure``."""
     try:
-        from codegemma_lsp.engines.host.door.listening import OpenDoor, Options
+        from codegemma_lsp.engines.host.door.listening import Listener, Options
     except ImportError as error:
         command = install_command("serve-http")
         raise Failure(f"The package {error.name} is missing; install it with: {command}") from None
@@ -77,15 +77,15 @@ def _door(listen: str, tls_cert: Path | None, tls_key: Path | None, allow_plain_
         options = Options(
             listen=parse_listen(listen), tls_cert=tls_cert, tls_key=tls_key, allow_plain_http=allow_plain_http
         )
-        return OpenDoor(options, host_folder(), lambda: settings_from({})[0], idle_s())
+        return Listener(options, host_folder(), lambda: settings_from({})[0], idle_s())
     except DoorRefused as error:
         raise Failure(str(error)) from None
 
 
-def _tell(door: OpenDoor | None = None) -> None:
+def _tell(http: Listener | None = None) -> None:
     remark(f"The host listens in {host_folder()}; press Ctrl+C to end it.")
-    if door is not None:
-        remark(f"It serves HTTP at {door.url}; the key is in {door.key_path}")
+    if http is not None:
+        remark(f"It serves HTTP at {http.url}; the key is in {http.key_path}")
 
 
 @host.command("status")

@@ -95,8 +95,9 @@ class Stream:
         return agreement(self._so_far, cursor.text, cursor.offset) is not Agreement.DISAGREES
 
     def follows(self, document: Document) -> bool:
-        """Returns whether a changed document agrees with the generated text. If it does, what was typed is compared
-        with later tokens too. A change does not report a cursor, so the likeliest one is assumed."""
+        """Returns whether a changed document agrees with the generated text, and is not far ahead of it. If so, what
+        was typed is compared with later tokens too. A change does not report a cursor, so the likeliest one is
+        assumed."""
         if self.query.selected is not None:
             return True  # the stream belongs to a text that the document does not have
         text = cursor_text(Query(document=document, offset=0, path="")).text
@@ -104,7 +105,8 @@ class Stream:
         if agrees is Agreement.DISAGREES:
             return False
         self._follow(text, offset)
-        return True
+        # The engine compares only after the next token where it is in another process.
+        return self._written is None or not self._is_outrun(self._written.text)
 
     def _follow(self, text: str, offset: int) -> None:
         self._typed, self._cursor = text[self._origin.offset : offset], offset
@@ -223,13 +225,16 @@ class Stream:
             return criteria is not None and criteria(text)
 
         def given_up() -> bool:
-            return self._is_contradicted(progress.text) or len(self._typed) - len(progress.text) > _OUTRUN
+            return self._is_contradicted(progress.text) or self._is_outrun(progress.text)
 
         return replace(pending.request, on_text=on_text, given_up=given_up)
 
     def _is_contradicted(self, text: str) -> bool:
         typed = self._typed
         return not (text.startswith(typed) or typed.startswith(text))
+
+    def _is_outrun(self, text: str) -> bool:
+        return len(self._typed) - len(text) > _OUTRUN
 
     async def _publish_a_piece(self, pending: PendingRequest) -> None:
         written = self._written

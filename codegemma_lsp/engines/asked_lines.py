@@ -19,18 +19,18 @@ class AskedLines:
     def __init__(self, ask: Callable[[Sequence[str]], Sequence[Sequence[int]]], *, by_line: bool) -> None:
         self._ask, self._by_line = ask, by_line
         self._known: dict[str, Sequence[int]] = {}
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
 
     def encode(self, text: str) -> list[int]:
         """Returns the tokens of a text. Raises what ``ask`` raises."""
         text = sent_text(text)
         lines = LINE.findall(text) if self._by_line else [text]
-        with self._door:
+        with self._lock:
             found = {line: self._known[line] for line in lines if line in self._known}
         if missing := [line for line in dict.fromkeys(lines) if line not in found]:
             new = dict(zip(missing, self._ask(missing), strict=True))
             found |= new
-            with self._door:
+            with self._lock:
                 if len(self._known) > _MOST_KEPT:
                     self._known.clear()
                 self._known |= new

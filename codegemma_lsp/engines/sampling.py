@@ -42,7 +42,8 @@ def _draw(values: npt.NDArray[Any], sampling: Sampling, rng: np.random.Generator
     count = min(sampling.top_k or len(values), len(values))
     order = np.argpartition(-values, count - 1)[:count]
     order = order[np.argsort(-values[order], kind="stable")]
-    weights = np.exp((values[order] - values[order[0]]).astype(np.float64) / sampling.temperature)
+    with np.errstate(over="ignore"):  # at almost no temperature, a quotient may be infinite
+        weights = np.exp((values[order] - values[order[0]]).astype(np.float64) / sampling.temperature)
     weights /= weights.sum()
     kept = int(np.searchsorted(np.cumsum(weights), sampling.top_p)) + 1
     weights = weights[:kept] / weights[:kept].sum()

@@ -68,7 +68,7 @@ class ScheduledEngine:
         self._turns = Turns()
         self._numbers = itertools.count()
         self._closed = threading.Event()
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         """Held while a request enters the queue and while the engine closes, so that every request is answered."""
         self.usage = Usage()
         self._slots = Slots(slots, saved_mb * 1_000_000)
@@ -153,7 +153,7 @@ class ScheduledEngine:
         return outcome
 
     def close(self) -> None:
-        with self._door:
+        with self._lock:
             if self._closed.is_set():
                 return
             self._closed.set()
@@ -163,7 +163,7 @@ class ScheduledEngine:
     def submit(self, request: Request, done: OnDone, cancelled: threading.Event, source: int = 0) -> None:
         """Puts a request into the queue. ``done`` is called in the engine's thread, once. Requests of equal priority
         from several sources take turns, and those of one source keep their order. Raises ``EngineFailed``."""
-        with self._door:
+        with self._lock:
             if self._closed.is_set():
                 raise EngineFailed(_CLOSED)
             turn = self._turns.next(request.priority, source)
@@ -193,7 +193,7 @@ class ScheduledEngine:
             *_, job = self._jobs.get()
             if job is None:
                 break
-            with self._door:
+            with self._lock:
                 self._turns.begin(job.request.priority, job.turn)
             if job.cancelled.is_set():
                 job.done(Generation(text="", finish=Finish.CANCELLED, usage=Usage()))

@@ -51,14 +51,21 @@ def select_chat(settings: Settings) -> Selection:
     path = _place(choice, "chatModel")
     if not _exists(choice):
         raise ModelNotFound(f"There is no chat model at {path}; correct the setting chatModel.")
-    changes = {
-        "model": path,
+    return Selection(choice, settings.model_copy(update={"model": path, **_for_chat(settings)}))
+
+
+def is_for_chat(settings: Settings) -> bool:
+    """Returns whether settings are those of a chat engine, as ``select_chat`` returns them."""
+    return all(getattr(settings, name) == value for name, value in _for_chat(settings).items())
+
+
+def _for_chat(settings: Settings) -> dict[str, object]:
+    return {
         "context_tokens": settings.chat_context_tokens,
         "slots": CHAT_SLOTS,
         "saved_prompts_mb": 0,
         "adapter": "",
     }
-    return Selection(choice, settings.model_copy(update=changes))
 
 
 def _place(choice: Choice, setting: str) -> str:

@@ -1,6 +1,6 @@
 """Builds prompts. This is the only package that knows special tokens and the formats of infills and conversations."""
 
-from codegemma_lsp.prompt.chat_template import PLAIN, TURN, ChatImpossible, Message, Role, build_chat
+from codegemma_lsp.prompt.chat_template import PLAIN, TURN, ChatImpossible, ChatTooLong, Message, Role, build_chat
 from codegemma_lsp.prompt.detect import About, family_by_name, family_of
 from codegemma_lsp.prompt.families import BY_NAME, CODEGEMMA, FAMILIES, PREFIX_ONLY, UNKNOWN, InfillFormat, unmistakable
 from codegemma_lsp.prompt.layouts import (
@@ -43,6 +43,7 @@ __all__ = [
     "Budget",
     "BudgetTooSmall",
     "ChatImpossible",
+    "ChatTooLong",
     "CursorContext",
     "Family",
     "InfillFormat",

@@ -69,6 +69,10 @@ class ChatImpossible(ValueError):
     """A conversation that this model cannot continue. ``str()`` is one sentence with the reason and what to do."""
 
 
+class ChatTooLong(ChatImpossible):
+    """A question that does not fit."""
+
+
 def build_chat(
     messages: Sequence[Message], template: str, tokenizer: Tokenizer, tokens: int, begun: str = ""
 ) -> Prompt:
@@ -76,7 +80,7 @@ def build_chat(
 
     ``messages`` end with the question. If they do not all fit, the oldest exchanges are left out, but never the system
     message, which comes first if there is one. ``begun`` is the beginning of the answer. An empty ``template`` means
-    Gemma's. Raises ``ChatImpossible``.
+    Gemma's. Raises ``ChatImpossible``, and of these ``ChatTooLong`` for a question that does not fit.
     """
     system = [m for m in messages[:1] if m.role is Role.SYSTEM]
     turns = list(messages[len(system) :])
@@ -88,7 +92,7 @@ def build_chat(
         if count <= tokens:
             return Prompt(segments=segments, tokens=count)
         if len(turns) <= 1:
-            raise ChatImpossible(
+            raise ChatTooLong(
                 f"The question takes {count} tokens and the chat model has room for {tokens}: select less, or raise"
                 " chatContextTokens."
             )

@@ -32,6 +32,7 @@ class ModelServer:
     pieces: list[str] = field(default_factory=lambda: ["a", " + ", "b"])
     finish: str = "stop"
     context: int = 4096
+    chat_context: int = 0
     template: str = ""
     refusals: list[tuple[int, str, str]] = field(default_factory=list)
     listing: tuple[int, str, str] | None = None
@@ -80,6 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server_
         self._note()
         more = {"max_model_len": server.context} if server.kind == "vllm" else {}
+        if server.chat_context:
+            more["chat_max_model_len"] = server.chat_context
         answers: dict[str, dict[str, Any]] = {"/v1/models": {"data": [{"id": name, **more} for name in server.names]}}
         if server.kind == "llama":
             answers["/props"] = {"bos_token": "<bos>", "chat_template": server.template}

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,13 @@ import pytest
 from codegemma_lsp import engines
 from codegemma_lsp.engines.backends.llama_engine import LlamaEngine
 from codegemma_lsp.engines.host import client
+from codegemma_lsp.engines.host.door import guard
 from codegemma_lsp.engines.host.door.address import DoorRefused, Listen, parse_listen
+from codegemma_lsp.engines.host.door.connections import first_to_leave
 from codegemma_lsp.engines.host.door.guard import refusal_of
 from codegemma_lsp.engines.host.door.key import door_key
-from codegemma_lsp.engines.host.door.listening import Options, check
+from codegemma_lsp.engines.host.door.listening import Listener, Options, check
+from codegemma_lsp.engines.host.door.metrics import Metrics
 from codegemma_lsp.engines.host.door.running import held_back
 from codegemma_lsp.engines.host.place import FOLDER_VARIABLE
 from codegemma_lsp.engines.protocol import ModelNotFound, Priority, Progress, Request
@@ -224,7 +227,8 @@ def test_tokens_and_texts(door: Door, engine: LlamaEngine) -> None:
 def test_it_says_what_it_has(door: Door) -> None:
     with door.client() as asked:
         assert asked.get("/health").json() == {"status": "ok"}
-        assert [model["id"] for model in asked.get("/v1/models").json()["data"]] == [NAME]
+        (model,) = asked.get("/v1/models").json()["data"]
+    assert (model["id"], model["max_model_len"], model["chat_max_model_len"]) == (NAME, 1024, 1024)
     generated = door.metric('codegemma_lsp_tokens_total{kind="generated"}')
     door.complete(prompt=SOURCE, max_tokens=7)
     assert door.metric('codegemma_lsp_tokens_total{kind="generated"}') == generated + 7
@@ -347,6 +351,24 @@ def test_a_conversation_without_a_question_is_refused(door: Door, messages: list
     assert door.post("/v1/chat/completions", messages=messages).status_code == 400
 
 
+USER, ASSISTANT = {"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}
+SYSTEM = {"role": "system", "content": "x"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [
+        ([USER, USER], "out_of_turn"),
+        ([ASSISTANT, USER], "out_of_turn"),
+        ([SYSTEM, SYSTEM, USER], "out_of_turn"),
+        ([{"role": "user", "content": "x " * 3000}], "exceed_context_size"),
+    ],
+)
+def test_why_a_conversation_cannot_go_on(door: Door, messages: list[Any], code: str) -> None:
+    answer = door.post("/v1/chat/completions", messages=messages)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+
+
 def test_bodies_have_a_limit(door: Door) -> None:
     with door.client() as asked:
         assert asked.post("/v1/completions", content=b"x" * 2_100_000).status_code == 413
@@ -369,10 +391,95 @@ def test_too_many_requests_are_refused(door: Door) -> None:
     assert statuses.count(200) >= 32
 
 
+def silent(door: Door) -> socket.socket:
+    host, port = door.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=60)
+
+
+def test_silent_connections_keep_nobody_out(door: Door) -> None:
+    with ExitStack() as stack:
+        with door.client() as kept:
+            assert kept.get("/health").status_code == 200
+            first = stack.enter_context(silent(door))
+            for at in range(300):
+                stack.enter_context(silent(door))
+                if at % 100 == 0:
+                    assert kept.get("/health").status_code == 200
+        assert [door.complete(prompt=SOURCE, max_tokens=1)["choices"] for _ in range(3)]
+        with suppress(ConnectionError):
+            assert first.recv(1) == b""
+
+
+@pytest.mark.parametrize("head", ["", "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
+def test_a_connection_must_send_a_request_in_time(door: Door, head: str) -> None:
+    def takes_another() -> bool:
+        time.sleep(0.2)
+        try:
+            connection.sendall(b"x")
+        except ConnectionError:
+            return False
+        return True
+
+    with silent(door) as connection:
+        connection.sendall(head.encode())
+        until(lambda: not takes_another())
+
+
+def test_a_refused_request_ends_its_connection(door: Door) -> None:
+    with silent(door) as connection:
+        connection.sendall(b"POST /tokenize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n")
+        said = b""
+        while more := connection.recv(1000):
+            said += more
+        assert said.startswith(b"HTTP/1.1 401")
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A connection without a request."""
+
+    address: str
+    since: float
+    is_trusted: bool = False
+
+
+def test_who_leaves_for_a_new_connection() -> None:
+    flood = [Quiet("b", 3.0), Quiet("b", 2.0), Quiet("b", 4.0)]
+    assert first_to_leave([Quiet("a", 1.0), *flood]) == 2
+    assert first_to_leave([Quiet("b", 0.0, is_trusted=True), Quiet("a", 1.0), *flood]) == 3
+
+
+async def test_only_requests_that_are_let_in_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "_MOST_REQUESTS", 2)
+    ends, statuses = asyncio.Event(), list[int]()
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        await ends.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    guarded = guard.Guard(app, frozenset(), "k", frozenset({"localhost"}), Metrics())
+
+    def asked(key: bytes) -> asyncio.Task[None]:
+        async def send(message: Any) -> None:
+            statuses.extend([message["status"]] if "status" in message else [])
+
+        headers = [(b"host", b"localhost"), (b"authorization", b"Bearer " + key)]
+        scope = {"type": "http", "path": "/health", "headers": headers}
+        return asyncio.create_task(guarded(scope, None, send))  # type: ignore[arg-type]
+
+    tasks = [asked(key) for key in (b"wrong", b"wrong", b"k", b"k", b"k")]
+    await asyncio.wait([tasks[0], tasks[1], tasks[4]])
+    assert statuses == [401, 401, 503]
+    ends.set()
+    await asyncio.gather(*tasks)
+    assert statuses == [401, 401, 503, 200, 200]
+
+
 def test_no_other_path_is_there(door: Door) -> None:
     with door.client() as asked:
         for path in ("/", "/docs", "/openapi.json", "/v1/models/../../etc/passwd", "/v1/embeddings"):
             assert asked.get(path).status_code == 404
+            assert f'path="{path}"' not in asked.get("/metrics").text
         assert asked.get("/v1/completions").status_code == 405
 
 
@@ -400,16 +507,28 @@ def test_it_is_the_host_of_windows_too(door: Door, monkeypatch: pytest.MonkeyPat
     until(lambda: door.metric("codegemma_lsp_windows ") == 0)
 
 
-@pytest.mark.parametrize("text", ["8080", "localhost", ":8080", "localhost:http", "localhost:99999", "localhost:-1"])
+@pytest.mark.parametrize(
+    "text", ["8080", "localhost", ":8080", "*:8080", "localhost:http", "localhost:99999", "localhost:-1"]
+)
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(DoorRefused, match="no address"):
         parse_listen(text)
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0:80", "[::]:80", "*:80"])
-def test_every_address_at_once_is_refused(text: str) -> None:
-    with pytest.raises(DoorRefused, match="no name that clients can use"):
-        parse_listen(text)
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "0", "0x0", "000.0.0.0", "0.0", "[::]", "[::0]", "[0:0::0]", "[::ffff:0:0]"]
+)
+def test_every_address_at_once_is_refused(host: str, tmp_path: Path) -> None:
+    options = Options(listen=parse_listen(f"{host}:0"), allow_plain_http=True)
+    with pytest.raises(DoorRefused, match="stands for all addresses"):
+        Listener(options, tmp_path, Settings, 60.0)
+
+
+def test_a_name_of_every_address_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("0.0.0.0", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(DoorRefused, match="everywhere stands for all addresses"):
+        Listener(Options(listen=Listen("everywhere", 0), allow_plain_http=True), tmp_path, Settings, 60.0)
 
 
 @pytest.mark.parametrize(
@@ -508,6 +627,8 @@ def test_tls(tmp_path: Path) -> None:
             assert asked.get(f"{door.url}/health").status_code == 200
         with httpx.Client(trust_env=False) as asked, pytest.raises(httpx.TransportError):
             asked.get(door.url.replace("https", "http") + "/health")
+        with socket.create_connection(("localhost", int(door.url.rpartition(":")[2])), timeout=45) as silent:
+            assert silent.recv(1) == b"", "it is not waited for until the system's own limit of a minute"
 
 
 async def test_our_own_client_is_told_which_models_there_are(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -412,6 +412,16 @@ async def test_a_prompt_that_does_not_fit(server: ModelServer) -> None:
     assert not server.bodies
 
 
+@pytest.mark.parametrize(("chat_context", "expected"), [(0, 2000), (3500, 3500), (9999, 4096)])
+async def test_a_server_may_have_a_context_for_chat(server: ModelServer, chat_context: int, expected: int) -> None:
+    server.kind, server.context, server.chat_context = "vllm", 2000, chat_context
+    asked = Settings(model=server.url, chat_model=server.url, chat_context_tokens=4096)
+    for select, tokens in ((select_chat, expected), (select_completion, 2000)):
+        engine = await asyncio.to_thread(engines.load, select(asked).settings)
+        await asyncio.to_thread(engine.close)
+        assert engine.context_tokens == tokens
+
+
 QUESTION = [Message(Role.SYSTEM, "Be brief."), Message(Role.USER, "Why <eos>?"), Message(Role.ASSISTANT, "So.")]
 
 

@@ -55,6 +55,7 @@ from codegemma_lsp.engines.protocol import (
     Usage,
     total,
 )
+from codegemma_lsp.engines.selection import is_for_chat
 from codegemma_lsp.prompt import BY_NAME, PLAIN, InfillFormat, Prompt, Text, family_by_name, unmistakable
 from codegemma_lsp.settings import Settings
 
@@ -106,13 +107,15 @@ class OpenAIEngine:
         self.name = self._about.model
         renders = self._about.kind is Kind.LLAMA_SERVER
         self.chat_template = self._about.chat_template if renders else PLAIN
-        self.context_tokens = min(settings.context_tokens, self._about.context_tokens or settings.context_tokens)
+        chat_tokens = self._about.chat_context_tokens if is_for_chat(settings) else 0
+        most = chat_tokens or self._about.context_tokens or settings.context_tokens
+        self.context_tokens = min(settings.context_tokens, most)
         self.usage = Usage()
         self._seen_at = time.monotonic()
         self._ends = unmistakable(self.tokenizer.family)
         self.breaker = Breaker()
         self._jobs: list[_Job] = []
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         self._is_closed = False
         self._loop = asyncio.new_event_loop()
         self._client = httpx2.AsyncClient(**self._server.options(SILENT_S))
@@ -140,13 +143,13 @@ class OpenAIEngine:
             raise
 
     def _begin(self, request: Request) -> Future[Generation]:
-        with self._door:
+        with self._lock:
             if self._is_closed:
                 raise EngineFailed(_CLOSED)
             return asyncio.run_coroutine_threadsafe(self._run(request), self._loop)
 
     def close(self) -> None:
-        with self._door:
+        with self._lock:
             if self._is_closed:
                 return
             self._is_closed = True

@@ -55,12 +55,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a server told of itself. ``context_tokens`` is 0 if it did not say, and ``chat_template`` then "". ``names``
-    are its texts of special tokens."""
+    """What a server told of itself. ``context_tokens`` is 0 if it did not say, and ``chat_template`` then "".
+    ``chat_context_tokens`` is 0 if it is no other number. ``names`` are its texts of special tokens."""
 
     kind: Kind
     model: str
     context_tokens: int = 0
+    chat_context_tokens: int = 0
     chat_template: str = ""
     names: Mapping[Special, str] = field(default_factory=dict)
 
@@ -72,11 +73,11 @@ class Breaker:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures, self._closed_until = 0, 0.0
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
 
     def check(self) -> None:
         """Raises ``ServerFailed`` while requests shall fail at once. One request is let through after that."""
-        with self._door:
+        with self._lock:
             now = self._clock()
             if self._failures < _MOST_FAILURES:
                 return
@@ -88,12 +89,12 @@ class Breaker:
             self._closed_until = now + _REST_S
 
     def failed(self) -> None:
-        with self._door:
+        with self._lock:
             self._failures += 1
             self._closed_until = self._clock() + _REST_S
 
     def succeeded(self) -> None:
-        with self._door:
+        with self._lock:
             self._failures = 0
 
 
@@ -162,8 +163,13 @@ def look(server: Server) -> About:
     if _has_tokens(server.maybe("POST", "/tokenize", {"content": "a", "add_special": False, "parse_special": True})):
         return _llama_server(model, server.maybe("GET", "/props"))
     if _has_tokens(server.maybe("POST", "/tokenize", {"model": model, "prompt": "a", "add_special_tokens": False})):
-        longest = next((one.get("max_model_len") for one in listed if one.get("id") == model), 0)
-        return About(kind=Kind.VLLM, model=model, context_tokens=longest if isinstance(longest, int) else 0)
+        told = next((one for one in listed if one.get("id") == model), {})
+        return About(
+            kind=Kind.VLLM,
+            model=model,
+            context_tokens=_whole_number(told.get("max_model_len")),
+            chat_context_tokens=_whole_number(told.get("chat_max_model_len")),
+        )
     is_ollama = "version" in server.maybe("GET", "/api/version")
     return About(kind=Kind.OLLAMA if is_ollama else Kind.OTHER, model=model)
 
@@ -175,10 +181,14 @@ def _llama_server(model: str, props: dict[str, Any]) -> About:
     return About(
         kind=Kind.LLAMA_SERVER,
         model=model,
-        context_tokens=context if isinstance(context, int) else 0,
+        context_tokens=_whole_number(context),
         chat_template=template if isinstance(template, str) else "",
         names={special: text for special, text in spelled.items() if isinstance(text, str) and text},
     )
+
+
+def _whole_number(found: object) -> int:
+    return found if isinstance(found, int) else 0
 
 
 def _has_tokens(answer: dict[str, Any]) -> bool:

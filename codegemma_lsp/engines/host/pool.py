@@ -52,7 +52,7 @@ class Pool:
     def __init__(self, record: Record, idle_s: float) -> None:
         self.loads = 0
         self._record, self._idle_s, self._gate = record, idle_s, PriorityGate()
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         """Held while users are counted, and never while an engine is loaded or closed."""
         self._shared: dict[str, _Shared] = {}
         self._of: dict[ScheduledEngine, _Shared] = {}
@@ -61,7 +61,7 @@ class Pool:
         """Returns the engine for these settings, loaded if it is not. Raises what ``engines.load`` does, and
         ``ModelUnusable`` for a model that has ended the host too often."""
         key = _key(settings)
-        with self._door:
+        with self._lock:
             shared = self._shared.setdefault(key, _Shared(key=key, path=settings.model))
             shared.users += 1
             if shared.timer is not None:
@@ -79,7 +79,7 @@ class Pool:
     def begin(self, engine: ScheduledEngine) -> None:
         """Takes note that a generation was asked for."""
         shared = self._of[engine]
-        with self._door:
+        with self._lock:
             if shared.has_answered:
                 return
             shared.noted += 1
@@ -89,7 +89,7 @@ class Pool:
         """Takes note of the outcome of a generation. An engine that has failed is given to nobody else."""
         shared = self._of[engine]
         has_answered = isinstance(outcome, Generation) and outcome.finish is not Finish.CANCELLED
-        with self._door:
+        with self._lock:
             finished = shared.noted if has_answered else min(shared.noted, 1)
             shared.noted -= finished
             shared.has_answered |= has_answered
@@ -139,13 +139,13 @@ class Pool:
         finally:
             self._record.finish(shared.key)
         assert isinstance(engine, ScheduledEngine)
-        with self._door:
+        with self._lock:
             self._of[engine] = shared
             self.loads += 1
         return engine
 
     def _release(self, shared: _Shared) -> None:
-        with self._door:
+        with self._lock:
             shared.users -= 1
             if shared.users:
                 return
@@ -158,7 +158,7 @@ class Pool:
             self._free(shared)
 
     def _set_apart(self, shared: _Shared) -> None:
-        with self._door:
+        with self._lock:
             shared.is_broken = True
             if self._shared.get(shared.key) is shared:
                 del self._shared[shared.key]
@@ -169,7 +169,7 @@ class Pool:
 
     def _free(self, shared: _Shared) -> None:
         """Frees an engine unless somebody uses it."""
-        with self._door:
+        with self._lock:
             if shared.users:
                 return
             if self._shared.get(shared.key) is shared:
@@ -179,7 +179,7 @@ class Pool:
             engine, shared.engine = shared.engine, None
         if engine is not None:
             engine.close()
-            with self._door:
+            with self._lock:
                 self._of.pop(engine, None)
 
 

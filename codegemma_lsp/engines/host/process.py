@@ -33,7 +33,7 @@ from codegemma_lsp.engines.worker.process import SWITCH_S
 from codegemma_lsp.engines.worker.service import Worker
 
 if TYPE_CHECKING:
-    from codegemma_lsp.engines.host.door.listening import OpenDoor
+    from codegemma_lsp.engines.host.door.listening import Listener
 
 log = logging.getLogger(__name__)
 
@@ -60,16 +60,16 @@ _LOCK_S = 5.0
 class Host:
     """Listens in a folder and serves each connection in a thread of its own."""
 
-    def __init__(self, folder: Path, idle_s: float, open_door: OpenDoor | None = None) -> None:
-        """With ``open_door``, it serves HTTP too, and does not end by itself."""
-        self._open_door = open_door
+    def __init__(self, folder: Path, idle_s: float, http: Listener | None = None) -> None:
+        """With ``http``, it serves HTTP too, and does not end by itself."""
+        self._http = http
         self._path, self._linger_s = socket_path(folder), max(_LEAST_LINGER_S, min(_LINGER_S, idle_s))
         self._record = Record(folder / RECORD)
         self._pool = Pool(self._record, idle_s)
         self._windows = 0
         self._numbers = itertools.count(1)
         self._workers: dict[int, Worker] = {}
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         """Held while windows are counted, so that none is greeted by a host that ends."""
         self._needed_at = time.monotonic()
         self._has_ended = False
@@ -84,7 +84,7 @@ class Host:
             listener.listen(64)
             listener.settimeout(_LOOK_S)
             try:
-                with self._open_door.serving(self._pool, lambda: self._windows) if self._open_door else nullcontext():
+                with self._http.serving(self._pool, lambda: self._windows) if self._http else nullcontext():
                     on_listening()
                     while self._is_needed():
                         self._accept(listener)
@@ -97,11 +97,15 @@ class Host:
             connection, _ = listener.accept()
         except TimeoutError:
             return
+        except OSError as error:  # such as too many open files, which clients of the door can cause
+            log.warning("a connection was not taken (%s)", error.strerror)
+            time.sleep(_LOOK_S)
+            return
         threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
 
     def _is_needed(self) -> bool:
-        with self._door:
-            if self._windows or self._open_door or not self._pool.is_empty:
+        with self._lock:
+            if self._windows or self._http or not self._pool.is_empty:
                 self._needed_at = time.monotonic()
             self._has_ended = time.monotonic() - self._needed_at >= self._linger_s
             return not self._has_ended
@@ -134,7 +138,7 @@ class Host:
             reader.read()  # the connection ends with this process
 
     def _serve_window(self, connection: socket.socket, reader: BinaryIO) -> None:
-        with self._door:
+        with self._lock:
             if self._has_ended:
                 return
             self._windows += 1
@@ -142,7 +146,7 @@ class Host:
             self._greet(connection)
             self._serve_engines(connection, reader)
         finally:
-            with self._door:
+            with self._lock:
                 self._windows -= 1
 
     def _serve_engines(self, connection: socket.socket, reader: BinaryIO) -> None:
@@ -179,7 +183,7 @@ class _Sender:
         self._unsent: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._waiting = 0
         """The number of messages that the thread has not sent yet. Nothing overtakes them."""
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         # A time limit of Python's would hold for reading, too.
         limit = struct.pack("ll", int(_SEND_S), int(1_000_000 * (_SEND_S % 1)))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
@@ -187,7 +191,7 @@ class _Sender:
 
     def __call__(self, message: ToServer) -> None:
         data = frames.framed(TO_SERVER.dump_json(message))
-        with self._door:
+        with self._lock:
             left = data if self._waiting else self._without_what_goes_now(data)
             if left and self._waiting <= _MOST_UNSENT:
                 self._waiting += 1
@@ -210,7 +214,7 @@ class _Sender:
         try:
             while (data := self._unsent.get()) is not None:
                 self._connection.sendall(data)
-                with self._door:
+                with self._lock:
                     self._waiting -= 1
         except OSError as error:
             log.info("a window has left, or takes nothing (%s)", type(error).__name__)
@@ -231,14 +235,14 @@ def idle_s() -> float:
         return 60 * _IDLE_MINUTES
 
 
-def run(on_listening: Callable[[], None], open_door: OpenDoor | None = None) -> NoReturn:
+def run(on_listening: Callable[[], None], http: Listener | None = None) -> NoReturn:
     """Runs the host until it is not needed any more, or is told to end, and exits. Raises ``HostUnavailable``."""
     folder, code = host_folder(), 0
     sys.setswitchinterval(SWITCH_S)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
         with FileLock(folder / LOCK, timeout=_LOCK_S):
-            Host(folder, idle_s(), open_door).serve(on_listening)
+            Host(folder, idle_s(), http).serve(on_listening)
     except Timeout:
         raise HostUnavailable("Another host runs already; codegemma-lsp host stop ends it.") from None
     except OSError as error:

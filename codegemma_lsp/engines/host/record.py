@@ -24,7 +24,7 @@ class Record:
 
     def __init__(self, path: Path) -> None:
         """Reads the file, in which a host that was ended has left what it was busy with."""
-        self._path, self._door = path, threading.Lock()
+        self._path, self._lock = path, threading.Lock()
         self._busy: Counter[str] = Counter()
         self._ends = _read(path)
         self._write()
@@ -35,25 +35,25 @@ class Record:
 
     def begin(self, model: str) -> None:
         """Takes note that a model begins to be loaded, or to generate."""
-        with self._door:
+        with self._lock:
             self._busy[model] += 1
             self._write()
 
     def finish(self, model: str, times: int = 1) -> None:
         """Takes note that what was begun so many times has not ended the host."""
-        with self._door:
+        with self._lock:
             self._busy[model] -= times
             self._write()
 
     def clear(self, model: str) -> None:
         """Takes note that a model has answered."""
-        with self._door:
+        with self._lock:
             if self._ends.pop(model, 0):
                 self._write()
 
     def leave(self) -> None:
         """Takes note that the host ends by itself, whatever it is busy with."""
-        with self._door:
+        with self._lock:
             self._busy.clear()
             self._write()
 

@@ -159,7 +159,7 @@ class EngineProcess:
 
     def __init__(self, connect: Callable[[], Link] = ChildLink) -> None:
         self._connect = connect
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         self._connection: _Connection | None = None
         self._engines = 0
 
@@ -194,14 +194,14 @@ class EngineProcess:
         return connection.link if connection is not None and connection.end is None else None
 
     def _enter(self) -> _Connection:
-        with self._door:
+        with self._lock:
             if self._connection is None or self._connection.end is not None:
                 self._connection, self._engines = _Connection(self._connect()), 0
             self._engines += 1
             return self._connection
 
     def _leave(self, connection: _Connection) -> None:
-        with self._door:
+        with self._lock:
             if connection is not self._connection:
                 return
             self._engines -= 1
@@ -224,7 +224,7 @@ class _Connection:
         self._listeners: dict[int, Callable[[Asked], None]] = {}
         self.on_failure: dict[int, OnFailure] = {}
         """Called when the process ends, by the engines that are loaded in it."""
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._outgoing: queue.SimpleQueue[ToProcess | None] = queue.SimpleQueue()
         self._ended = threading.Event()
@@ -242,7 +242,7 @@ class _Connection:
         ``EngineError``. ``listener`` is called in the reading thread and must return soon."""
         number, answer = next(self._numbers), Future[Any]()
         answer.set_running_or_notify_cancel()  # what was asked is answered, whoever still waits for it
-        with self._door:
+        with self._lock:
             if self.end is not None:
                 answer.set_exception(self.end)
                 return number, answer
@@ -328,7 +328,7 @@ class _Connection:
                 self._settle(message)
 
     def _settle(self, message: Answered | Failed) -> None:
-        with self._door:
+        with self._lock:
             answer = self._waiting.pop(message.call)
             self._shares.pop(message.call, None)
             self._listeners.pop(message.call, None)
@@ -343,7 +343,7 @@ class _Connection:
         if self._is_left:
             error = EngineFailed(_CLOSED)
         self.link.from_process.close()
-        with self._door:
+        with self._lock:
             self.end = error
             left = list(self._waiting.values())
             self._waiting.clear()

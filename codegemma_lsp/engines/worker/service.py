@@ -91,7 +91,7 @@ class Worker:
         """The loads that have not ended, by the number of their call."""
         self._running: dict[int, _Running] = {}
         self._counts: queue.SimpleQueue[Encode | Unread | None] = queue.SimpleQueue()
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         """Held while an engine is kept and while the worker closes, so that each engine is given back."""
         self._is_closed = False
         self.engine_ms = 0.0
@@ -120,7 +120,7 @@ class Worker:
 
     def close(self) -> None:
         """Cancels what runs and gives the engines back, because the server has left."""
-        with self._door:
+        with self._lock:
             self._is_closed = True
         for given_up in list(self._given_up.values()):
             given_up.set()
@@ -165,7 +165,7 @@ class Worker:
             engine = self._engines_of.take(Settings.model_validate(message.settings), on_progress)
         finally:
             del self._given_up[call]
-        with self._door:
+        with self._lock:
             if not self._is_closed:
                 self._engines[call] = engine
                 return _loaded(engine)

@@ -35,11 +35,19 @@ def parse_listen(text: str) -> Listen:
     """Returns an address such as ``127.0.0.1:8080`` or ``[::1]:8080``. Raises ``DoorRefused``."""
     host, separator, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    if not separator or host in ("", "*") or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise DoorRefused(f"{text} is no address to listen at; write one such as 127.0.0.1:8080.")
-    if host in ("0.0.0.0", "::", "*"):  # noqa: S104 # it is refused
-        raise DoorRefused(f"{host} is no name that clients can use; write the address or the name that they use.")
     return Listen(host, int(port))
+
+
+def check_resolved(listen: Listen, address: str) -> None:
+    """Raises ``DoorRefused`` if the name was resolved to the address that stands for all of this machine."""
+    found = ipaddress.ip_address(address)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    if (mapped or found).is_unspecified:
+        raise DoorRefused(
+            f"{listen.host} stands for all addresses and is none that clients can use; write the one that they use."
+        )
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ from starlette.routing import Route
 from codegemma_lsp.engines import protocol
 from codegemma_lsp.engines.host.door import bodies, events, metrics
 from codegemma_lsp.engines.host.door.lending import Lender
+from codegemma_lsp.engines.host.door.loading import Loads
 from codegemma_lsp.engines.host.door.running import Added, Running
 from codegemma_lsp.engines.host.pool import Pool
 from codegemma_lsp.engines.protocol import (
@@ -31,7 +31,7 @@ from codegemma_lsp.engines.protocol import (
     PromptTooLong,
 )
 from codegemma_lsp.engines.scheduler import ScheduledEngine
-from codegemma_lsp.prompt import ChatImpossible, Markup, Message, Prompt, Role, Special, build_chat
+from codegemma_lsp.prompt import ChatImpossible, ChatTooLong, Markup, Message, Prompt, Role, Special, build_chat
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,10 @@ _LONGEST_TOKEN = 128
 _SOURCES = itertools.count(1_000_000)
 """The numbers by which requests take turns with those of windows, which are smaller."""
 _TOO_LONG = "exceed_context_size"
+_OUT_OF_TURN = (
+    "This model wants one system message at most, and then the user's and the assistant's messages in turn, the user's"
+    " first; join those that follow each other."
+)
 _STATUSES: Mapping[type[EngineError], tuple[int, str]] = {
     PromptTooLong: (400, _TOO_LONG),
     ModelNotFound: (404, "model_not_found"),
@@ -76,6 +80,9 @@ class Door:
     gauges: Callable[[], Mapping[str, tuple[str, float]]]
     metrics: metrics.Metrics = field(default_factory=metrics.Metrics)
 
+    def __post_init__(self) -> None:
+        self._loads = Loads(self.lender, _MOST_WAITING)
+
     def app(self) -> Starlette:
         """Returns the application, which lets everybody in."""
         routes = [
@@ -106,9 +113,8 @@ class Door:
         return JSONResponse({"status": "ok"})
 
     async def models(self, _: Request) -> Response:
-        names, context = await asyncio.to_thread(lambda: (self.lender.names(), self.lender.context_tokens))
-        more = {"object": "model", "owned_by": "codegemma-lsp", "max_model_len": context}
-        return JSONResponse({"object": "list", "data": [{"id": name, **more} for name in names]})
+        served = await asyncio.to_thread(self.lender.models)
+        return JSONResponse({"object": "list", "data": [events.model(one) for one in served]})
 
     async def measured(self, _: Request) -> Response:
         gauges = await asyncio.to_thread(self.gauges)
@@ -116,19 +122,28 @@ class Door:
 
     async def tokenize(self, request: Request) -> Response:
         body = await _body(request, bodies.Tokenize)
-        async with self._engine(request, body.model) as engine:
-            _check_length(body.prompt, engine)
-            text = Markup(body.prompt)
-            segments = (Special.BOS, text) if body.add_special_tokens and engine.tokenizer.begins_with_bos else (text,)
-            ids = await asyncio.to_thread(engine.tokenizer.tokens, Prompt(segments=segments, tokens=0))
-        return JSONResponse({"tokens": ids, "count": len(ids), "max_model_len": engine.context_tokens})
+        return await _unless_left(request, self._tokenized(body))
+
+    async def _tokenized(self, body: bodies.Tokenize) -> Response:
+        with _Waiting(self.metrics):
+            async with self._loads.engine(body.model) as engine:
+                _check_length(body.prompt, engine)
+                text, vocabulary = Markup(body.prompt), engine.tokenizer
+                begins = body.add_special_tokens and vocabulary.begins_with_bos
+                segments = (Special.BOS, text) if begins else (text,)
+                ids = await asyncio.to_thread(vocabulary.tokens, Prompt(segments=segments, tokens=0))
+                return JSONResponse({"tokens": ids, "count": len(ids), "max_model_len": engine.context_tokens})
 
     async def detokenize(self, request: Request) -> Response:
         body = await _body(request, bodies.Detokenize)
-        async with self._engine(request, body.model) as engine:
-            _check_ids(body.tokens, engine)
-            text = b"".join(map(engine.tokenizer.piece, body.tokens)).decode("utf-8", "replace")
-        return JSONResponse({"prompt": text})
+        return await _unless_left(request, self._detokenized(body))
+
+    async def _detokenized(self, body: bodies.Detokenize) -> Response:
+        with _Waiting(self.metrics):
+            async with self._loads.engine(body.model) as engine:
+                _check_ids(body.tokens, engine)
+                text = b"".join(map(engine.tokenizer.piece, body.tokens)).decode("utf-8", "replace")
+                return JSONResponse({"prompt": text})
 
     async def completions(self, request: Request) -> Response:
         body = await _body(request, bodies.Completion)
@@ -149,7 +164,7 @@ class Door:
         prompt_of: Callable[[ScheduledEngine], tuple[Prompt, int]],
     ) -> Response:
         """Answers with a generation, which ends when the client leaves."""
-        pieces = self._pieces(request, body, shape, prompt_of)
+        pieces = self._pieces(body, shape, prompt_of)
         if not body.stream:
             async with aclosing(pieces):
                 return Response(await _unless_left(request, anext(pieces)), media_type="application/json")
@@ -158,14 +173,13 @@ class Door:
 
     async def _pieces(
         self,
-        request: Request,
         body: bodies.Completion | bodies.Chat,
         shape: events.Shape,
         prompt_of: Callable[[ScheduledEngine], tuple[Prompt, int]],
     ) -> AsyncGenerator[bytes]:
         """Yields the events of a stream, or the whole answer."""
-        with self._waiting():
-            async with self._engine(request, body.model, chats=shape.is_chat) as engine:
+        with _Waiting(self.metrics):
+            async with self._loads.engine(body.model, chats=shape.is_chat) as engine:
                 prompt, limit = await asyncio.to_thread(prompt_of, engine)
                 asked = protocol.Request(
                     prompt=prompt,
@@ -188,32 +202,14 @@ class Door:
         usage = running.usage
         self.metrics.tokens(read=usage.prefill_tokens, cached=usage.cached_tokens, generated=usage.completion_tokens)
 
-    @asynccontextmanager
-    async def _engine(self, request: Request, name: str, *, chats: bool = False) -> AsyncIterator[ScheduledEngine]:
-        """Yields an engine. A load that the client does not wait for is given up."""
-        given_up = threading.Event()
-        taking = asyncio.create_task(asyncio.to_thread(self.lender.take, name, given_up, chats=chats))
-        try:
-            engine = await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            given_up.set()
-            taking.add_done_callback(self._put_back)
-            raise
-        try:
-            yield engine
-        finally:
-            self.lender.put(engine)
 
-    def _put_back(self, taking: asyncio.Task[ScheduledEngine]) -> None:
-        if not taking.cancelled() and taking.exception() is None:
-            self.lender.put(taking.result())
-
-    def _waiting(self) -> _Waiting:
-        return _Waiting(self.metrics)
+def paths_of(app: Starlette) -> frozenset[str]:
+    """Returns the paths that an application answers."""
+    return frozenset(route.path for route in app.routes if isinstance(route, Route))
 
 
 class _Waiting:
-    """Counts a generation while it runs or waits. Raises ``_Refused`` if there are too many."""
+    """Counts a request for a model while it runs or waits. Raises ``_Refused`` if there are too many."""
 
     def __init__(self, counted: metrics.Metrics) -> None:
         self._metrics = counted
@@ -342,8 +338,20 @@ def _chat_prompt(body: bodies.Chat, engine: ScheduledEngine) -> tuple[Prompt, in
     room = engine.context_tokens - max(1, limit)
     try:
         return build_chat(messages, engine.chat_template, engine.tokenizer, room, begun), limit
-    except ChatImpossible as error:
+    except ChatTooLong as error:
         raise _Refused(400, _TOO_LONG, str(error)) from None
+    except ChatImpossible as error:
+        if not _take_turns(messages):
+            raise _Refused(400, "out_of_turn", _OUT_OF_TURN) from None
+        raise _Refused(400, "chat_impossible", str(error)) from None
+
+
+def _take_turns(messages: list[Message]) -> bool:
+    """Returns whether the user begins, after one system message at most, and the assistant answers each time. Some
+    models take other conversations."""
+    roles = [message.role for message in messages]
+    turns = roles[1:] if roles[0] is Role.SYSTEM else roles
+    return all(role is (Role.ASSISTANT if at % 2 else Role.USER) for at, role in enumerate(turns))
 
 
 def _status_of(error: EngineError) -> tuple[int, str]:

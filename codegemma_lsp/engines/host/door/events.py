@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from codegemma_lsp.engines.host.door.lending import Served
 from codegemma_lsp.engines.host.door.running import Added
 from codegemma_lsp.engines.protocol import Finish, Usage
 
@@ -61,6 +62,18 @@ class Shape:
         if not self.has_logprobs:
             return None
         return {"tokens": [text for text, _ in tokens], "token_logprobs": [logprob for _, logprob in tokens]}
+
+
+def model(served: Served) -> dict[str, Any]:
+    """Returns an entry of the list of models. ``max_model_len`` is vLLM's, and ``chat_max_model_len`` is the door's
+    own."""
+    return {
+        "id": served.name,
+        "object": "model",
+        "owned_by": "codegemma-lsp",
+        "max_model_len": served.context_tokens,
+        "chat_max_model_len": served.chat_context_tokens,
+    }
 
 
 def event(value: dict[str, Any]) -> bytes:

@@ -6,22 +6,14 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from codegemma_lsp.engines.host.door.metrics import Metrics
 
-_KNOWN = frozenset(
-    {
-        "/v1/completions",
-        "/v1/chat/completions",
-        "/v1/models",
-        "/tokenize",
-        "/detokenize",
-        "/health",
-        "/metrics",
-    }
-)
+_MOST_REQUESTS = 128
+"""The number of requests that may be answered at a time. Those that are refused do not count."""
+_BUSY = f"{_MOST_REQUESTS} requests are being answered; ask again later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +52,16 @@ def _name(host: bytes) -> str:
 
 
 class Guard:
-    """Lets requests through to ``app``, or refuses them, and counts both."""
+    """Lets requests through to ``app``, or refuses them and ends their connection, and counts both. ``paths`` are
+    those of ``app``, by which requests are counted."""
 
-    def __init__(self, app: ASGIApp, key: str, names: frozenset[str], metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, paths: frozenset[str], key: str, names: frozenset[str], metrics: Metrics) -> None:
+        self._paths = paths
         self._app, self._key, self._names, self._metrics = app, key, names, metrics
+        self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"] if scope["path"] in _KNOWN else "other"
+        path = scope["path"] if scope["path"] in self._paths else "other"
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -74,9 +69,19 @@ class Guard:
             await send(message)
 
         refusal = refusal_of(scope["headers"], self._key, self._names)
-        if refusal is None:
-            await self._app(scope, receive, counted)
+        if refusal is None and self._running >= _MOST_REQUESTS:
+            refusal = Refusal(503, "too_many_requests", _BUSY)
+        if refusal is not None:
+            await _refused(refusal)(scope, receive, counted)
             return
-        headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
-        error = {"message": refusal.message, "type": "refused", "code": refusal.code}
-        await JSONResponse({"error": error}, refusal.status, headers)(scope, receive, counted)
+        self._running += 1
+        try:
+            await self._app(scope, receive, counted)
+        finally:
+            self._running -= 1
+
+
+def _refused(refusal: Refusal) -> Response:
+    headers = {"Connection": "close"} | ({"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {})
+    error = {"message": refusal.message, "type": "refused", "code": refusal.code}
+    return JSONResponse({"error": error}, refusal.status, headers)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import uvicorn
 
-from codegemma_lsp.engines.host.door.address import DoorRefused, Listen
-from codegemma_lsp.engines.host.door.app import Door
+from codegemma_lsp.engines.host.door.address import DoorRefused, Listen, check_resolved
+from codegemma_lsp.engines.host.door.app import Door, paths_of
+from codegemma_lsp.engines.host.door.connections import Connection, DoorLoop
 from codegemma_lsp.engines.host.door.guard import Guard
 from codegemma_lsp.engines.host.door.key import NAME, door_key
 from codegemma_lsp.engines.host.door.lending import Lender
@@ -26,7 +27,7 @@ from codegemma_lsp.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_MOST_CONNECTIONS = 128
+_BACKLOG = 128
 _TIDY_S = 10.0
 _START_S = 10.0
 _QUIET_S = 5
@@ -60,7 +61,7 @@ def check(options: Options) -> None:
         )
 
 
-class OpenDoor:
+class Listener:
     """A bound socket, which ``serving`` serves. ``url`` is where clients find it."""
 
     def __init__(self, options: Options, folder: Path, settings: Callable[[], Settings], idle_s: float) -> None:
@@ -87,10 +88,15 @@ class OpenDoor:
             }
 
         door = Door(pool=pool, lender=lender, gauges=gauges)
-        server = uvicorn.Server(self._config(Guard(door.app(), self._key, self._options.listen.names, door.metrics)))
-        thread = threading.Thread(
-            target=lambda: asyncio.run(_serve(server, self._socket, lender)), name="codegemma-door", daemon=True
-        )
+        app = door.app()
+        guard = Guard(app, paths_of(app), self._key, self._options.listen.names, door.metrics)
+        server = uvicorn.Server(self._config(guard))
+
+        def serve() -> None:
+            with asyncio.Runner(loop_factory=DoorLoop) as runner:
+                runner.run(_serve(server, self._socket, lender))
+
+        thread = threading.Thread(target=serve, name="codegemma-door", daemon=True)
         thread.start()
         try:
             yield
@@ -111,9 +117,8 @@ class OpenDoor:
             proxy_headers=False,
             lifespan="off",
             ws="none",
-            http="h11",
+            http=Connection,
             loop="asyncio",
-            limit_concurrency=_MOST_CONNECTIONS,
             timeout_keep_alive=_QUIET_S,
             timeout_graceful_shutdown=1,
         )
@@ -138,11 +143,12 @@ def _bound(listen: Listen) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
+        check_resolved(listen, str(address[0]))
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind(address)
-            bound.listen(_MOST_CONNECTIONS)  # so that a client that comes before the thread is ready waits for it
+            bound.listen(_BACKLOG)  # so that a client that comes before the thread is ready waits for it
         except OSError:
             bound.close()
             raise
