@@ -145,6 +145,14 @@ def test_the_users_folder_is_written_as_a_tilde_and_chat_has_no_adapter() -> Non
     assert select_chat(Settings(model="nano", chat_model="nano", adapter="/a.gguf")).settings.adapter == ""
 
 
+def test_windows_in_two_folders_share_a_model_without_an_adapter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _key(Settings(model=str(NANO)))
+    monkeypatch.chdir(tmp_path)
+    assert _key(Settings(model=str(NANO))) == before
+
+
 def test_an_adapter_that_has_changed_is_read_again(tmp_path: Path) -> None:
     path = converted(tmp_path, 0.0)
     engine, settings = LlamaEngine(NANO, Options(threads=1, adapter=path)), Settings(model=str(NANO), adapter=str(path))

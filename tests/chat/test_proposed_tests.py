@@ -320,7 +320,13 @@ def test_javascript_is_run_by_node(tmp_path: Path) -> None:
     assert kept.after == text[: text.index('\ntest("triples"')]
 
 
-@pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
+def runs(program: str) -> bool:
+    """Returns whether a program is there and runs. One of rustup's runs nothing without a toolchain."""
+    found = shutil.which(program)
+    return found is not None and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not runs("cargo"), reason="cargo is not installed")
 def test_rust_is_run_by_cargo(tmp_path: Path) -> None:
     (tmp_path / "Cargo.toml").write_text('[package]\nname = "shop"\nversion = "0.1.0"\nedition = "2021"\n')
     (tmp_path / "src").mkdir()

@@ -186,7 +186,7 @@ class Pool:
 def _key(settings: Settings) -> str:
     """Returns a checksum of what an engine depends on, and of the ages of the model's and the adapter's files."""
     values = settings.model_dump(mode="json", include=set(LOADED_BY - {"allow_plain_http", "share_model"}))
-    for name in ("model", "adapter"):
+    for name in [name for name in ("model", "adapter") if values[name]]:
         with suppress(OSError):
             found = Path(values[name]).stat()
             values[f"age of {name}"] = [found.st_mtime_ns, found.st_size]
