@@ -11,7 +11,6 @@ from typing import Any, cast
 import pytest
 
 from codegemma_lsp.engines.host.door.lending import Lender
-from codegemma_lsp.engines.protocol import ModelNotFound
 from codegemma_lsp.models import model_path
 from codegemma_lsp.models.gguf_header import trained_tokens
 from codegemma_lsp.models.store import FOLDER_VARIABLE
@@ -56,14 +55,6 @@ def test_the_adapter_is_for_the_users_completion_model(model: str, store: Path) 
 @pytest.mark.parametrize("model", ["http://127.0.0.1:1", "codegemma-7b", "/none.gguf"])
 def test_no_model_has_the_adapter_of_one_that_is_not_here(model: str) -> None:
     assert loaded(NANO, Settings(model=model, adapter="/adapter.gguf")).adapter == ""
-
-
-def test_a_relative_adapter_is_refused_for_its_model_only() -> None:
-    settings = Settings(model=NANO, adapter="adapter.gguf")
-    with pytest.raises(ModelNotFound, match="whole path"):
-        loaded(NANO, settings)
-    assert loaded(OTHER, settings).adapter == ""
-    assert loaded(NANO, settings, chats=True).adapter == ""
 
 
 def test_chat_has_a_context_of_its_own() -> None:
