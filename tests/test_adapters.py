@@ -66,7 +66,7 @@ def peft_adapter(
 
 
 def converted(folder: Path, strength: float, **how: Any) -> Path:
-    found: Path = importlib.import_module("convert").convert(
+    found: Path = importlib.import_module("convert_adapter").convert(
         *peft_adapter(folder, strength, **how), folder / "shop.gguf"
     )
     return found
@@ -218,11 +218,11 @@ def test_what_cannot_be_converted_is_a_sentence(tmp_path: Path, change: dict[str
     for file in (adapter / "adapter_config.json", base / "config.json"):
         file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(ValueError, match=sentence):
-        importlib.import_module("convert").convert(adapter, base, tmp_path / "out.gguf")
+        importlib.import_module("convert_adapter").convert(adapter, base, tmp_path / "out.gguf")
 
 
 def test_gaps_of_a_repository_are_held_out_by_files(tmp_path: Path) -> None:
-    samples, source = importlib.import_module("samples"), (SCRIPTS / "nano" / "spans.py").read_text()
+    samples, source = importlib.import_module("gaps"), (SCRIPTS / "nano" / "spans.py").read_text()
     for number in range(30):
         (tmp_path / f"module{number}.py").write_text(source)
     (tmp_path / "secret.py").write_text('key = "AKIAIOSFODNN7EXAMPLE"\nprint(key)\n')
@@ -240,7 +240,7 @@ def test_gaps_of_a_repository_are_held_out_by_files(tmp_path: Path) -> None:
 def test_a_few_steps_teach_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """One file over and over is learnt in a few steps, and llama.cpp takes what was learnt."""
     pytest.importorskip("peft", reason=WHY)
-    formats, train = importlib.import_module("formats"), importlib.import_module("train")
+    formats, train = importlib.import_module("formats"), importlib.import_module("train_adapter")
     formats.write_hugging_face(formats.read_gguf(NANO), tmp_path / "nano")
     (tmp_path / "source").mkdir()
     for number in range(40):

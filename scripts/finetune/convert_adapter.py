@@ -1,6 +1,6 @@
 """Converts a LoRA adapter of PEFT to a GGUF file for llama.cpp.
 
-    python scripts/finetune/convert.py ADAPTER --base MODEL --out FILE.gguf
+    python scripts/finetune/convert_adapter.py ADAPTER --base MODEL --out FILE.gguf
 
 ``ADAPTER`` is a folder with ``adapter_config.json`` and ``adapter_model.safetensors``, and ``MODEL`` the folder of the
 model that it was trained on, of which only ``config.json`` is read. The names of tensors are those of llama.cpp's

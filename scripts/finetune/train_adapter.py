@@ -1,6 +1,6 @@
 """Trains a LoRA adapter that infills as a repository does, and writes it for transformers (PEFT) and for llama.cpp.
 
-    python scripts/finetune/train.py --model FOLDER --from REPOSITORY --out FOLDER
+    python scripts/finetune/train_adapter.py --model FOLDER --from REPOSITORY --out FOLDER
 
 The model is a folder in Hugging Face format. Files are held out by their paths, and the loss on their gaps is printed
 before and after. ``--family`` is the infill format, ``--rank`` and ``--steps`` how much is learnt.
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from convert import convert
+from convert_adapter import convert
+from gaps import Sample, samples, text_of
 from peft import LoraConfig, get_peft_model
-from samples import Sample, samples, text_of
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
