@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +39,13 @@ def _needs(extra: str) -> Iterator[None]:
         raise Failure(f"The package {error.name} is missing; install it with: {install_command(extra)}") from None
 
 
+def _check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raises ``Usage`` if one of the names is not known."""
+    choices = [str(one) for one in known]
+    if wrong := next((name for name in names if name not in choices), None):
+        raise Usage(f"There is no {what} {wrong}; choose one of {', '.join(choices)}.")
+
+
 SplitOption = Annotated[Split | None, typer.Option(help="Split of HumanEval-Infilling; the default is single-line.")]
 Folder = Annotated[
     Path | None,
@@ -53,6 +60,8 @@ EvaluatedModels = Annotated[
         autocompletion=model_names,
     ),
 ]
+Results = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the result of each task.")]
+Summaries = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summaries as JSON.")]
 Layouts = Annotated[bool, typer.Option("--layouts", help="Evaluate every layout, with and without token healing.")]
 
 Indented = Annotated[
@@ -72,10 +81,8 @@ def infilling(
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of tasks, drawn with --seed.")] = None,
     seed: Annotated[int, typer.Option(help="Seed for drawing tasks and spans.")] = 0,
     settings: Settings_ = None,
-    results: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the result of each task.")
-    ] = None,
-    summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summaries as JSON.")] = None,
+    results: Results = None,
+    summary: Summaries = None,
     picture: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Plot the summaries.")] = None,
     sure: Annotated[
         Path | None,
@@ -133,10 +140,8 @@ def cross_file(
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of tasks of each kind from a project.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed for drawing tasks.")] = 0,
     settings: Settings_ = None,
-    results: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the result of each task.")
-    ] = None,
-    summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summaries as JSON.")] = None,
+    results: Results = None,
+    summary: Summaries = None,
 ) -> None:
     """Complete lines that need another file of the project, and lines that do not, with and without other files."""
     with _needs("eval"):
@@ -144,11 +149,8 @@ def cross_file(
         from codegemma_lsp.benchmarks.cross_file.tasks import Half
         from codegemma_lsp.benchmarks.infilling import command as infilling_command
         from codegemma_lsp.benchmarks.infilling.arms import Arm
-    known = [one.value for one in Arm]
-    if wrong := next((name for name in arm or [] if name not in known), None):
-        raise Usage(f"There is no arm {wrong}; choose one of {', '.join(known)}.")
-    if half not in list(Half):
-        raise Usage(f"There is no half {half}; choose one of {', '.join(Half)}.")
+    _check_names("arm", arm or (), Arm)
+    _check_names("half", (half,), Half)
     try:
         options = command.CrossFileOptions(
             settings=[
@@ -208,10 +210,8 @@ def edits(
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of tasks of each kind.")] = None,
     seed: Annotated[int, typer.Option(help="Seed for drawing tasks and mistakes.")] = 0,
     settings: Settings_ = None,
-    results: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the result of each task.")
-    ] = None,
-    summary: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summaries as JSON.")] = None,
+    results: Results = None,
+    summary: Summaries = None,
 ) -> None:
     """Ask for fixes, edits, documentation, tests and answers, and judge them by programs and checks."""
     with _needs("eval"):
@@ -219,10 +219,8 @@ def edits(
         from codegemma_lsp.benchmarks.edits import command
         from codegemma_lsp.benchmarks.edits.tasks import Kind
         from codegemma_lsp.benchmarks.infilling import command as infilling_command
-    if wrong := next((name for name in kind or [] if name not in list(Kind)), None):
-        raise Usage(f"There is no kind {wrong}; choose one of {', '.join(Kind)}.")
-    if half not in list(Half):
-        raise Usage(f"There is no half {half}; choose one of {', '.join(Half)}.")
+    _check_names("kind", kind or (), Kind)
+    _check_names("half", (half,), Half)
     pairs = [*EVAL_SETTINGS, *(settings or ())]
     try:
         options = command.EditsOptions(

@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-_MAGIC = b"GGUF"
+from codegemma_lsp.models.store import MAGIC
+
 _KEY = b".context_length"
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """The bytes of a value by the number of its type."""
@@ -40,7 +41,7 @@ def _trained_tokens(path: Path, _: int) -> int | None:
 
 def _found(file: BinaryIO) -> int | None:
     """Raises ``ValueError`` and ``struct.error`` for what is no GGUF file."""
-    if file.read(4) != _MAGIC:
+    if file.read(len(MAGIC)) != MAGIC:
         return None
     _, _, keys = _unpacked(file, "<IQQ")
     for _ in range(min(keys, _MOST_KEYS)):

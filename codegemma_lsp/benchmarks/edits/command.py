@@ -15,7 +15,7 @@ from codegemma_lsp.benchmarks.edits import from_humaneval, questions, report, wr
 from codegemma_lsp.benchmarks.edits.answers import ListeningEngine, Mode
 from codegemma_lsp.benchmarks.edits.run import Result, Setup, asked, file_of, run
 from codegemma_lsp.benchmarks.edits.tasks import Kind, Source, Task, pick
-from codegemma_lsp.benchmarks.infilling.command import progress, wide_console, write_summary
+from codegemma_lsp.benchmarks.infilling.command import counted, progress, wide_console, write_summary
 from codegemma_lsp.benchmarks.infilling.run import stamp
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks
 from codegemma_lsp.engines.selection import Selection, select_chat
@@ -106,12 +106,5 @@ def _setup(
 
 
 def _on_result(shown: Progress, setup: Setup) -> Callable[[Result], None]:
-    bar = shown.add_task(f"{setup.model} ({setup.kind}, {setup.mode})", total=setup.tasks, right="")
-    right = 0
-
-    def tell(result: Result) -> None:
-        nonlocal right
-        right += result.right
-        shown.update(bar, advance=1, right=f"{right} right")
-
-    return tell
+    tell = counted(shown, f"{setup.model} ({setup.kind}, {setup.mode})", setup.tasks)
+    return lambda result: tell(result.right)

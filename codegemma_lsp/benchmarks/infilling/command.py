@@ -127,12 +127,17 @@ def progress() -> Progress:
 
 
 def on_result(shown: Progress, setup: Setup) -> Callable[[Result], None]:
-    bar = shown.add_task(f"{setup.model} ({report.how(setup.model_dump())})", total=setup.tasks, right="")
-    right = 0
+    tell = counted(shown, f"{setup.model} ({report.how(setup.model_dump())})", setup.tasks)
+    return lambda result: tell(result.passed if result.passed is not None else result.exact)
 
-    def tell(result: Result) -> None:
+
+def counted(shown: Progress, what: str, total: int) -> Callable[[bool], None]:
+    """Adds a bar for a run, and returns the function that is told of each result whether it is right."""
+    bar, right = shown.add_task(what, total=total, right=""), 0
+
+    def tell(is_right: bool) -> None:
         nonlocal right
-        right += result.passed if result.passed is not None else result.exact
+        right += is_right
         shown.update(bar, advance=1, right=f"{right} right")
 
     return tell

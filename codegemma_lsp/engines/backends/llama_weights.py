@@ -17,6 +17,7 @@ import llama_cpp as llama
 from codegemma_lsp.engines.protocol import EngineFailed, LoadCancelled, ModelNotFound, ModelUnusable, OnProgress
 from codegemma_lsp.engines.vocabulary import SpecialTokens, Vocabulary
 from codegemma_lsp.files import is_regular
+from codegemma_lsp.models.store import MAGIC
 from codegemma_lsp.prompt import BY_NAME, About, Family, InfillFormat, Special, family_of
 
 log = logging.getLogger(__name__)
@@ -326,10 +327,10 @@ def check_file(path: Path, what: str = "model") -> None:
         if not is_regular(path):
             raise ModelUnusable(f"{path} is not a file, so no {what} can be in it; choose a file that ends in .gguf.")
         with path.open("rb") as file:
-            magic = file.read(4)
+            magic = file.read(len(MAGIC))
     except FileNotFoundError:
         raise ModelNotFound(f"There is no {what} file at {path}; {correction}.") from None
     except OSError as error:
         raise ModelUnusable(f"The {what} file {path} cannot be read ({error.strerror}).") from None
-    if magic != b"GGUF":
+    if magic != MAGIC:
         raise ModelUnusable(f"{path} is not a GGUF file; convert the {what}, or choose a file that ends in .gguf.")
