@@ -14,8 +14,8 @@ from codegemma_lsp.benchmarks.cross_file.tasks import Half
 from codegemma_lsp.benchmarks.edits import from_humaneval, questions, report, written
 from codegemma_lsp.benchmarks.edits.answers import ListeningEngine, Mode
 from codegemma_lsp.benchmarks.edits.run import Result, Setup, asked, file_of, run
-from codegemma_lsp.benchmarks.edits.tasks import Kind, Source, Task, pick
-from codegemma_lsp.benchmarks.infilling.command import counted, progress, wide_console, write_summary
+from codegemma_lsp.benchmarks.edits.tasks import Kills, Kind, Placed, Ran, Source, Task, pick
+from codegemma_lsp.benchmarks.infilling.command import counted, print_place, progress, wide_console, write_summary
 from codegemma_lsp.benchmarks.infilling.run import stamp
 from codegemma_lsp.benchmarks.infilling.tasks import BadTasks
 from codegemma_lsp.engines.selection import Selection, select_chat
@@ -68,7 +68,8 @@ def evaluate(options: EditsOptions) -> None:
     write_summary(options.summary, summaries)
     console = wide_console()
     console.print(report.table(summaries))
-    console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False)
+    checks = [task.check for of_kind in tasks.values() for task in of_kind]
+    print_place(console, where, ran_programs=any(isinstance(one, Ran | Placed | Kills) for one in checks))
 
 
 def _evaluate_model(

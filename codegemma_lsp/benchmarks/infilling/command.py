@@ -58,9 +58,7 @@ def evaluate(options: EvalOptions) -> None:
     write_summary(options.summary, summaries)
     console = wide_console()
     console.print(report.table(summaries))
-    console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False)
-    if any(task.test for plan in plans for task in plan.tasks):
-        console.print(f"Programs ran behind: {judging.walls()}", soft_wrap=True, highlight=False)
+    print_place(console, where, ran_programs=any(task.test for plan in plans for task in plan.tasks))
     if options.picture is not None:
         report.plot(summaries, options.picture)
     if options.confidence is not None:
@@ -103,6 +101,13 @@ def write_summary(path: Path | None, summaries: object) -> None:
     """Writes summaries as JSON, if there is a path."""
     if path is not None:
         path.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
+
+
+def print_place(console: Console, where: Path, *, ran_programs: bool) -> None:
+    """Says where the results are, and what kept programs that ran from the rest of the system."""
+    console.print(f"Each task's result: {where}", soft_wrap=True, highlight=False)
+    if ran_programs:
+        console.print(f"Programs ran behind: {judging.walls()}", soft_wrap=True, highlight=False)
 
 
 def wide_console() -> Console:
