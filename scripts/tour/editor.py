@@ -23,8 +23,14 @@ _LOAD_SECONDS = 300
 _IDLE_SECONDS = 30
 _KEY_SECONDS = 0.03
 # A terminal cannot draw a suggestion that grows, so the whole is waited for.
-_SETTINGS = {"answerWithinMs": 0, "reportCompletions": True, "chatMaxTokens": 200, "usage": False}
-"""What the tour accepts is not the user's."""
+_SETTINGS = {
+    "answerWithinMs": 0,
+    "reportCompletions": True,
+    "chatMaxTokens": 200,
+    "usage": False,
+    "shareModel": False,
+}
+"""What the tour accepts is not the user's. No process with a model in memory outlives it."""
 
 
 @dataclass(frozen=True, slots=True)

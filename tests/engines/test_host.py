@@ -741,3 +741,13 @@ async def test_without_the_setting_no_host_is_started() -> None:
         editor.open(SOURCE)
         assert await completes(editor)
         assert client.status() is None
+
+
+def test_where_there_is_no_runtime_folder_nothing_is_printed(tmp_path: Path) -> None:
+    """As over SSH and in containers."""
+    environment = {name: text for name, text in os.environ.items() if name not in (FOLDER_VARIABLE, "XDG_RUNTIME_DIR")}
+    asked = [sys.executable, "-m", "codegemma_lsp", "host", "status"]
+    told = subprocess.run(
+        asked, env={**environment, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "Warning" not in told.stderr

@@ -6,9 +6,14 @@ import os
 import socket
 import stat
 import struct
+import warnings
 from pathlib import Path
 
 from platformdirs import user_runtime_path
+
+# Over SSH and in containers there is often none. The folder below the temporary one is as good, because it is looked at
+# before it is used. A filter for one call alone would not be safe among threads.
+warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
 
 FOLDER_VARIABLE = "CODEGEMMA_HOST"
 LOCK, START_LOCK, LOG, RECORD = "host.lock", "start.lock", "host.log", "record.json"
